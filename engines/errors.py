@@ -1,0 +1,82 @@
+"""Errors that frames can raise, and the one base that every nearset error shares.
+
+Owns the shape of an error: what happened, why, how to fix, and a stable code. `daemon.errors` continues
+the tree for productions and draws it whole. Must not know of cards, clips or jobs.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NearsetError(Exception):
+    """An error a person can act on.
+
+    `code` is stable across versions: logs, pages and tests name it. `what` says what happened, `why` the
+    cause, `fix` what to do about it.
+    """
+
+    code: ClassVar[str] = "nearset"
+
+    def __init__(self, what: str, *, why: str, fix: str) -> None:
+        super().__init__(what, why, fix)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.what}. Why: {self.why}. Fix: {self.fix}."
+
+
+class EngineError(NearsetError):
+    """Something about frames, codecs, networks or the libraries that run them."""
+
+    code = "engine"
+
+
+class MediaError(EngineError):
+    """The media cannot be read or written."""
+
+    code = "media"
+
+
+class Unreadable(MediaError):
+    """The bytes are not media that a decoder here accepts, or they break while decoding."""
+
+    code = "media.unreadable"
+
+
+class Undecodable(MediaError):
+    """Camera raw that no decoder here can read; named, reported, never in the way of its card."""
+
+    code = "media.undecodable"
+
+
+class VariableRate(MediaError):
+    """The clip has no constant frame rate and the recipe names none."""
+
+    code = "media.variable_rate"
+
+
+class EncodeFailed(MediaError):
+    """The encoder or the muxer refused."""
+
+    code = "media.encode_failed"
+
+
+class ContractBroken(MediaError):
+    """A written file breaks a line of the relink contract; it must not be delivered."""
+
+    code = "media.contract_broken"
+
+
+class BackendUnavailable(EngineError):
+    """The engine that the configuration names cannot run on this machine."""
+
+    code = "engine.unavailable"
+
+
+class BadWeights(EngineError):
+    """A weights file is truncated, has another topology, or holds values that are not finite."""
+
+    code = "engine.bad_weights"
