@@ -1,0 +1,157 @@
+"""The tree of errors, drawn whole. `engines.errors` owns the base and the lower half.
+
+    NearsetError                     nearset
+    ├── EngineError                  engine                    frames, codecs, networks
+    │   ├── MediaError               media
+    │   │   ├── Unreadable           media.unreadable
+    │   │   ├── Undecodable          media.undecodable
+    │   │   ├── VariableRate         media.variable_rate
+    │   │   ├── EncodeFailed         media.encode_failed
+    │   │   └── ContractBroken       media.contract_broken
+    │   ├── BackendUnavailable       engine.unavailable
+    │   └── BadWeights               engine.bad_weights
+    ├── ConfigError                  config                    config.yaml, all faults at once
+    ├── RecipeError                  recipe                    recipe.yaml, all faults at once
+    ├── SidecarError                 sidecar                   ALE, MHL, XML, CDL that cannot be read
+    ├── ClipError                    clip                      this clip stops, its card goes on
+    │   ├── BadHash                  clip.bad_hash
+    │   ├── FileMissing              clip.file_missing
+    │   ├── SourceChanged            clip.source_changed
+    │   ├── UnsafePath               clip.unsafe_path
+    │   └── NoStandIn                clip.no_stand_in
+    ├── CardError                    card                      this card waits, the service goes on
+    │   ├── RollNameTaken            card.roll_name_taken
+    │   └── BadManifest              card.bad_manifest
+    ├── RootAway                     root.away                 a mount is missing: its jobs are parked
+    ├── DeliveryError                delivery                  nothing half is ever published
+    │   ├── NameTaken                delivery.name_taken
+    │   └── DiskFull                 delivery.disk_full
+    ├── StateError                   state                     an event that the table does not allow
+    └── WorkerError                  worker                    a child failed; its job is retried
+        ├── WorkerDied               worker.died
+        └── WorkerHung               worker.hung
+"""
+
+from __future__ import annotations
+
+from engines.errors import NearsetError
+
+
+class ConfigError(NearsetError):
+    """The configuration cannot be used; the message lists every fault with file, line and column."""
+
+    code = "config"
+
+
+class RecipeError(NearsetError):
+    """The recipe cannot be used; the message lists every fault with file, line and column."""
+
+    code = "recipe"
+
+
+class SidecarError(NearsetError):
+    """A sidecar cannot be read; the media beside it may still be good."""
+
+    code = "sidecar"
+
+
+class ClipError(NearsetError):
+    """This clip cannot go on; its card can."""
+
+    code = "clip"
+
+
+class BadHash(ClipError):
+    """The bytes are not the ones that the manifest vouches for."""
+
+    code = "clip.bad_hash"
+
+
+class FileMissing(ClipError):
+    """A manifest or the card's index names a file that is not there."""
+
+    code = "clip.file_missing"
+
+
+class SourceChanged(ClipError):
+    """A camera file changed after it was hashed."""
+
+    code = "clip.source_changed"
+
+
+class UnsafePath(ClipError):
+    """A path leads outside its root, through a link, or to something that is not a regular file."""
+
+    code = "clip.unsafe_path"
+
+
+class NoStandIn(ClipError):
+    """A stand-in was asked for, and none matches the clip's name, timecode and frame count."""
+
+    code = "clip.no_stand_in"
+
+
+class CardError(NearsetError):
+    """This card waits; the service goes on."""
+
+    code = "card"
+
+
+class RollNameTaken(CardError):
+    """Another card already has this roll name."""
+
+    code = "card.roll_name_taken"
+
+
+class BadManifest(CardError):
+    """A manifest cannot be trusted: unreadable, out of chain, or contradicting another."""
+
+    code = "card.bad_manifest"
+
+
+class RootAway(NearsetError):
+    """An offload root is not mounted, or another volume is mounted in its place."""
+
+    code = "root.away"
+
+
+class DeliveryError(NearsetError):
+    """A delivery could not be published; nothing half is left behind."""
+
+    code = "delivery"
+
+
+class NameTaken(DeliveryError):
+    """A file that is not ours already has the name."""
+
+    code = "delivery.name_taken"
+
+
+class DiskFull(DeliveryError):
+    """The delivery volume has no room."""
+
+    code = "delivery.disk_full"
+
+
+class StateError(NearsetError):
+    """An event that the table of states does not allow in this state."""
+
+    code = "state"
+
+
+class WorkerError(NearsetError):
+    """A child failed; its job is retried, then failed with this reason."""
+
+    code = "worker"
+
+
+class WorkerDied(WorkerError):
+    """A child ended without an answer."""
+
+    code = "worker.died"
+
+
+class WorkerHung(WorkerError):
+    """A child went past its time limit and was killed."""
+
+    code = "worker.hung"

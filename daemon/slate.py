@@ -1,0 +1,114 @@
+"""The nouns of a production as the service holds them: card, clip, file, order, delivery.
+
+Pure data, no behaviour beyond naming. Every station speaks in these; SQL and files are elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Vendor(StrEnum):
+    """Whose card structure a roll has."""
+
+    ARRI = "arri"
+    RED = "red"
+    SONY_XDROOT = "sony_xdroot"
+    SONY_M4ROOT = "sony_m4root"
+    P2 = "p2"
+    CANON = "canon"
+    AVCHD = "avchd"
+    DCIM = "dcim"
+    BLACKMAGIC = "blackmagic"
+    PLAIN = "plain"
+
+
+class ClipKind(StrEnum):
+    """How a clip's files make up its picture."""
+
+    MOVIE = "movie"
+    """One movie file, or several spanned ones in order."""
+    SEQUENCE = "sequence"
+    """One still a frame."""
+    RAW = "raw"
+    """Camera raw that no decoder here reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClip:
+    """One recording found on a card, by names alone.
+
+    `files` in span order and `sidecars` are paths relative to the roll folder, `/` separated. `stand_ins` are
+    the camera's own proxies of it (`Sub/`), best first. `raw_format` names the camera raw (`R3D`) where
+    `kind` is RAW.
+    """
+
+    name: str
+    kind: ClipKind
+    files: tuple[str, ...]
+    sidecars: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
+    raw_format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCard:
+    """A roll folder found under an offload root, by structure.
+
+    `path` is relative to the root. `roll` is its label (A002). `day_folder` is the YYYYMMDD folder it lies in,
+    empty where there is none. `missing` are clips that the card's own index names and the folder lacks.
+    `others` are files that belong to no clip (indexes, thumbnails).
+    """
+
+    path: str
+    roll: str
+    vendor: Vendor
+    clips: tuple[FoundClip, ...]
+    day_folder: str = ""
+    missing: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """What a file looked like when it was observed; any difference means that it changed."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFile:
+    """A file whose bytes were hashed: its mark at that time and its hashes, hex by algorithm.
+
+    `path` is relative to the roll folder. `xxh128` is always there and names the bytes within nearset.
+    """
+
+    path: str
+    mark: FileMark
+    hashes: dict[str, str]
+    expected: dict[str, str]
+
+
+class Custody(StrEnum):
+    """How far the camera file's bytes are vouched for."""
+
+    VERIFIED = "verified"
+    """Every byte hashed and equal to a manifest's hash."""
+    UNVERIFIED = "unverified"
+    """Hashed, but no manifest names it, and the configuration allows that."""
+
+
+class Twin(StrEnum):
+    """The two proxies of a clip; they share one identity."""
+
+    PLAIN = "plain"
+    ENHANCED = "enhanced"
+
+
+TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced"}
+"""Folder of each twin inside a roll's delivery folder."""
