@@ -112,3 +112,27 @@ class Twin(StrEnum):
 
 TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced"}
 """Folder of each twin inside a roll's delivery folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One proxy file in the delivery folder; never changed after.
+
+    `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
+    `recipe` name what made it (model empty for the plain twin). `marks` are what an editor must know, such as
+    `unverified`, `stand-in`, `not enhanced: interlaced`.
+    """
+
+    twin: Twin
+    revision: int
+    path: str
+    xxh128: str
+    size_bytes: int
+    width: int
+    height: int
+    codec: str
+    model: str
+    engine: str
+    recipe: str
+    published_at: str
+    marks: tuple[str, ...] = ()
