@@ -1,40 +1,40 @@
 """The tree of errors, drawn whole. `engines.errors` owns the base and the lower half.
 
-    NearsetError                     nearset
-    ├── EngineError                  engine                    frames, codecs, networks
-    │   ├── MediaError               media
-    │   │   ├── Unreadable           media.unreadable
-    │   │   ├── Undecodable          media.undecodable
-    │   │   ├── VariableRate         media.variable_rate
-    │   │   ├── EncodeFailed         media.encode_failed
-    │   │   └── ContractBroken       media.contract_broken
-    │   ├── BackendUnavailable       engine.unavailable
-    │   └── BadWeights               engine.bad_weights
-    ├── ConfigError                  config                    config.yaml, all faults at once
-    ├── RecipeError                  recipe                    recipe.yaml, all faults at once
-    ├── SidecarError                 sidecar                   ALE, MHL, XML, CDL that cannot be read
-    ├── ClipError                    clip                      this clip stops, its card goes on
-    │   ├── BadHash                  clip.bad_hash
-    │   ├── FileMissing              clip.file_missing
-    │   ├── SourceChanged            clip.source_changed
-    │   ├── UnsafePath               clip.unsafe_path
-    │   └── NoStandIn                clip.no_stand_in
-    ├── CardError                    card                      this card waits, the service goes on
-    │   ├── RollNameTaken            card.roll_name_taken
-    │   └── BadManifest              card.bad_manifest
-    ├── RootAway                     root.away                 a mount is missing: its jobs are parked
-    ├── DeliveryError                delivery                  nothing half is ever published
-    │   ├── NameTaken                delivery.name_taken
-    │   └── DiskFull                 delivery.disk_full
-    ├── StateError                   state                     an event that the table does not allow
-    └── WorkerError                  worker                    a child failed; its job is retried
-        ├── WorkerDied               worker.died
-        └── WorkerHung               worker.hung
+NearsetError                     nearset
+├── EngineError                  engine                    frames, codecs, networks
+│   ├── MediaError               media
+│   │   ├── Unreadable           media.unreadable
+│   │   ├── Undecodable          media.undecodable
+│   │   ├── VariableRate         media.variable_rate
+│   │   ├── EncodeFailed         media.encode_failed
+│   │   └── ContractBroken       media.contract_broken
+│   ├── BackendUnavailable       engine.unavailable
+│   └── BadWeights               engine.bad_weights
+├── ConfigError                  config                    config.yaml, all faults at once
+├── RecipeError                  recipe                    recipe.yaml, all faults at once
+├── SidecarError                 sidecar                   ALE, MHL, XML, CDL that cannot be read
+├── ClipError                    clip                      this clip stops, its card goes on
+│   ├── BadHash                  clip.bad_hash
+│   ├── FileMissing              clip.file_missing
+│   ├── SourceChanged            clip.source_changed
+│   ├── UnsafePath               clip.unsafe_path
+│   └── NoStandIn                clip.no_stand_in
+├── CardError                    card                      this card waits, the service goes on
+│   ├── RollNameTaken            card.roll_name_taken
+│   └── BadManifest              card.bad_manifest
+├── RootAway                     root.away                 a mount is missing: its jobs are parked
+├── DeliveryError                delivery                  nothing half is ever published
+│   ├── NameTaken                delivery.name_taken
+│   └── DiskFull                 delivery.disk_full
+├── StateError                   state                     an event that the table does not allow
+└── WorkerError                  worker                    a child failed; its job is retried
+    ├── WorkerDied               worker.died
+    └── WorkerHung               worker.hung
 """
 
 from __future__ import annotations
 
-from engines.errors import NearsetError
+from engines.errors import NearsetError as NearsetError  # noqa: PLC0414 - the root of the tree, by its daemon name
 
 
 class ConfigError(NearsetError):

@@ -136,3 +136,13 @@ class Published:
     recipe: str
     published_at: str
     marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something waits or stopped, as a person reads it."""
+
+    code: str
+    what: str
+    why: str
+    fix: str

@@ -1,0 +1,50 @@
+"""The line, in order. Start reading here.
+
+    intake    scan the roots, find cards and clips, wait until files lie quiet
+    manifest  read the manifests, hash every byte, admit what holds            [child: hash]
+    probe     measure what the clip holds                                      [child: probe]
+    render    plain proxy first, then the enhanced twin                        [child: decode, enhance, encode]
+    publish   put a finished proxy in place, whole and never over another
+    turnover  ALE, record, report and .complete for the roll
+
+A stage has a plan side, which the control process calls at every tick and which must be quick, and most
+have a work side, which runs in a child and alone may import torch, av or openvino.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from daemon.production import Moment, Production
+from daemon.stages.intake import Intake
+from daemon.stages.manifest import Manifests
+from daemon.stages.probe import Probe
+from daemon.stages.render import Render
+from daemon.stages.turnover import Turnover
+from daemon.store import Job
+from daemon.worker import Work
+
+
+class Stage(Protocol):
+    """A station's plan side."""
+
+    name: str
+
+    def plan(self, production: Production, now: Moment) -> None:
+        """Look what is due: fire events, queue jobs. Quick, repeatable, and alone in changing states."""
+
+    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
+        """Take the result of a job of this stage; runs inside the transaction that ends the job."""
+
+
+def stages() -> tuple[Stage, ...]:
+    """Return the line, fresh, in order."""
+    return (Intake(), Manifests(), Probe(), Render(), Turnover())
+
+
+def work_of(stage: str) -> Work:
+    """Return the work side of a stage."""
+    from daemon.stages import manifest, probe, render  # noqa: PLC0415 - named here so that the table reads whole
+
+    work: dict[str, Work] = {"manifest": manifest.work, "probe": probe.work, "render": render.work}
+    return work[stage]

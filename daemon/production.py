@@ -1,0 +1,63 @@
+"""A production as the service runs it: what every station is handed.
+
+Owns nothing but the bundle: configuration, recipe, database, places. Time comes as a Moment, never from
+here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from daemon.config import Config
+from daemon.recipe import RecipeBook
+from daemon.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now: `monotonic` seconds to measure by, `utc` to write down."""
+
+    monotonic: float
+    utc: datetime
+
+    @property
+    def iso(self) -> str:
+        """ISO 8601 in UTC, to the second."""
+        return self.utc.isoformat(timespec="seconds")
+
+    @property
+    def utc_seconds(self) -> float:
+        """Seconds since the epoch, for what must survive a restart."""
+        return self.utc.timestamp()
+
+
+@dataclass(slots=True)
+class Production:
+    """One production being served.
+
+    `waiting` says for each clip that still stands before the gate why, as last seen; `roots_away` are the
+    offload roots that are not mounted now, with the reason.
+    """
+
+    config: Config
+    recipes: RecipeBook
+    store: Store
+    waiting: dict[int, str] = field(default_factory=dict)
+    roots_away: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def staging(self) -> Path:
+        """Hidden folder on the delivery's own filesystem, where files are made."""
+        return self.config.production_delivery / ".nearset-staging"
+
+
+def key_of(*parts: str) -> str:
+    """Return a stable digest of the parts, for idempotency keys and identities."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

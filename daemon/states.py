@@ -1,0 +1,158 @@
+"""The states of a clip and of a job: the rules first, then one table each, then the lines that fire it.
+
+A clip is discovered, lies quiet, is named by a manifest, is verified byte for byte and is then ready: that
+is the gate. Behind it a clip is probed, proxied and delivered. What cannot go on says why: held (a person
+decides), undecodable (camera raw), failed (retried and given up), duplicate (the same bytes are here already).
+
+- An event that the table does not allow raises StateError and changes nothing.
+- A change of a camera file before delivery sends a clip back to the start; after delivery it is held.
+- Nothing is ever deleted by an event; a missing mount is no event at all, it only parks the root's jobs.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from daemon.errors import StateError
+
+
+class ClipState(StrEnum):
+    """Where a clip stands."""
+
+    DISCOVERED = "discovered"
+    QUIET = "quiet"
+    MANIFESTED = "manifested"
+    VERIFIED = "verified"
+    READY = "ready"
+    PROBED = "probed"
+    PROXIED = "proxied"
+    DELIVERED = "delivered"
+    HELD = "held"
+    UNDECODABLE = "undecodable"
+    FAILED = "failed"
+    DUPLICATE = "duplicate"
+
+
+class ClipEvent(StrEnum):
+    """What can happen to a clip."""
+
+    SETTLED = "settled"
+    CHANGED = "changed"
+    LISTED = "listed"
+    HASHED = "hashed"
+    ADMITTED = "admitted"
+    REPEATED = "repeated"
+    PROBED = "probed"
+    PLAIN_PUBLISHED = "plain_published"
+    ENHANCED_PUBLISHED = "enhanced_published"
+    REVISED = "revised"
+    CANNOT_DECODE = "cannot_decode"
+    HOLD = "hold"
+    GIVEN_UP = "given_up"
+    RETRIED = "retried"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+    DROPPED = "dropped"
+    """Its clip changed under it; what it made is not wanted."""
+
+
+class JobEvent(StrEnum):
+    """What can happen to a job."""
+
+    CLAIMED = "claimed"
+    SUCCEEDED = "succeeded"
+    STUMBLED = "stumbled"
+    """Failed with attempts left, or its lease ran out."""
+    GIVEN_UP = "given_up"
+    DROPPED = "dropped"
+    RETRIED = "retried"
+
+
+_C, _E = ClipState, ClipEvent
+_ANYTIME = {_E.HOLD: _C.HELD, _E.CHANGED: _C.DISCOVERED}
+
+CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
+    _C.DISCOVERED: {_E.SETTLED: _C.QUIET, **_ANYTIME},
+    _C.QUIET: {_E.LISTED: _C.MANIFESTED, **_ANYTIME},
+    _C.MANIFESTED: {_E.HASHED: _C.VERIFIED, _E.GIVEN_UP: _C.FAILED, **_ANYTIME},
+    _C.VERIFIED: {
+        _E.ADMITTED: _C.READY,
+        _E.REPEATED: _C.DUPLICATE,
+        _E.CANNOT_DECODE: _C.UNDECODABLE,
+        **_ANYTIME,
+    },
+    _C.READY: {
+        _E.PROBED: _C.PROBED,
+        _E.CANNOT_DECODE: _C.UNDECODABLE,
+        _E.GIVEN_UP: _C.FAILED,
+        _E.REVISED: _C.READY,
+        **_ANYTIME,
+    },
+    _C.PROBED: {
+        _E.PLAIN_PUBLISHED: _C.PROXIED,
+        _E.REVISED: _C.PROBED,
+        _E.CANNOT_DECODE: _C.UNDECODABLE,
+        _E.GIVEN_UP: _C.FAILED,
+        **_ANYTIME,
+    },
+    _C.PROXIED: {
+        _E.ENHANCED_PUBLISHED: _C.DELIVERED,
+        _E.REVISED: _C.PROBED,
+        _E.GIVEN_UP: _C.FAILED,
+        **_ANYTIME,
+    },
+    _C.DELIVERED: {_E.REVISED: _C.PROBED, _E.HOLD: _C.HELD},
+    _C.HELD: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
+    _C.UNDECODABLE: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
+    _C.FAILED: {_E.RETRIED: _C.DISCOVERED, _E.REVISED: _C.DISCOVERED, **_ANYTIME},
+    _C.DUPLICATE: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
+}
+
+_J, _F = JobState, JobEvent
+
+JOB_TABLE: dict[JobState, dict[JobEvent, JobState]] = {
+    _J.QUEUED: {_F.CLAIMED: _J.LEASED, _F.DROPPED: _J.DROPPED},
+    _J.LEASED: {
+        _F.SUCCEEDED: _J.DONE,
+        _F.STUMBLED: _J.QUEUED,
+        _F.GIVEN_UP: _J.FAILED,
+        _F.DROPPED: _J.DROPPED,
+    },
+    _J.DONE: {_F.RETRIED: _J.QUEUED},
+    _J.FAILED: {_F.RETRIED: _J.QUEUED, _F.DROPPED: _J.DROPPED},
+    _J.DROPPED: {_F.RETRIED: _J.QUEUED},
+}
+
+SETTLED_STATES = frozenset({_C.DELIVERED, _C.HELD, _C.UNDECODABLE, _C.FAILED, _C.DUPLICATE})
+"""States in which a clip waits for nothing that the service itself will do."""
+
+GATE_STATES = frozenset({_C.DISCOVERED, _C.QUIET, _C.MANIFESTED, _C.VERIFIED})
+"""States before a clip's bytes are trusted."""
+
+S = TypeVar("S", bound=StrEnum)
+E = TypeVar("E", bound=StrEnum)
+
+
+def fire(table: dict[S, dict[E, S]], state: S, event: E) -> S:
+    """Return the state after the event.
+
+    Raises:
+        StateError: the table has no such event in this state.
+    """
+    try:
+        return table[state][event]
+    except KeyError:
+        allowed = ", ".join(sorted(table[state])) or "nothing"
+        raise StateError(
+            f"{event} cannot happen to something {state}",
+            why=f"in that state only {allowed} can",
+            fix="report this: it is a fault of nearset, and nothing was changed",
+        ) from None

@@ -1,0 +1,501 @@
+"""The database of one production: the only SQL there is.
+
+One connection in one process, `synchronous=FULL`, a rollback journal, every change one transaction. The
+truth about cards, clips, jobs and proxies is here and nowhere else. Knows no media, no files but its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from daemon import wire
+from daemon.errors import NearsetError
+from daemon.slate import FoundCard, FoundClip, Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, fire
+from engines.media.essence import Essence
+
+_NO_TROUBLE = Trouble("", "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as the production knows it."""
+
+    id: int
+    root: str
+    path: str
+    roll: str
+    vendor: Vendor
+    shoot_day: str
+    day_folder: str
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    turnover_due: bool
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip as the production knows it; `essence` is None until it was probed."""
+
+    id: int
+    card: int
+    name: str
+    state: ClipState
+    found: FoundClip
+    custody: str
+    identity: str
+    reel: str
+    essence: Essence | None
+    trouble: Trouble
+    want: str
+    ready_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work for a child; `task` is the stage's own JSON."""
+
+    id: int
+    key: str
+    clip: int
+    stage: str
+    lane: str
+    priority: int
+    state: JobState
+    task: str
+    attempt: int
+    not_before: float
+    token: str
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that is intended (`landed` false) or in place."""
+
+    id: int
+    clip: int
+    want: str
+    staged: str
+    landed: bool
+    facts: Published
+    stills: tuple[str, ...] = field(default=())
+
+
+def trouble_of(error: NearsetError) -> Trouble:
+    """Return what a person needs to know of an error."""
+    return Trouble(error.code, error.what, error.why, error.fix)
+
+
+class Store:
+    """One production's database."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "ro" if read_only else "rwc"
+        self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("pragma foreign_keys = on")
+        if not read_only:
+            self._db.execute("pragma journal_mode = delete")
+            self._db.execute("pragma synchronous = full")
+            self._migrate()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing does; nested calls join the outer one."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def _migrate(self) -> None:
+        self._db.execute("create table if not exists migrations (name text primary key) strict")
+        done = {row["name"] for row in self._db.execute("select name from migrations")}
+        folder = resources.files("daemon") / "migrations"
+        for script in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if not script.name.endswith(".sql") or script.name in done:
+                continue
+            with self.transaction():
+                for statement in _statements(script.read_text(encoding="utf-8")):
+                    self._db.execute(statement)
+                self._db.execute("insert into migrations values (?)", (script.name,))
+
+    # Roots
+
+    def root(self, path: str) -> tuple[int, str | None] | None:
+        """Return the device number and marker that a root had when it was first seen."""
+        row = self._db.execute("select device, marker from roots where path = ?", (path,)).fetchone()
+        return (row["device"], row["marker"]) if row else None
+
+    def remember_root(self, path: str, device: int, marker: str | None) -> None:
+        """Keep a root's device number and marker."""
+        with self.transaction():
+            self._db.execute(
+                "insert into roots values (?, ?, ?) on conflict (path) do update "
+                "set device = excluded.device, marker = excluded.marker",
+                (path, device, marker),
+            )
+
+    # Cards
+
+    def cards(self) -> list[Card]:
+        """Return all cards, in the order in which they were found."""
+        return [_card(row) for row in self._db.execute("select * from cards order by id")]
+
+    def card(self, card: int) -> Card:
+        """Return one card."""
+        return _card(self._db.execute("select * from cards where id = ?", (card,)).fetchone())
+
+    def add_card(self, root: str, found: FoundCard, roll: str, at: str) -> int:
+        """Note a card, new or seen again, and return its id."""
+        with self.transaction():
+            row = self._db.execute(
+                "insert into cards (root, path, roll, vendor, day_folder, shoot_day, missing, found_at) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (root, path) do update set roll = excluded.roll, "
+                "vendor = excluded.vendor, missing = excluded.missing returning id",
+                (
+                    root,
+                    found.path,
+                    roll,
+                    found.vendor,
+                    found.day_folder,
+                    found.day_folder,
+                    wire.dump(tuple[str, ...], found.missing),
+                    at,
+                ),
+            ).fetchone()
+        return int(row["id"])
+
+    def set_card(self, card: int, **columns: str | int) -> None:
+        """Set columns of a card: shoot_day, notes, complete, turnover_due."""
+        assert columns.keys() <= {"shoot_day", "notes", "missing", "complete", "turnover_due"}
+        names = ", ".join(f"{name} = ?" for name in columns)
+        with self.transaction():
+            self._db.execute(f"update cards set {names} where id = ?", (*columns.values(), card))
+
+    # Clips
+
+    def clips(self, *, card: int | None = None, states: Iterable[ClipState] = ()) -> list[Clip]:
+        """Return clips by card and states, in the order in which they were found; all without a filter."""
+        wanted = [str(state) for state in states]
+        where = ["1"] + (["card = ?"] if card is not None else [])
+        if wanted:
+            where.append(f"state in ({', '.join('?' * len(wanted))})")
+        values = ([card] if card is not None else []) + wanted
+        query = f"select * from clips where {' and '.join(where)} order by id"
+        return [_clip(row) for row in self._db.execute(query, values)]
+
+    def clip(self, clip: int) -> Clip:
+        """Return one clip."""
+        return _clip(self._db.execute("select * from clips where id = ?", (clip,)).fetchone())
+
+    def clips_named(self, pattern: str) -> list[Clip]:
+        """Return the clips whose name matches a glob pattern."""
+        rows = self._db.execute("select * from clips where name glob ? order by id", (pattern,))
+        return [_clip(row) for row in rows]
+
+    def clips_with_identity(self, identity: str) -> list[Clip]:
+        """Return the clips whose bytes have this identity."""
+        rows = self._db.execute("select * from clips where identity = ? order by id", (identity,))
+        return [_clip(row) for row in rows]
+
+    def reel_used_elsewhere(self, reel: str, clip: int) -> bool:
+        """Return whether another clip carries this reel name."""
+        query = "select 1 from clips where reel = ? and id != ? limit 1"
+        return self._db.execute(query, (reel, clip)).fetchone() is not None
+
+    def add_clip(self, card: int, found: FoundClip, at: str) -> int:
+        """Note a clip, new or seen again with other files, and return its id."""
+        with self.transaction():
+            row = self._db.execute(
+                "insert into clips (card, name, state, found, changed_at) values (?, ?, ?, ?, ?) "
+                "on conflict (card, name) do update set found = excluded.found returning id",
+                (card, found.name, ClipState.DISCOVERED, wire.dump(FoundClip, found), at),
+            ).fetchone()
+        return int(row["id"])
+
+    def set_clip(self, clip: int, **columns: str) -> None:
+        """Set columns of a clip: custody, identity, reel, essence, want, ready_at."""
+        assert columns.keys() <= {"custody", "identity", "reel", "essence", "want", "ready_at"}
+        names = ", ".join(f"{name} = ?" for name in columns)
+        with self.transaction():
+            self._db.execute(f"update clips set {names} where id = ?", (*columns.values(), clip))
+
+    def happen(self, clip: int, event: ClipEvent, at: str, trouble: Trouble = _NO_TROUBLE) -> ClipState:
+        """Fire an event on a clip and return its new state.
+
+        A clip that comes to rest makes its roll's turnover due; one that goes back drops its queued jobs.
+
+        Raises:
+            StateError: the table does not allow it; nothing was changed.
+        """
+        with self.transaction():
+            row = self._db.execute("select card, state from clips where id = ?", (clip,)).fetchone()
+            state = fire(CLIP_TABLE, ClipState(row["state"]), event)
+            self._db.execute(
+                "update clips set state = ?, trouble = ?, changed_at = ? where id = ?",
+                (state, wire.dump(Trouble, trouble) if trouble.code else "", at, clip),
+            )
+            if event in {ClipEvent.CHANGED, ClipEvent.HOLD, ClipEvent.REVISED}:
+                self._drop_jobs(clip)
+            if state is not ClipState(row["state"]):
+                self._db.execute("update cards set turnover_due = 1 where id = ?", (row["card"],))
+        return state
+
+    # Files
+
+    def files(self, card: int) -> dict[str, VerifiedFile]:
+        """Return what is known of a card's hashed files, by path in the roll."""
+        rows = self._db.execute("select path, facts from files where card = ?", (card,))
+        return {row["path"]: wire.load(VerifiedFile, row["facts"]) for row in rows}
+
+    def add_files(self, card: int, files: Iterable[VerifiedFile]) -> None:
+        """Note files that were hashed and found good."""
+        rows = [(card, file.path, wire.dump(VerifiedFile, file)) for file in files]
+        with self.transaction():
+            self._db.executemany("insert or replace into files values (?, ?, ?)", rows)
+
+    # Jobs
+
+    def add_job(self, *, key: str, clip: int, stage: str, lane: str, priority: int, task: str) -> bool:
+        """Queue a job under its idempotency key; one that was dropped or done before is queued again.
+
+        Returns whether there is something to do now that was not before.
+        """
+        with self.transaction():
+            row = self._db.execute("select id, state from jobs where key = ?", (key,)).fetchone()
+            if row is None:
+                self._db.execute(
+                    "insert into jobs (key, clip, stage, lane, priority, state, task) values (?, ?, ?, ?, ?, ?, ?)",
+                    (key, clip, stage, lane, priority, JobState.QUEUED, task),
+                )
+                return True
+            if JobState(row["state"]) in {JobState.QUEUED, JobState.LEASED}:
+                return False
+            state = fire(JOB_TABLE, JobState(row["state"]), JobEvent.RETRIED)
+            self._db.execute(
+                "update jobs set state = ?, clip = ?, task = ?, priority = ?, attempt = 0, not_before = 0, "
+                "token = '', trouble = '' where id = ?",
+                (state, clip, task, priority, row["id"]),
+            )
+            return True
+
+    def jobs(self, *states: JobState) -> list[Job]:
+        """Return jobs in these states (all without), in the order in which they will run."""
+        wanted = [str(state) for state in states or tuple(JobState)]
+        query = f"select * from jobs where state in ({', '.join('?' * len(wanted))}) order by priority, id"
+        return [_job(row) for row in self._db.execute(query, wanted)]
+
+    def next_retry(self) -> float | None:
+        """Return the UTC seconds at which the earliest queued job is due, None without one."""
+        query = "select min(not_before) as due from jobs where state = ?"
+        due = self._db.execute(query, (JobState.QUEUED,)).fetchone()["due"]
+        return None if due is None else float(due)
+
+    def claim(
+        self, lane: str, token: str, now: float, lease_seconds: float, away: Iterable[str]
+    ) -> Job | None:
+        """Lease the next due job of a lane whose root is not away; None where there is none."""
+        parked = list(away)
+        with self.transaction():
+            row = self._db.execute(
+                "select jobs.id from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
+                "where jobs.state = ? and lane = ? and not_before <= ? "
+                f"and cards.root not in ({', '.join('?' * len(parked))}) order by priority, jobs.id limit 1",
+                (JobState.QUEUED, lane, now, *parked),
+            ).fetchone()
+            if row is None:
+                return None
+            self._db.execute(
+                "update jobs set state = ?, token = ?, lease_until = ?, attempt = attempt + 1 where id = ?",
+                (JobState.LEASED, token, now + lease_seconds, row["id"]),
+            )
+            return self._job(row["id"])
+
+    def extend(self, job: int, token: str, lease_until: float) -> None:
+        """Keep a lease alive while its worker makes progress."""
+        with self.transaction():
+            self._db.execute(
+                "update jobs set lease_until = ? where id = ? and token = ?", (lease_until, job, token)
+            )
+
+    def holds(self, job: int, token: str) -> bool:
+        """Return whether the token still holds the job's lease; an answer under another is not taken."""
+        query = "select 1 from jobs where id = ? and token = ? and state = ?"
+        return self._db.execute(query, (job, token, JobState.LEASED)).fetchone() is not None
+
+    def finish(
+        self, job: int, event: JobEvent, *, not_before: float = 0, trouble: Trouble = _NO_TROUBLE
+    ) -> None:
+        """Fire the event that ends a lease."""
+        with self.transaction():
+            state = fire(JOB_TABLE, self._job(job).state, event)
+            self._db.execute(
+                "update jobs set state = ?, token = '', not_before = ?, trouble = ? where id = ?",
+                (state, not_before, wire.dump(Trouble, trouble) if trouble.code else "", job),
+            )
+
+    def uncount(self, job: int) -> None:
+        """Take back an attempt that was no fault of the job (its root went away, the service stopped)."""
+        with self.transaction():
+            self._db.execute("update jobs set attempt = max(attempt - 1, 0) where id = ?", (job,))
+
+    def expired(self, now: float | None) -> list[Job]:
+        """Return the jobs whose lease ran out; with None all leased ones, for a start after a crash."""
+        limit = float("inf") if now is None else now
+        query = "select * from jobs where state = ? and lease_until <= ? order by id"
+        return [_job(row) for row in self._db.execute(query, (JobState.LEASED, limit))]
+
+    def jobs_open(self, clip: int) -> int:
+        """Return how many jobs of a clip are queued or leased."""
+        query = "select count(*) as n from jobs where clip = ? and state in (?, ?)"
+        row = self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED)).fetchone()
+        return int(row["n"])
+
+    def _job(self, job: int) -> Job:
+        return _job(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
+
+    def _drop_jobs(self, clip: int) -> None:
+        query = "select id from jobs where clip = ? and state in (?, ?, ?)"
+        for row in self._db.execute(
+            query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)
+        ).fetchall():
+            self.finish(row["id"], JobEvent.DROPPED)
+
+    # Proxies
+
+    def proxies(self, clip: int, twin: Twin | None = None) -> list[Proxy]:
+        """Return a clip's proxies in place, oldest revision first."""
+        rows = self._db.execute("select * from proxies where clip = ? and landed order by revision", (clip,))
+        return [proxy for proxy in map(_proxy, rows) if twin is None or proxy.facts.twin is twin]
+
+    def intended(self) -> list[Proxy]:
+        """Return the proxies that were about to be put in place."""
+        return [_proxy(row) for row in self._db.execute("select * from proxies where not landed order by id")]
+
+    def next_revision(self, clip: int, twin: Twin) -> int:
+        """Return the revision that the next proxy of this twin gets, from 1."""
+        query = "select coalesce(max(revision), 0) + 1 as n from proxies where clip = ? and twin = ?"
+        return int(self._db.execute(query, (clip, twin)).fetchone()["n"])
+
+    def intend(self, clip: int, want: str, staged: str, facts: Published, stills: tuple[str, ...]) -> int:
+        """Note that a staged proxy is about to be put in place, and return its id."""
+        with self.transaction():
+            row = self._db.execute(
+                "insert into proxies (clip, twin, revision, want, staged, facts, stills) "
+                "values (?, ?, ?, ?, ?, ?, ?) returning id",
+                (
+                    clip,
+                    facts.twin,
+                    facts.revision,
+                    want,
+                    staged,
+                    wire.dump(Published, facts),
+                    wire.dump(tuple[str, ...], stills),
+                ),
+            ).fetchone()
+        return int(row["id"])
+
+    def landed(self, proxy: int) -> None:
+        """Note that an intended proxy is in place."""
+        with self.transaction():
+            self._db.execute("update proxies set landed = 1 where id = ?", (proxy,))
+
+    def forget_intent(self, proxy: int) -> None:
+        """Drop an intent whose staged file is gone."""
+        with self.transaction():
+            self._db.execute("delete from proxies where id = ? and not landed", (proxy,))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a migration at its semicolons (executescript would commit behind the transaction's back)."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _trouble(text: str) -> Trouble:
+    return wire.load(Trouble, text) if text else _NO_TROUBLE
+
+
+def _card(row: sqlite3.Row) -> Card:
+    return Card(
+        id=row["id"],
+        root=row["root"],
+        path=row["path"],
+        roll=row["roll"],
+        vendor=Vendor(row["vendor"]),
+        shoot_day=row["shoot_day"],
+        day_folder=row["day_folder"],
+        missing=wire.load(tuple[str, ...], row["missing"]),
+        notes=wire.load(tuple[str, ...], row["notes"]),
+        turnover_due=bool(row["turnover_due"]),
+        complete=bool(row["complete"]),
+    )
+
+
+def _clip(row: sqlite3.Row) -> Clip:
+    return Clip(
+        id=row["id"],
+        card=row["card"],
+        name=row["name"],
+        state=ClipState(row["state"]),
+        found=wire.load(FoundClip, row["found"]),
+        custody=row["custody"],
+        identity=row["identity"],
+        reel=row["reel"],
+        essence=wire.load(Essence, row["essence"]) if row["essence"] else None,
+        trouble=_trouble(row["trouble"]),
+        want=row["want"],
+        ready_at=row["ready_at"],
+    )
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(
+        id=row["id"],
+        key=row["key"],
+        clip=row["clip"],
+        stage=row["stage"],
+        lane=row["lane"],
+        priority=row["priority"],
+        state=JobState(row["state"]),
+        task=row["task"],
+        attempt=row["attempt"],
+        not_before=row["not_before"],
+        token=row["token"],
+        trouble=_trouble(row["trouble"]),
+    )
+
+
+def _proxy(row: sqlite3.Row) -> Proxy:
+    return Proxy(
+        id=row["id"],
+        clip=row["clip"],
+        want=row["want"],
+        staged=row["staged"],
+        landed=bool(row["landed"]),
+        facts=wire.load(Published, row["facts"]),
+        stills=wire.load(tuple[str, ...], row["stills"]),
+    )

@@ -1,0 +1,47 @@
+"""What becomes of a clip whose job ended in trouble: one table from error code to verdict.
+
+Retrying is for what may pass by itself; what will not is held for a person at once, with cause and cure.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What to do after a trouble."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+    CHANGED = "changed"
+    UNDECODABLE = "undecodable"
+
+
+VERDICTS: dict[str, Verdict] = {
+    "media.undecodable": Verdict.UNDECODABLE,
+    "media.unreadable": Verdict.HOLD,
+    "media.variable_rate": Verdict.HOLD,
+    "media.contract_broken": Verdict.HOLD,
+    "media.encode_failed": Verdict.RETRY,
+    "engine.unavailable": Verdict.HOLD,
+    "engine.bad_weights": Verdict.HOLD,
+    "sidecar": Verdict.HOLD,
+    "clip": Verdict.HOLD,
+    "clip.bad_hash": Verdict.HOLD,
+    "clip.file_missing": Verdict.HOLD,
+    "clip.source_changed": Verdict.CHANGED,
+    "clip.unsafe_path": Verdict.HOLD,
+    "clip.no_stand_in": Verdict.HOLD,
+    "card.roll_name_taken": Verdict.HOLD,
+    "delivery": Verdict.RETRY,
+    "delivery.name_taken": Verdict.HOLD,
+    "delivery.disk_full": Verdict.RETRY,
+    "worker": Verdict.RETRY,
+    "worker.died": Verdict.RETRY,
+    "worker.hung": Verdict.RETRY,
+}
+
+
+def verdict_of(code: str) -> Verdict:
+    """Return the verdict for an error code; an unknown one is retried, then failed with its reason."""
+    return VERDICTS.get(code, Verdict.RETRY)

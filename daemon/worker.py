@@ -1,0 +1,105 @@
+"""The child: does one task at a time and answers in JSON. The work side of every stage runs here.
+
+A child is spawned clean, ends with its parent, lives under resource limits and keeps nothing between tasks
+but imported libraries. It never sees the database. It may die or hang at any point: that costs one job.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from engines.errors import NearsetError
+
+_PR_SET_PDEATHSIG = 1
+_MESSAGE_SECONDS = 0.2
+"""Shortest time between two progress messages of a child."""
+
+
+class Progress(Protocol):
+    """Told how much of a task is done; keeps a child from being taken for hung."""
+
+    def __call__(self, done: int, total: int, /) -> None:
+        """Note `done` of `total` units (bytes or frames)."""
+
+
+Work = Callable[[str, Progress], str]
+"""A stage's work side: task JSON in, result JSON out; raises NearsetError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use of the machine."""
+
+    memory_bytes: int
+    open_files: int = 512
+
+
+def serve(pipe: Connection, limits: Limits) -> None:
+    """Answer tasks from the pipe until it closes."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the control process, which drains
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
+    while True:
+        try:
+            request = json.loads(pipe.recv_bytes())
+        except (EOFError, OSError):
+            return
+        pipe.send_bytes(json.dumps(_answer(request, pipe)).encode())
+
+
+def _answer(request: dict[str, str], pipe: Connection) -> dict[str, object]:
+    from daemon.pipeline import work_of  # noqa: PLC0415 - the stages import this module
+
+    try:
+        result = work_of(request["stage"])(request["task"], _teller(pipe))
+    except NearsetError as error:
+        return {"kind": "error", "code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+    except MemoryError:
+        return _fault("the work needs more memory than workers.memory_gib allows", "raise workers.memory_gib")
+    except Exception as error:  # noqa: BLE001 - the one boundary: whatever a library throws costs one job
+        traceback.print_exc(file=sys.stderr)
+        return _fault(f"{type(error).__name__}: {error}", "see the log; `nearset retry` tries again")
+    return {"kind": "result", "result": result}
+
+
+def _fault(why: str, fix: str) -> dict[str, object]:
+    return {
+        "kind": "error",
+        "code": "worker",
+        "what": "the work stopped unexpectedly",
+        "why": why,
+        "fix": fix,
+    }
+
+
+def _teller(pipe: Connection) -> Progress:
+    last = 0.0
+
+    def tell(done: int, total: int, /) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _MESSAGE_SECONDS:
+            last = now
+            pipe.send_bytes(json.dumps({"kind": "progress", "done": done, "total": total}).encode())
+
+    return tell
+
+
+def _die_with_parent() -> None:
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the parent ended before the call above
+        os._exit(1)
