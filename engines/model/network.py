@@ -1,0 +1,53 @@
+"""The network in torch: for training, and as the float32 reference that every engine is compared with."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engines.model.topology import Layer, Topology
+
+
+class Network(nn.Module):
+    """The recurrent U-net that a topology describes; stateless, the caller carries the state."""
+
+    def __init__(self, topology: Topology) -> None:
+        super().__init__()
+        self.topology = topology
+        self.convolutions = nn.ModuleDict({layer.name: _convolution(layer) for layer in topology.layers})
+        nn.init.zeros_(self._named("out").weight)  # starts as the identity
+        nn.init.zeros_(self._named("out").bias)  # type: ignore[arg-type] # every layer has a bias
+
+    def forward(
+        self, now: Tensor, before: Tensor, output_before: Tensor, noise: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the restored picture and the next hidden state.
+
+        Shape: pictures `[N, 8, h, w]`, noise `[N, 1, h, w]`, hidden `[N, H, h, w]`; h and w are half the
+        picture's and multiples of four. Range: code values / 1023; noise is a standard deviation in the same
+        unit.
+        """
+        tensors = {"input": torch.cat((now, before, output_before, noise, hidden), dim=1)}
+        for layer in self.topology.layers:
+            value = self.convolutions[layer.name](tensors[layer.source])
+            if layer.op == "up":
+                value = functional.pixel_shuffle(value, 2)
+            if layer.skip:
+                value = value + tensors[layer.skip]
+            if layer.op in {"conv", "down"}:
+                value = functional.relu(value)
+            elif layer.op == "state":
+                value = torch.tanh(value)
+            tensors[layer.name] = value
+        return now + tensors["out"], tensors["hidden"]
+
+    def _named(self, name: str) -> nn.Conv2d:
+        layer = self.convolutions[name]
+        assert isinstance(layer, nn.Conv2d)
+        return layer
+
+
+def _convolution(layer: Layer) -> nn.Conv2d:
+    stride = 2 if layer.op == "down" else 1
+    return nn.Conv2d(layer.inputs, layer.rows, layer.kernel, stride=stride, padding=layer.kernel // 2)

@@ -1,0 +1,81 @@
+"""The network as an ONNX graph, built straight from the topology and the weights; no torch needed.
+
+Static shapes, one fixed opset, an initialiser for each kernel and bias under its stable name: what engines
+that are renewed in place ask for. State tensors are plain inputs and outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.model.topology import NOISE_CHANNELS, PICTURE_CHANNELS, Layer, Topology
+
+OPSET = 17
+INPUTS = ("now", "before", "output_before", "noise", "hidden")
+OUTPUTS = ("output", "hidden_next")
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+
+def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) -> onnx.ModelProto:
+    """Return the model for packed pictures of `height` x `width` (half the padded picture's), batch one.
+
+    Raises:
+        ValueError: height or width is no multiple of four.
+    """
+    if height % 4 or width % 4:
+        raise ValueError(f"{height}x{width} is not on the network's grid of four")
+    nodes = [helper.make_node("Concat", list(INPUTS), ["input"], axis=1)]
+    for layer in topology.layers:
+        nodes.extend(_nodes(layer))
+    nodes.append(helper.make_node("Add", ["now", "out"], ["output"]))
+    nodes.append(helper.make_node("Identity", ["hidden_state"], ["hidden_next"]))
+    channels = (*(PICTURE_CHANNELS,) * 3, NOISE_CHANNELS, topology.hidden)
+    graph = helper.make_graph(
+        nodes,
+        topology.name,
+        [_value(name, count, height, width) for name, count in zip(INPUTS, channels, strict=True)],
+        [_value("output", PICTURE_CHANNELS, height, width), _value("hidden_next", topology.hidden, height, width)],
+        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, height, width])
+
+
+def _nodes(layer: Layer) -> list[onnx.NodeProto]:
+    """Return the nodes of one layer; the tensor of the layer `hidden` is renamed, for it is an input's name."""
+    final = "hidden_state" if layer.name == "hidden" else layer.name
+    chain: list[tuple[str, list[str], dict[str, object]]] = []
+    if layer.op == "up":
+        chain.append(("DepthToSpace", [], {"blocksize": 2, "mode": "CRD"}))
+    if layer.skip:
+        chain.append(("Add", [layer.skip], {}))
+    if layer.op in {"conv", "down"}:
+        chain.append(("Relu", [], {}))
+    if layer.op == "state":
+        chain.append(("Tanh", [], {}))
+    stride, pad = (2 if layer.op == "down" else 1), layer.kernel // 2
+    names = [f"{layer.name}:{step}" for step in range(len(chain))] + [final]
+    nodes = [
+        helper.make_node(
+            "Conv",
+            [layer.source, f"{layer.name}.weight", f"{layer.name}.bias"],
+            [names[0]],
+            kernel_shape=[layer.kernel] * 2,
+            strides=[stride] * 2,
+            pads=[pad] * 4,
+        )
+    ]
+    for step, (op, extra, attributes) in enumerate(chain):
+        nodes.append(helper.make_node(op, [names[step], *extra], [names[step + 1]], **attributes))
+    return nodes

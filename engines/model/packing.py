@@ -1,0 +1,55 @@
+"""Pictures to the network's eight channels and back: exact, without resampling.
+
+Luma is unshuffled by two both ways, chroma (half as wide already) by two down the lines. Code values are
+divided by 1023. Rasters that are off the network's grid are padded by repeating the last row and column.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.media.frames import CODE_MAX, Picture
+from engines.model.topology import GRID, PICTURE_CHANNELS
+
+Packed = npt.NDArray[np.float32]
+
+
+def packed_size(height: int, width: int) -> tuple[int, int]:
+    """Return rows and columns of the packed picture: half of the raster padded to the grid."""
+    return (-(-height // GRID) * GRID // 2, -(-width // GRID) * GRID // 2)
+
+
+def pack(picture: Picture) -> Packed:
+    """Return a picture as `[1, 8, h, w]`, range 0-1."""
+    height, width = picture.height, picture.width
+    rows, columns = packed_size(height, width)
+    packed = np.empty((1, PICTURE_CHANNELS, rows, columns), np.float32)
+    luma = _padded(picture.y, rows * 2, columns * 2)
+    for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        np.multiply(luma[down::2, across::2], np.float32(1 / CODE_MAX), out=packed[0, channel])
+    for channel, plane in ((4, picture.cb), (6, picture.cr)):
+        chroma = _padded(plane, rows * 2, columns)
+        for down in (0, 1):
+            np.multiply(chroma[down::2], np.float32(1 / CODE_MAX), out=packed[0, channel + down])
+    return packed
+
+
+def unpack(packed: Packed, like: Picture) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return the planes y `[H, W]`, cb and cr `[H, W/2]` of a packed picture in code values, not rounded."""
+    rows, columns = packed.shape[2], packed.shape[3]
+    luma = np.empty((rows * 2, columns * 2), np.float32)
+    for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        np.multiply(packed[0, channel], np.float32(CODE_MAX), out=luma[down::2, across::2])
+    planes = [luma[: like.height, : like.width]]
+    for channel in (4, 6):
+        chroma = np.empty((rows * 2, columns), np.float32)
+        for down in (0, 1):
+            np.multiply(packed[0, channel + down], np.float32(CODE_MAX), out=chroma[down::2])
+        planes.append(chroma[: like.height, : like.cb.shape[1]])
+    return tuple(planes)
+
+
+def _padded(plane: npt.NDArray[np.uint16], rows: int, columns: int) -> npt.NDArray[np.uint16]:
+    below, beside = rows - plane.shape[0], columns - plane.shape[1]
+    return np.pad(plane, ((0, below), (0, beside)), mode="edge") if below or beside else plane

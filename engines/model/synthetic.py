@@ -1,0 +1,174 @@
+"""Camera noise made on purpose, for training and for judging: on packed pictures, in torch.
+
+White noise is not camera noise: a sensor's noise depends on the signal, goes through a mosaic and its
+interpolation (which colours and coarsens it), through the camera's own filtering, and through a codec. Each
+of these steps is linear in the noise or nearly so, therefore noise fields are made in R'G'B', carried to
+Y'CbCr 4:2:2 by the matrix and added to the clean code values, which stay untouched by conversion.
+
+Source: Foi et al. 2008 (Poisson-Gaussian model); kinds and their effect on real pairs as measured in the
+project's model notes, 2026-11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LEGAL_BLACK, LEGAL_SPAN = 64 / 1023, 876 / 1023
+_TO_YCBCR = torch.tensor(
+    [[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]]
+)
+"""BT.709, R'G'B' to Y'CbCr. Source: ITU-R BT.709-6, item 3.2-3.3."""
+_LEGAL_SCALE = torch.tensor([876 / 1023, 896 / 1023, 896 / 1023])
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """One camera's noise: variance `shot * signal + read^2` of R'G'B' 0-1, coarseness and codec.
+
+    `kind` is white, bayer or coarse; `blur` the standard deviation in pixels of coarse noise, `white` its white
+    share, `mix` how much the channels share; `codec` the quantiser step (0: none) of an 8x8 DCT codec.
+    """
+
+    kind: str
+    shot: float
+    read: float
+    blur: float = 0.0
+    white: float = 0.0
+    mix: float = 0.0
+    codec: float = 0.0
+
+
+def random_noise(generator: torch.Generator) -> Noise:
+    """Return a camera drawn at random: coarse and correlated most often, as real footage is."""
+    draw = lambda low, high: low + (high - low) * torch.rand((), generator=generator).item()  # noqa: E731 - local
+    kind = ("coarse", "coarse", "bayer", "white", "white")[int(draw(0, 5))]
+    level = 10 ** draw(-2.7, -0.85)  # standard deviation at middle grey: 0.5 to 36 of 255
+    share = draw(0.0, 1.0)
+    return Noise(
+        kind,
+        shot=share * level**2 / 0.4,
+        read=((1 - share) ** 0.5) * level,
+        blur=draw(0.4, 1.8),
+        white=draw(0.0, 0.5),
+        mix=draw(0.0, 0.6),
+        codec=10 ** draw(-2.6, -1.5) if draw(0, 1) < 0.2 else 0.0,  # noqa: PLR2004 - one in five
+    )
+
+
+def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the noisy pictures and the luma noise's standard deviation.
+
+    Shape: clean and noisy `[T, 8, h, w]`, deviation `[T, 1, h, w]`. Range: code values / 1023.
+    """
+    luma, chroma = planes(clean)
+    rgb = _rgb(luma, chroma)
+    deviation = (noise.shot * rgb.clamp(0, 1) + noise.read**2).sqrt()
+    field = deviation * _unit_field(rgb.shape, noise, generator)
+    ycc = torch.einsum("ij,tjhw->tihw", _TO_YCBCR, field) * _LEGAL_SCALE.view(1, 3, 1, 1)
+    noisy = pack_planes(luma + ycc[:, :1], chroma + functional.avg_pool2d(ycc[:, 1:], (1, 2)))
+    if noise.codec:
+        noisy = _codec(noisy, noise.codec)
+    noisy = (noisy * 1023).round().clamp(4, 1019) / 1023
+    return noisy, _luma_deviation(deviation, noise)
+
+
+def planes(packed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return luma `[T, 1, H, W]` and chroma `[T, 2, H, W/2]` of packed pictures `[T, 8, h, w]`."""
+    luma = functional.pixel_shuffle(packed[:, :4], 2)
+    t, _, h, w = packed.shape
+    chroma = packed[:, 4:].reshape(t, 2, 2, h, w).permute(0, 1, 3, 2, 4).reshape(t, 2, h * 2, w)
+    return luma, chroma
+
+
+def pack_planes(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Return packed pictures `[T, 8, h, w]`; the inverse of `planes`."""
+    t, _, height, width = chroma.shape
+    lines = chroma.reshape(t, 2, height // 2, 2, width).permute(0, 1, 3, 2, 4)
+    return torch.cat((functional.pixel_unshuffle(luma, 2), lines.reshape(t, 4, height // 2, width)), 1)
+
+
+def _rgb(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Return R'G'B' `[T, 3, H, W]`, 0-1 nominal, for the signal that noise depends on."""
+    y = (luma - LEGAL_BLACK) / LEGAL_SPAN
+    cb, cr = ((chroma - 512 / 1023) * (1023 / 896)).repeat_interleave(2, dim=3).unbind(1)
+    red, blue = y[:, 0] + 1.5748 * cr, y[:, 0] + 1.8556 * cb
+    green = y[:, 0] - 0.187324 * cb - 0.468124 * cr
+    return torch.stack((red, green, blue), 1)
+
+
+def _unit_field(shape: torch.Size, noise: Noise, generator: torch.Generator) -> Tensor:
+    """Return R'G'B' noise of unit variance, new for each frame."""
+    if noise.kind == "bayer":
+        return _demosaicked(shape, generator)
+    white = torch.randn(shape, generator=generator)
+    if noise.kind == "white":
+        return white
+    coarse = _unit(_blurred(torch.randn(shape, generator=generator), noise.blur))
+    field = noise.white**0.5 * white + (1 - noise.white) ** 0.5 * coarse
+    shared = field.mean(1, keepdim=True) * 3**0.5
+    return noise.mix**0.5 * shared + (1 - noise.mix) ** 0.5 * field
+
+
+def _demosaicked(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Return white mosaic noise after bilinear interpolation of an RGGB mosaic, unit variance."""
+    t, _, height, width = shape
+    mosaic = torch.randn((t, 1, height, width), generator=generator)
+    rows, columns = torch.arange(height).view(-1, 1) % 2, torch.arange(width).view(1, -1) % 2
+    masks = torch.stack(((rows + columns == 0), (rows != columns), (rows + columns == 2))).float()  # noqa: PLR2004 - RGGB
+    kernel = torch.tensor([[0.25, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 0.25]]).repeat(3, 1, 1, 1)
+    kernel[1] = torch.tensor([[0.0, 0.25, 0.0], [0.25, 1.0, 0.25], [0.0, 0.25, 0.0]])
+    return _unit(functional.conv2d(mosaic * masks, kernel, padding=1, groups=3))
+
+
+def _blurred(field: Tensor, sigma: float) -> Tensor:
+    radius = max(1, round(3 * sigma))
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    taps = (taps / taps.sum()).view(1, 1, 1, -1).repeat(3, 1, 1, 1)
+    padded = functional.pad(field, (radius,) * 4, mode="reflect")
+    across = functional.conv2d(padded, taps, groups=3)
+    return functional.conv2d(across, taps.transpose(2, 3), groups=3)
+
+
+def _unit(field: Tensor) -> Tensor:
+    return field / field.std(dim=(0, 2, 3), keepdim=True)
+
+
+def _luma_deviation(deviation: Tensor, noise: Noise) -> Tensor:
+    """Return the standard deviation of luma at half resolution, in code values / 1023."""
+    weights = _TO_YCBCR[0].view(1, 3, 1, 1)
+    alone = ((deviation * weights) ** 2).sum(1, keepdim=True)
+    shared = (deviation * weights).sum(1, keepdim=True) ** 2
+    mix = noise.mix if noise.kind == "coarse" else 0.0
+    variance = alone + mix * (shared - alone)
+    return functional.avg_pool2d(variance, 2).sqrt() * LEGAL_SPAN
+
+
+def _codec(packed: Tensor, step: float) -> Tensor:
+    """Return pictures after an 8x8 DCT codec that quantises high frequencies more, blind to time."""
+    luma, chroma = planes(packed)
+    coded = [_quantised(plane, step * factor) for plane, factor in ((luma, 1.0), (chroma, 1.5))]
+    return pack_planes(*coded)
+
+
+def _quantised(plane: Tensor, step: float) -> Tensor:
+    t, c, height, width = plane.shape
+    rows, columns = -(-height // 8) * 8, -(-width // 8) * 8
+    padded = functional.pad(plane, (0, columns - width, 0, rows - height), mode="replicate")
+    blocks = padded.reshape(t, c, rows // 8, 8, columns // 8, 8).permute(0, 1, 2, 4, 3, 5)
+    basis = _dct_basis()
+    steps = step * (1 + 0.35 * (torch.arange(8).view(-1, 1) + torch.arange(8).view(1, -1)))
+    levels = (basis @ blocks @ basis.T / steps).round() * steps
+    restored = (basis.T @ levels @ basis).permute(0, 1, 2, 4, 3, 5).reshape(t, c, rows, columns)
+    return restored[:, :, :height, :width]
+
+
+def _dct_basis() -> Tensor:
+    """Return the orthonormal 8x8 DCT-II basis."""
+    k, n = torch.arange(8.0).view(-1, 1), torch.arange(8.0).view(1, -1)
+    basis = torch.cos(torch.pi * (n + 0.5) * k / 8) * 0.5
+    basis[0] *= 2**-0.5
+    return basis

@@ -1,0 +1,123 @@
+"""The restoration network described once: layers, tensors, sizes. Pure data, no tensor library.
+
+Two interpreters read it: `network.py` (torch: training and the reference) and `onnx_graph.py` (every other
+back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
+
+A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
+picture, the picture before, the output before, a noise map and the hidden state:
+
+    in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
+                 -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [hidden] h
+
+Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
+that no colour is converted and no chroma resampled. Residual out: the network predicts what to add.
+
+Source: the scheme is the recurrent half-resolution U-net of the project's model notes; channel widths as
+measured there (2026-11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+PICTURE_CHANNELS = 8
+"""Channels of one packed 4:2:2 picture at half resolution."""
+NOISE_CHANNELS = 1
+GRID = 8
+"""Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
+
+Op = Literal["conv", "down", "up", "out", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One convolution: 3x3 with bias.
+
+    `conv` keeps the raster and ends in a ReLU; `down` halves it and ends in a ReLU; `up` is 1x1 to four times
+    `outputs` and a depth-to-space by two; `out` keeps the raster and has no ReLU; `state` ends in a tanh, so
+    that what is carried from frame to frame stays bounded over any length. `source` and `skip` name the
+    tensors read; a skip is added to the result.
+    """
+
+    name: str
+    op: Op
+    inputs: int
+    outputs: int
+    source: str
+    skip: str = ""
+
+    @property
+    def kernel(self) -> int:
+        """Side of the kernel."""
+        return 1 if self.op == "up" else 3
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        """Shape `[out, in, k, k]` of the weights."""
+        return (self.rows, self.inputs, self.kernel, self.kernel)
+
+    @property
+    def rows(self) -> int:
+        """Output channels of the convolution itself."""
+        return self.outputs * 4 if self.op == "up" else self.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A network: its size by name, its channels and its layers in order.
+
+    The last two layers are `out` (the residual, 8 channels) and `hidden` (the next hidden state).
+    """
+
+    name: str
+    hidden: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the concatenated input."""
+        return 3 * PICTURE_CHANNELS + NOISE_CHANNELS + self.hidden
+
+    @property
+    def parameters(self) -> int:
+        """Count of trained numbers."""
+        return sum(
+            layer.rows * layer.inputs * layer.kernel**2 + layer.rows for layer in self.layers
+        )
+
+    @property
+    def digest(self) -> str:
+        """Digest that names the topology; weights and engines carry it."""
+        text = json.dumps([[x.name, x.op, x.inputs, x.outputs, x.source, x.skip] for x in self.layers])
+        return hashlib.sha256(f"{self.hidden}:{text}".encode()).hexdigest()[:16]
+
+
+_WIDTHS = {"nano": (16, 24, 32), "lite": (24, 40, 64), "mid": (32, 64, 96), "full": (48, 96, 160)}
+_HIDDEN = {"nano": 8, "lite": 12, "mid": 16, "full": 24}
+
+
+def topology(size: str) -> Topology:
+    """Return the network of a size: nano, lite, mid or full; KeyError for another."""
+    first, second, third = _WIDTHS[size]
+    hidden = _HIDDEN[size]
+    inputs = 3 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden
+    layers = (
+        Layer("head", "conv", inputs, first, "input"),
+        Layer("enc1", "conv", first, first, "head"),
+        Layer("down1", "down", first, second, "enc1"),
+        Layer("enc2", "conv", second, second, "down1"),
+        Layer("down2", "down", second, third, "enc2"),
+        Layer("mid1", "conv", third, third, "down2"),
+        Layer("mid2", "conv", third, third, "mid1"),
+        Layer("mid3", "conv", third, third, "mid2"),
+        Layer("up2", "up", third, second, "mid3", skip="enc2"),
+        Layer("dec2", "conv", second, second, "up2"),
+        Layer("up1", "up", second, first, "dec2", skip="enc1"),
+        Layer("dec1", "conv", first, first, "up1"),
+        Layer("out", "out", first, PICTURE_CHANNELS, "dec1"),
+        Layer("hidden", "state", first, hidden, "dec1"),
+    )
+    return Topology(f"restore-{size}", hidden, layers)
