@@ -114,7 +114,7 @@ class Manifest:
         """Return a text that differs where what is expected differs."""
         troubles = {path: str(trouble) for path, trouble in self.troubles.items()}
         content = json.dumps([self.files, sorted(self.failed), troubles], sort_keys=True)
-        return hash_bytes("xxh128", content.encode("utf-8", "surrogateescape"))
+        return hash_bytes("xxh128", content.encode())
 
 
 def find(tree: Iterable[str], roll: str) -> list[ManifestSource]:

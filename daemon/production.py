@@ -12,7 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from daemon.config import Config
+from daemon.manifests import Manifest
 from daemon.recipe import RecipeBook
+from daemon.slate import CardPlace, FileMark, FoundCard, Trouble
 from daemon.store import Store
 
 
@@ -34,17 +36,38 @@ class Moment:
         return self.utc.timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A card as the last scan saw it: what lies there (`marks` by path in the roll) and what is expected.
+
+    `trouble` says why its manifests cannot be used. `busy` means that a file of it changed within the settle
+    time.
+    """
+
+    place: CardPlace
+    found: FoundCard
+    marks: dict[str, FileMark]
+    manifest: Manifest
+    trouble: Trouble | None
+    busy: bool
+
+    def expected(self, path: str) -> dict[str, str]:
+        """Return the hashes that the manifests give for a file of the roll, by algorithm; empty for none."""
+        return self.manifest.expected(path)
+
+
 @dataclass(slots=True)
 class Production:
     """One production being served.
 
-    `waiting` says for each clip that still stands before the gate why, as last seen; `roots_away` are the
-    offload roots that are not mounted now, with the reason.
+    `seen` holds each card as the last scan saw it. `waiting` says for each clip that still stands before the
+    gate why, as last seen; `roots_away` are the offload roots that are not mounted now, with the reason.
     """
 
     config: Config
     recipes: RecipeBook
     store: Store
+    seen: dict[int, Seen] = field(default_factory=dict)
     waiting: dict[int, str] = field(default_factory=dict)
     roots_away: dict[str, str] = field(default_factory=dict)
 

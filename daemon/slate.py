@@ -146,3 +146,23 @@ class Trouble:
     what: str
     why: str
     fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFile:
+    """A file of a clip as a child must find it: under `root`, at `card`/`path`, looking like `mark`."""
+
+    path: str
+    mark: FileMark
+
+
+@dataclass(frozen=True, slots=True)
+class CardPlace:
+    """Where a card lies: an offload root and the roll folder in it (`.` for the root itself)."""
+
+    root: str
+    path: str
+
+    def relative(self, path: str) -> str:
+        """Return the path of a card's file relative to the root."""
+        return path if self.path in {"", "."} else f"{self.path}/{path}"

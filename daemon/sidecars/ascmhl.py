@@ -9,9 +9,12 @@ Source: ASC MHL specification 1.0 and its schemas, `ASCMHL.xsd` and `ASCMHLDirec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
 
+from lxml import etree
 from pathspec import GitIgnoreSpec
 
 from daemon.errors import BadManifest, SidecarError
@@ -19,11 +22,14 @@ from daemon.hashing import NULL, hash_bytes, well_formed
 from daemon.sidecars import xml
 from daemon.sidecars.mhl import relative_path
 
+_T = TypeVar("_T")
+
 FOLDER = "ascmhl"
 CHAIN = "ascmhl_chain.xml"
 NAMESPACE = "urn:ASC:MHL:v2.0"
 _CHAIN_NAMESPACE = "urn:ASC:MHL:DIRECTORY:v2.0"
 _FORMATS = ("c4", "md5", "sha1", "xxh128", "xxh3", "xxh64")
+_MAX_WILDCARDS = 3
 _ACTIONS = {"original", "verified", "failed", ""}
 
 
@@ -82,9 +88,14 @@ class History:
     generations: tuple[Generation, ...]
 
 
-def ignore_spec(patterns: Iterable[str]) -> GitIgnoreSpec:
-    """Return a matcher of ASC MHL ignore patterns, which are gitignore's."""
-    return GitIgnoreSpec.from_lines(patterns)
+@lru_cache(maxsize=32)
+def ignore_spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    """Return a matcher of ASC MHL ignore patterns, which are gitignore's.
+
+    A pattern that is none, or that has more wildcards than any real one (matching takes exponentially longer
+    with each), covers nothing.
+    """
+    return GitIgnoreSpec.from_lines(pattern for pattern in patterns if _usable(pattern))
 
 
 def parse_generation(data: bytes, *, source: str = "the generation") -> Generation:
@@ -118,6 +129,32 @@ def parse_chain(data: bytes, *, source: str = "the chain") -> tuple[Link, ...]:
     """
     root = _root(data, f"{{{_CHAIN_NAMESPACE}}}ascmhldirectory", source)
     return tuple(_link(found, source) for found in xml.children(root, "hashlist"))
+
+
+def compose_generation(generation: Generation, *, tool: str, version: str, hostname: str) -> bytes:
+    """Return a generation's file; `parse_generation` reads the same generation back."""
+    root = etree.Element(f"{{{NAMESPACE}}}hashlist", {"version": "2.0"}, nsmap={None: NAMESPACE})
+    creator = _put(root, "creatorinfo")
+    _put(creator, "creationdate", generation.created_at)
+    _put(creator, "hostname", hostname)
+    _put(creator, "tool", tool, version=version)
+    process = _put(root, "processinfo")
+    _put(process, "process", generation.process)
+    _put_all(process, "ignore", generation.ignore, lambda to, pattern: _put(to, "pattern", pattern))
+    _put_all(root, "hashes", generation.entries, _put_entry)
+    _put_all(root, "references", generation.references, _put_reference)
+    return _written(root)
+
+
+def compose_chain(links: Iterable[Link]) -> bytes:
+    """Return a chain's file; `parse_chain` reads the same links back."""
+    space = _CHAIN_NAMESPACE
+    root = etree.Element(f"{{{space}}}ascmhldirectory", nsmap={None: space})
+    for link in links:
+        line = _put(root, "hashlist", sequencenr=str(link.number))
+        _put(line, "path", link.path)
+        _put(line, "c4", link.c4)
+    return _written(root)
 
 
 def load(folder: str, names: Iterable[str], read: Callable[[str], bytes]) -> History:
@@ -180,8 +217,57 @@ def _check_sequence(base: str, links: tuple[Link, ...]) -> None:
             raise _broken(base, f"its chain goes to generation {link.number} where {number} is due")
 
 
+def _usable(pattern: str) -> bool:
+    if len(re.findall(r"\*+|\?", pattern)) > _MAX_WILDCARDS:
+        return False
+    try:
+        GitIgnoreSpec.from_lines([pattern])
+    except (ValueError, re.error):
+        return False
+    return True
+
+
 def _is_manifest(name: str) -> bool:
     return name.endswith(".mhl") and not name.startswith(".")
+
+
+def _put(parent: xml.Element, name: str, text: str = "", **attributes: str) -> xml.Element:
+    """Return a new child in its parent's namespace."""
+    space = str(parent.tag).partition("}")[0]
+    element = etree.SubElement(parent, f"{space}}}{name}", attributes)
+    element.text = text or None
+    return element
+
+
+def _put_all(
+    parent: xml.Element, name: str, content: Sequence[_T], put: Callable[[xml.Element, _T], object]
+) -> None:
+    """Put a list's element, which the schema forbids to be empty."""
+    element = _put(parent, name) if content else parent
+    for one in content:
+        put(element, one)
+
+
+def _put_entry(parent: xml.Element, entry: Entry) -> None:
+    element = _put(parent, "hash")
+    size = {} if entry.size_bytes is None else {"size": str(entry.size_bytes)}
+    _put(element, "path", entry.path, **size)
+    # The schema wants the formats in the order of their names.
+    for found in sorted(entry.hashes, key=lambda found: found.algorithm):
+        action = {"action": found.action} if found.action else {}
+        _put(element, found.algorithm, found.value, **action)
+    if entry.previous_path:
+        _put(element, "previousPath", entry.previous_path)
+
+
+def _put_reference(parent: xml.Element, reference: Reference) -> None:
+    element = _put(parent, "hashlistreference")
+    _put(element, "path", reference.path)
+    _put(element, "c4", reference.c4)
+
+
+def _written(root: xml.Element) -> bytes:
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
 def _root(data: bytes, tag: str, source: str) -> xml.Element:

@@ -98,3 +98,11 @@ class Essence:
     def seconds(self) -> float:
         """Presented length, for display and estimates only."""
         return float(self.frames / self.rate) if self.rate else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarTimecode:
+    """A start timecode that a camera wrote beside the clip: its label and whether it drops."""
+
+    label: str
+    drop_frame: bool

@@ -1,0 +1,296 @@
+"""Intake: scan the offload roots, find the cards and their clips, wait until their files lie quiet.
+
+The scan is the truth, events are only hints that it is due. A root that is not mounted parks its jobs; no
+scan of it, and nothing is deleted. What a clip waits for is said in `production.waiting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from daemon import cards, manifests
+from daemon.beneath import read_small
+from daemon.errors import BadManifest, FileMissing, NearsetError, SidecarError, SourceChanged
+from daemon.log import get
+from daemon.production import Moment, Production, Seen
+from daemon.scan import RootIdentity, Scan, Settling, identify, same_volume, scan
+from daemon.slate import CardPlace, ClipKind, FileMark, FoundCard, FoundClip
+from daemon.states import GATE_STATES, ClipEvent, ClipState
+from daemon.store import Clip, Job, trouble_of
+
+_BUSY_SCAN_SECONDS = 1.0
+"""Between two scans of a root on which something still settles."""
+_SCAN_SHARE = 0.1
+"""Largest share of the time that scanning may take on a slow mount."""
+_SIDECAR_BYTES = 64 * 1024 * 1024
+"""Largest manifest or index that is read; a manifest of 200,000 files is about 60 MB."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is remembered of one root between scans."""
+
+    settling: Settling = field(default_factory=Settling)
+    marks: dict[str, FileMark] = field(default_factory=dict)
+    found: tuple[FoundCard, ...] = ()
+    card_manifests: dict[str, tuple[manifests.Manifest, NearsetError | None]] = field(default_factory=dict)
+    recognised_from: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    due: float = 0.0
+    fresh: bool = True
+
+
+class Intake:
+    """The plan side; there is no work side."""
+
+    name = "intake"
+
+    def __init__(self) -> None:
+        self._roots: dict[str, _Watched] = {}
+        self._hinted: set[str] = set()
+
+    def hint(self, root: str) -> None:
+        """Scan this root at the next tick."""
+        self._hinted.add(root)
+
+    def plan(self, production: Production, now: Moment) -> None:
+        """Scan the roots that are due."""
+        hinted, self._hinted = self._hinted, set()
+        for configured in production.config.offload.roots:
+            root = str(configured.path)
+            watched = self._roots.setdefault(root, _Watched())
+            if now.monotonic < watched.due and root not in hinted:
+                continue
+            if _is_away(production, configured.path):
+                watched.due = now.monotonic + _BUSY_SCAN_SECONDS
+                continue
+            self._scan(production, configured.path, watched, now)
+
+    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
+        """Intake has no jobs."""
+        raise AssertionError(self.name)
+
+    def _scan(self, production: Production, root: Path, watched: _Watched, now: Moment) -> None:
+        seen = scan(root)
+        _tell_problems(root, seen, fresh=watched.fresh)
+        watched.marks = seen.marks
+        watched.settling.observe(seen.marks, now.monotonic)
+        _recognise(production, root, watched, now)
+        busy = False
+        with production.store.transaction():
+            for card in watched.found:
+                busy |= _take(production, root, card, watched, now)
+        rest = _BUSY_SCAN_SECONDS if busy else production.config.offload.scan_seconds
+        watched.due = now.monotonic + max(rest, seen.seconds / _SCAN_SHARE)
+        watched.fresh = False
+
+
+def _is_away(production: Production, root: Path) -> bool:
+    """Park a root that is not mounted, or on which another volume is mounted; take it back when it returns."""
+    store, name = production.store, str(root)
+    remembered = store.root(name)
+    seen = identify(root)
+    reason = _absence(remembered, seen)
+    if reason and production.roots_away.get(name) != reason:
+        get().warning("root.away", root=name, why=reason, fix="mount it again; its jobs wait until then")
+    if reason:
+        production.roots_away[name] = reason
+        return True
+    assert seen is not None
+    if production.roots_away.pop(name, None):
+        get().info("root.back", root=name)
+    if remembered != (seen.device, seen.marker):
+        store.remember_root(name, seen.device, seen.marker)
+    return False
+
+
+def _absence(remembered: tuple[int, str | None] | None, seen: RootIdentity | None) -> str:
+    if seen is None:
+        return "the folder is not there"
+    if remembered and not same_volume(RootIdentity(*remembered), seen):
+        return "another volume is in its place (device number or marker differ)"
+    return ""
+
+
+def _tell_problems(root: Path, seen: Scan, *, fresh: bool) -> None:
+    for path, why in seen.problems if fresh else ():
+        get().warning("scan.skipped", root=str(root), path=path, why=why)
+
+
+def _recognise(production: Production, root: Path, watched: _Watched, now: Moment) -> None:
+    """Find the cards among the files that are there and those that the quiet manifests name."""
+    settle_seconds = production.config.offload.settle_seconds
+    quiet = frozenset(
+        path
+        for path in watched.marks
+        if _is_manifest(path) and watched.settling.quiet(path, now.monotonic, settle_seconds)
+    )
+    source = (frozenset(watched.marks), quiet)
+    if source == watched.recognised_from and not watched.fresh:
+        return
+    read = _reader(root)
+    found = cards.recognise(source[0], read, root.name)
+    watched.card_manifests = {
+        card.path: _manifest(card, [path for path in watched.marks if not _is_manifest(path) or path in quiet], read)
+        for card in found
+    }
+    named = {
+        CardPlace(str(root), path).relative(name)
+        for path, (manifest, _) in watched.card_manifests.items()
+        for name in manifest.names()
+    }
+    absent = named - source[0]
+    watched.found = tuple(cards.recognise(source[0] | absent, read, root.name) if absent else found)
+    watched.recognised_from = source
+
+
+def _is_manifest(path: str) -> bool:
+    return path.endswith(".mhl") or "/ascmhl/" in f"/{path}"
+
+
+def _reader(root: Path) -> Callable[[str], bytes]:
+    return lambda path: read_small(root, path, _SIDECAR_BYTES)
+
+
+def _manifest(
+    card: FoundCard, tree: list[str], read: Callable[[str], bytes]
+) -> tuple[manifests.Manifest, NearsetError | None]:
+    try:
+        return manifests.load(tree, card.path, read), None
+    except (BadManifest, SidecarError, FileMissing) as error:
+        get().warning("manifest.refused", card=card.path, code=error.code, why=str(error))
+        return manifests.Manifest(), error
+
+
+def _take(production: Production, root: Path, found: FoundCard, watched: _Watched, now: Moment) -> bool:
+    """Bring a card up to date in the database and return whether anything of it still settles."""
+    store = production.store
+    settle_seconds = production.config.offload.settle_seconds
+    place = CardPlace(str(root), found.path)
+    prefix = place.relative("")
+    marks = {path.removeprefix(prefix): mark for path, mark in watched.marks.items() if path.startswith(prefix)}
+    moving = [
+        path for path in marks if not watched.settling.quiet(prefix + path, now.monotonic, settle_seconds)
+    ]
+    manifest, error = watched.card_manifests.get(found.path, (manifests.Manifest(), None))
+    roll = production.config.offload.roll_names.get(found.path, found.roll)
+    card = store.add_card(str(root), found, roll, now.iso)
+    trouble = trouble_of(error) if error else None
+    seen = Seen(place, found, marks, manifest, trouble, busy=bool(moving))
+    production.seen[card] = seen
+    still = _Stillness(set(moving), {path: file.mark for path, file in store.files(card).items()}, marks)
+    known = {clip.name: clip for clip in store.clips(card=card)}
+    for clip in found.clips:
+        _take_clip(production, card, clip, known.pop(clip.name, None), still, watched, now)
+    for gone in known.values():
+        _vanished(production, gone, now)
+    return bool(moving) or any(clip.state in GATE_STATES for clip in store.clips(card=card))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stillness:
+    """Which files of a card lie still: `moving` changed lately, `proven` were hashed with this mark."""
+
+    moving: set[str]
+    proven: dict[str, FileMark]
+    marks: dict[str, FileMark]
+
+    def still(self, path: str) -> bool:
+        """Return whether the file lies quiet, or is just what was hashed."""
+        return path in self.marks and (path not in self.moving or self.proven.get(path) == self.marks[path])
+
+    def differs(self, path: str) -> bool:
+        """Return whether the file is not what was hashed."""
+        return path in self.proven and self.proven[path] != self.marks.get(path)
+
+
+def _take_clip(
+    production: Production,
+    card: int,
+    found: FoundClip,
+    known: Clip | None,
+    still: _Stillness,
+    watched: _Watched,
+    now: Moment,
+) -> None:
+    store = production.store
+    if known is None:
+        get().info("clip.found", clip=found.name, files=len(found.files))
+        known = store.clip(store.add_clip(card, found, now.iso))
+    if known.found != found:
+        store.add_clip(card, found, now.iso)
+        _changed(production, known, "other files belong to it now", now)
+    elif reason := _unsettled(known, still, fresh=watched.fresh):
+        _changed(production, known, reason, now)
+    known = store.clip(known.id)
+    if known.state in {ClipState.DISCOVERED, ClipState.HELD}:
+        _settle_clip(production, known, still, now)
+
+
+def _unsettled(clip: Clip, still: _Stillness, *, fresh: bool) -> str:
+    """Return why a clip that was past its quiet time is no longer, empty if it still is."""
+    if clip.state in {ClipState.DISCOVERED, ClipState.DUPLICATE}:
+        return ""
+    paths = (*clip.found.files, *clip.found.sidecars)
+    if any(still.differs(path) for path in paths if path in still.marks):
+        return "a file of it changed"
+    if clip.state in {ClipState.QUIET, ClipState.MANIFESTED}:
+        moved = any(not still.still(path) for path in paths)
+        return "the service started anew" if moved and fresh else "a file of it changed" if moved else ""
+    if clip.state is ClipState.HELD and clip.trouble.code in {"clip.bad_hash", "clip.file_missing"}:
+        return "it is being copied again" if any(path in still.moving for path in paths) and not fresh else ""
+    return ""
+
+
+def _changed(production: Production, clip: Clip, reason: str, now: Moment) -> None:
+    store = production.store
+    if clip.state is ClipState.DISCOVERED:
+        return
+    get().info("clip.changed", clip=clip.name, state=clip.state, why=reason)
+    if store.proxies(clip.id) or clip.state is ClipState.DELIVERED:
+        if clip.state is not ClipState.HELD:
+            store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_after_delivery(clip, reason)))
+        return
+    store.happen(clip.id, ClipEvent.CHANGED, now.iso)
+
+
+def _after_delivery(clip: Clip, reason: str) -> SourceChanged:
+    return SourceChanged(
+        f"{clip.name} was delivered, and then its camera files changed",
+        why=reason,
+        fix="put the files back as they were; if this is another recording, give it another roll name",
+    )
+
+
+def _settle_clip(production: Production, clip: Clip, still: _Stillness, now: Moment) -> None:
+    store = production.store
+    paths = (*clip.found.files, *clip.found.sidecars)
+    absent = [path for path in paths if path not in still.marks]
+    moving = [path for path in paths if not still.still(path) and path in still.marks]
+    if clip.state is ClipState.HELD:
+        if clip.trouble.code == "clip.file_missing" and not absent:
+            store.happen(clip.id, ClipEvent.CHANGED, now.iso)
+        return
+    if absent and not still.moving:
+        store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, absent)))
+    elif absent:
+        production.waiting[clip.id] = f"waits for {absent[0]}, which the manifest names"
+    elif moving:
+        production.waiting[clip.id] = f"still being copied: {moving[0]}"
+    else:
+        production.waiting.pop(clip.id, None)
+        store.happen(clip.id, ClipEvent.SETTLED, now.iso)
+
+
+def _missing(clip: Clip, absent: list[str]) -> FileMissing:
+    return FileMissing(
+        f"{clip.name} lacks {', '.join(absent[:3])}{' …' if len(absent) > 3 else ''}",  # noqa: PLR2004 - room on a line
+        why="a manifest of this card names it, and the folder does not hold it",
+        fix="finish the offload; the clip goes on by itself when the file is there",
+    )
+
+
+def _vanished(production: Production, clip: Clip, now: Moment) -> None:
+    if clip.state in GATE_STATES and clip.found.kind is not ClipKind.RAW:
+        production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, [*clip.found.files])))

@@ -1,0 +1,173 @@
+"""Probe: measure what a ready clip holds, as presented.
+
+Plan side: queue the probe, keep the essence, settle reel and shoot day; a variable rate waits for the
+recipe. Work side: open the verified files and measure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from daemon import wire
+from daemon.beneath import check_unchanged, open_beneath
+from daemon.production import Moment, Production, key_of
+from daemon.slate import CameraFile, CardPlace, ClipKind
+from daemon.stages.manifest import raw_trouble, usable_stand_ins
+from daemon.states import ClipEvent, ClipState, JobEvent
+from daemon.store import Card, Clip, Job
+from daemon.turnover.naming import reel_name
+from daemon.worker import Progress
+from engines.media.essence import Essence
+
+if TYPE_CHECKING:
+    from engines.media.source import MediaFile
+
+PRIORITY = 5
+LANE = "custody"
+_VERSION = "1"
+"""Raise it when a probe measures differently, so that clips are probed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files that a clip's picture and sound are taken from, and the sidecars that explain them."""
+
+    place: CardPlace
+    kind: ClipKind
+    files: tuple[CameraFile, ...]
+    sidecars: tuple[CameraFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTask:
+    """A clip to measure; `rate` is the recipe's word where it has one."""
+
+    source: Source
+    rate: Fraction | None
+
+
+class Probe:
+    """The plan side."""
+
+    name = "probe"
+
+    def plan(self, production: Production, now: Moment) -> None:
+        """Queue a probe for each ready clip."""
+        del now
+        for clip in production.store.clips(states=[ClipState.READY]):
+            task = ProbeTask(source_of(production, clip), words_of(production, clip).source.rate)
+            text = wire.dump(ProbeTask, task)
+            production.store.add_job(
+                key=key_of("probe", _VERSION, str(clip.id), text),
+                clip=clip.id,
+                stage=self.name,
+                lane=LANE,
+                priority=PRIORITY,
+                task=text,
+            )
+
+    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
+        """Keep the essence and name reel and shoot day."""
+        store = production.store
+        clip = store.clip(job.clip)
+        essence = wire.load(Essence, result)
+        words = words_of(production, clip).source
+        if words.code_range:
+            essence = replace(essence, code_range=words.code_range)
+        reel = _reel(production, clip, words.reel or essence.reel)
+        card = store.card(clip.card)
+        with store.transaction():
+            store.set_clip(clip.id, essence=wire.dump(Essence, replace(essence, reel=reel)), reel=reel)
+            if not card.shoot_day:
+                store.set_card(card.id, shoot_day=_shoot_day(production, card, clip, essence, now))
+            store.happen(clip.id, ClipEvent.PROBED, now.iso)
+            store.finish(job.id, JobEvent.SUCCEEDED)
+
+
+def words_of(production: Production, clip: Clip) -> Words:
+    """Return the recipe's words for a clip."""
+    card = production.store.card(clip.card)
+    return production.recipes.words(clip=clip.name, roll=card.roll, scene=None)
+
+
+def source_of(production: Production, clip: Clip) -> Source:
+    """Return what a clip is rendered from: its own files, or the stand-in that the configuration allows."""
+    seen = production.seen.get(clip.card)
+    known = production.store.files(clip.card)
+    card = production.store.card(clip.card)
+    place = seen.place if seen else CardPlace(card.root, card.path)
+    paths, kind = clip.found.files, clip.found.kind
+    if kind is ClipKind.RAW:
+        paths, kind = usable_stand_ins(production, clip)[:1], ClipKind.MOVIE
+    return Source(
+        place,
+        kind,
+        tuple(CameraFile(path, known[path].mark) for path in paths),
+        tuple(CameraFile(path, known[path].mark) for path in clip.found.sidecars if path in known),
+    )
+
+
+def _reel(production: Production, clip: Clip, reel: str) -> str:
+    """Return the reel name: the source's own, else the clip's name, made unique in the production."""
+    if reel:
+        return reel_name(reel)
+    stem = reel_name(clip.name)
+    if not production.store.reel_used_elsewhere(stem, clip.id):
+        return stem
+    return reel_name(f"{production.store.card(clip.card).roll}_{clip.name}")
+
+
+def _shoot_day(production: Production, card: Card, clip: Clip, essence: Essence, now: Moment) -> str:
+    """Return YYYYMMDD of the shoot day: a shot at 03:00 belongs to the day before, by `day_starts`."""
+    starts = production.config.production.day_starts
+    offset = timedelta(hours=starts.hour, minutes=starts.minute)
+    recorded = _recorded(production, card, clip, essence) or now.utc
+    return (recorded - offset).strftime("%Y%m%d")
+
+
+def _recorded(production: Production, card: Card, clip: Clip, essence: Essence) -> datetime | None:
+    if essence.created:
+        return datetime.fromisoformat(essence.created)
+    known = production.store.files(card.id)
+    first = known.get(clip.found.files[0])
+    return datetime.fromtimestamp(first.mark.mtime_ns / 1e9).astimezone() if first else None
+
+
+@contextmanager
+def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[list[MediaFile]]:
+    """Open camera files beneath their root, unchanged since they were hashed, for the engines to read.
+
+    Raises:
+        SourceChanged: a file is not what was hashed, now or when it is closed.
+    """
+    from engines.media.source import MediaFile
+
+    with ExitStack() as stack:
+        media = []
+        for file in files:
+            descriptor = stack.enter_context(open_beneath(place.root, place.relative(file.path)))
+            check_unchanged(descriptor, file.mark)
+            media.append(MediaFile(os.path.basename(file.path), descriptor))
+        yield media
+        for file, opened_file in zip(files, media, strict=True):
+            check_unchanged(opened_file.fd, file.mark)
+
+
+def work(task_text: str, progress: Progress) -> str:
+    """Return the essence as JSON; the work side.
+
+    Raises:
+        MediaError: the clip cannot be read, is camera raw, or has no constant rate and the recipe names none.
+    """
+    from engines.media.probe import probe
+
+    task = wire.load(ProbeTask, task_text)
+    progress(0, 1)
+    with opened(task.source.place, task.source.files) as files, opened(task.source.place, task.source.sidecars) as side:
+        return wire.dump(Essence, probe(files, side, rate=task.rate))

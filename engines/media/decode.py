@@ -1,0 +1,108 @@
+"""Decode: a clip's presented frames and sound, in one pass, in order. The seam for other decoders.
+
+A vendor's raw tool fits behind `Decoder`: it gives the same two kinds of block in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+
+from engines.errors import Unreadable
+from engines.media.essence import Essence
+from engines.media.faults import translated
+from engines.media.probe import main_video
+from engines.media.source import MediaFile, open_container
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A block of one audio track, by the track's index in the essence; format as decoded."""
+
+    track: int
+    frame: AudioFrame
+
+
+Block = VideoFrame | Sound
+
+
+class Decoder(Protocol):
+    """Gives a clip's picture and sound as presented."""
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield frames in presentation order, exactly as many as the essence says, and sound as it comes.
+
+        Raises:
+            MediaError: the clip breaks while decoding.
+        """
+
+
+class LibavDecoder:
+    """FFmpeg's decoders, over one movie or spanned ones."""
+
+    def __init__(self, files: Sequence[MediaFile], essence: Essence) -> None:
+        self._files, self._essence = files, essence
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks of all files in order."""
+        count = 0
+        source = (block for file in self._files for block in self._file(file))
+        for block in _conformed(source, self._essence) if self._is_conformed else source:
+            count += isinstance(block, VideoFrame)
+            yield block
+        if count != self._essence.frames:
+            raise Unreadable(
+                f"{self._files[0].name} gave {count} frames where {self._essence.frames} were counted",
+                why="some of its frames do not decode",
+                fix="look at the clip; copy it again from the card",
+            )
+
+    @property
+    def _is_conformed(self) -> bool:
+        return self._essence.variable_rate
+
+    def _file(self, file: MediaFile) -> Iterator[Block]:
+        with translated(file.name), open_container(file) as container:
+            yield from self._demuxed(container, file)
+
+    def _demuxed(self, container: InputContainer, file: MediaFile) -> Iterator[Block]:
+        video = main_video(container, file.name)
+        video.thread_type = "AUTO"
+        sound = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        tracks = {stream.index: number for number, stream in enumerate(sound)}
+        for packet in container.demux([video, *sound]):
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    yield frame
+                elif isinstance(frame, AudioFrame):
+                    yield Sound(tracks[packet.stream.index], frame)
+
+
+def _conformed(blocks: Iterator[Block], essence: Essence) -> Iterator[Block]:
+    """Yield blocks with the frames of a variable-rate clip set to the essence's constant rate.
+
+    Each output time takes the latest frame presented by then, as a player would show it.
+    """
+    shown: VideoFrame | None = None
+    first: Fraction | None = None
+    made = 0
+    for block in blocks:
+        if not isinstance(block, VideoFrame):
+            yield block
+            continue
+        assert block.pts is not None and block.time_base is not None
+        time = block.pts * block.time_base
+        first = time if first is None else first
+        while shown is not None and made < essence.frames and Fraction(made) / essence.rate < time - first:
+            made += 1
+            yield shown
+        shown = block
+    while shown is not None and made < essence.frames:
+        made += 1
+        yield shown

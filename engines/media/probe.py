@@ -1,0 +1,336 @@
+"""Probe: the essence of a clip, measured and not believed.
+
+Frames are counted as presented (after edit lists) by going through every packet, the rate comes from
+presentation times, sound is decoded and counted. One pass over the file, at about the speed of its disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from engines.errors import Undecodable, Unreadable, VariableRate
+from engines.media.cadence import cadence
+from engines.media.essence import (
+    AudioTrack,
+    CodeRange,
+    Essence,
+    FieldOrder,
+    SidecarTimecode,
+    TimecodeSource,
+)
+from engines.media.faults import translated
+from engines.media.source import MediaFile, open_container
+from engines.media.timecode import Timecode, label_rate, may_drop
+
+_MAX_SIDE = 16384
+_MIN_SIDE = 32
+_FIELD_ORDERS = {2: FieldOrder.TOP_FIRST, 4: FieldOrder.TOP_FIRST, 3: FieldOrder.BOTTOM_FIRST, 5: FieldOrder.BOTTOM_FIRST}
+"""AVFieldOrder: TT and TB show the top field first, BB and BT the bottom one."""
+_MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c"}
+_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "smpte431", 12: "smpte432"}
+_TRANSFERS = {
+    1: "bt709",
+    4: "gamma22",
+    5: "gamma28",
+    6: "smpte170m",
+    8: "linear",
+    11: "iec61966-2-4",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    18: "arib-std-b67",
+}
+_DECODED_TO_COUNT = frozenset({"mpegts", "mpeg", "mpegvideo", "dv"})
+"""Containers without an index: a packet there is not always a frame (fields, heads without their key frame)."""
+_REEL_KEYS = ("reel_name", "com.apple.proapps.reel", "com.apple.quicktime.reel", "reel")
+
+
+def probe(
+    files: Sequence[MediaFile], *, rate: Fraction | None = None, sidecar: SidecarTimecode | None = None
+) -> Essence:
+    """Return the essence of one movie or of spanned files in order.
+
+    `rate` is the recipe's word: it makes a clip of variable rate one of that constant rate.
+
+    Raises:
+        Unreadable: damaged, cut short, or no movie. Undecodable: camera raw or a codec without decoder.
+        VariableRate: no constant rate, and none was given.
+    """
+    parts = [_probe_file(file) for file in files]
+    essence = parts[0]
+    for part in parts[1:]:
+        essence = _joined(essence, part, files[0].name)
+    if essence.variable_rate:
+        essence = _at_rate(essence, rate, files[0].name)
+    elif rate is not None and rate != essence.rate:
+        essence = replace(essence, rate=rate, notes=(*essence.notes, f"rate {rate} by recipe"))
+    return _timed(essence, sidecar)
+
+
+def main_video(container: InputContainer, name: str) -> VideoStream:
+    """Return the stream that is the clip's picture: no cover art, default before others, then the largest.
+
+    Raises:
+        Unreadable: there is none. Undecodable: its codec has no decoder here, or is a mosaic.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        raise Unreadable(
+            f"{name} holds no picture", why="there is no video stream in it", fix="if it is sound, offload it as a sound roll"
+        )
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise _undecodable(name, "a codec that is not known here")
+    return max(
+        known,
+        key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.codec_context.width * s.codec_context.height),
+    )
+
+
+def _probe_file(file: MediaFile) -> Essence:
+    with translated(file.name), open_container(file) as container:
+        stream = main_video(container, file.name)
+        context = stream.codec_context
+        first = _first_frame(container, stream, file.name)
+    with translated(file.name), open_container(file) as container:
+        stream = main_video(container, file.name)
+        times, audio, notes = _walk(container, stream, file.name)
+        frame_rate, variable = cadence(
+            times, (stream.average_rate, stream.guessed_rate, stream.base_rate), stream.time_base or Fraction(1, 1000)
+        )
+        metadata = _all_metadata(container)
+        label, source = _timecode_label(container)
+        return Essence(
+            container=container.format.name,
+            codec=context.name,
+            profile=str(context.profile or ""),
+            width=first.width,
+            height=first.height,
+            pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
+            pixel_format=first.format.name,
+            bits=max(component.bits for component in first.format.components),
+            frames=len(times),
+            rate=frame_rate,
+            variable_rate=variable,
+            field_order=_field_order(first, context),
+            rotation_degrees=round(-first.rotation) % 360,
+            code_range=_code_range(first),
+            matrix=_MATRICES.get(int(first.colorspace), ""),
+            primaries=_PRIMARIES.get(int(first.color_primaries), ""),
+            transfer=_TRANSFERS.get(int(first.color_trc), ""),
+            start_frame=_start(label, frame_rate),
+            drop_frame=";" in label and may_drop(frame_rate),
+            timecode_source=source,
+            reel=next((metadata[key] for key in _REEL_KEYS if metadata.get(key)), ""),
+            camera=_camera(metadata),
+            created=_created(metadata),
+            audio=audio,
+            notes=notes,
+        )
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> VideoFrame:
+    context = stream.codec_context
+    if max(context.width, context.height) > _MAX_SIDE or min(context.width, context.height) < _MIN_SIDE:
+        raise Unreadable(
+            f"{name} has a raster of {context.width}x{context.height}",
+            why=f"rasters from {_MIN_SIDE} to {_MAX_SIDE} a side are read",
+            fix="check the file; if the size is right, transcode it",
+        )
+    frame = next(container.decode(stream), None)
+    if frame is None:
+        raise Unreadable(
+            f"{name} holds no frame that decodes",
+            why="the picture track is empty or damaged",
+            fix="check that the offload is complete; copy the clip again from the card",
+        )
+    if frame.format.name.startswith("bayer"):
+        raise _undecodable(name, f"a raw mosaic ({context.name})")
+    return frame
+
+
+def _undecodable(name: str, what: str) -> Undecodable:
+    return Undecodable(
+        f"{name} is {what}",
+        why="no decoder here makes a picture of it",
+        fix="transcode it with the vendor's tool, or let a proxy stand in with offload.stand_ins",
+    )
+
+
+def _walk(
+    container: InputContainer, stream: VideoStream, name: str
+) -> tuple[list[Fraction], tuple[AudioTrack, ...], tuple[str, ...]]:
+    """Return presentation times in seconds, ascending, the audio tracks, and notes; one pass over the file."""
+    decode_video = container.format.name.split(",")[0] in _DECODED_TO_COUNT
+    tracks = [s for s in container.streams.audio if s.codec_context is not None]
+    counts = dict.fromkeys((track.index for track in tracks), 0)
+    stream.thread_type = "AUTO"
+    ticks: list[int] = []
+    stored = 0
+    for packet in container.demux([stream, *tracks]):
+        if packet.stream.index != stream.index:
+            counts[packet.stream.index] += sum(frame.samples for frame in packet.decode())
+        elif decode_video:
+            ticks += [frame.pts for frame in packet.decode() if frame.pts is not None]
+        elif packet.size:
+            stored += 1
+            if not packet.is_discard:
+                ticks.append(packet.pts if packet.pts is not None else packet.dts)
+    promised = _promised(container, stream)
+    if not ticks or (not decode_video and stored < promised):
+        raise _cut_short(name, stored, promised)
+    unit = stream.time_base or Fraction(1, 1000)
+    audio = tuple(_track(number, track, counts[track.index]) for number, track in enumerate(tracks))
+    return [tick * unit for tick in sorted(ticks)], audio, ()
+
+
+def _promised(container: InputContainer, stream: VideoStream) -> int:
+    """Return how many stored frames the header promises; 0 where headers are known to be loose about it."""
+    kind = container.format.name
+    if "mov" in kind:
+        return stream.frames
+    if kind == "mxf" and stream.duration and stream.average_rate and stream.time_base:
+        return round(stream.duration * stream.time_base * stream.average_rate)
+    return 0
+
+
+def _cut_short(name: str, got: int, expected: int) -> Unreadable:
+    return Unreadable(
+        f"{name} is cut short: {got} of {expected} frames are there",
+        why="its header promises more than the file holds",
+        fix="the copy is not complete; offload this clip again from the card",
+    )
+
+
+def _track(number: int, stream: Any, samples: int) -> AudioTrack:
+    context = stream.codec_context
+    codec = context.name
+    lossless = codec.startswith("pcm_") or codec in {"alac", "flac"}
+    return AudioTrack(
+        index=number,
+        codec=codec,
+        channels=context.channels,
+        sample_rate=context.sample_rate,
+        bits=_bits(codec, context.format.name if context.format else ""),
+        samples=samples,
+        layout=context.layout.name,
+        lossless=lossless,
+    )
+
+
+def _bits(codec: str, sample_format: str) -> int:
+    for bits in (24, 32, 64, 16):
+        if codec.startswith("pcm_") and str(bits) in codec:
+            return bits
+    if codec in {"pcm_alaw", "pcm_mulaw"} or sample_format.startswith("s16"):
+        return 16
+    return 8 if codec in {"pcm_u8", "pcm_s8"} else 24
+
+
+def _joined(first: Essence, other: Essence, name: str) -> Essence:
+    same = ("codec", "width", "height", "rate", "field_order", "pixel_format")
+    unlike = [field for field in same if getattr(first, field) != getattr(other, field)]
+    if unlike or len(first.audio) != len(other.audio):
+        raise Unreadable(
+            f"{name} spans files that do not fit together",
+            why=f"they differ in {', '.join(unlike) or 'audio tracks'}",
+            fix="check that the files belong to one recording",
+        )
+    audio = tuple(
+        replace(one, samples=one.samples + more.samples) for one, more in zip(first.audio, other.audio, strict=True)
+    )
+    return replace(first, frames=first.frames + other.frames, audio=audio)
+
+
+def _at_rate(essence: Essence, rate: Fraction | None, name: str) -> Essence:
+    if rate is None:
+        raise VariableRate(
+            f"{name} has no constant frame rate",
+            why=f"its frames come at {float(essence.rate):.3f} a second on average, unevenly",
+            fix=f'name a rate in the recipe: `clips: {{"{name.rsplit(".", 1)[0]}": {{source: {{rate: "24000/1001"}}}}}}`',
+        )
+    seconds = essence.frames / essence.rate
+    note = f"variable rate ({float(essence.rate):.3f} on average) conformed to {rate} by recipe"
+    return replace(essence, rate=rate, frames=max(1, round(seconds * rate)), notes=(*essence.notes, note))
+
+
+def _timed(essence: Essence, sidecar: SidecarTimecode | None) -> Essence:
+    """Return the essence with a start timecode from the sidecar or the time of day where it has none itself."""
+    if essence.timecode_source is not TimecodeSource.ZERO:
+        return essence
+    if sidecar:
+        start = _start(sidecar.label, essence.rate)
+        drop = sidecar.drop_frame and may_drop(essence.rate)
+        return replace(essence, start_frame=start, drop_frame=drop, timecode_source=TimecodeSource.XML)
+    if essence.created:
+        moment = datetime.fromisoformat(essence.created)
+        seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+        start = seconds * label_rate(essence.rate)
+        return replace(essence, start_frame=start, timecode_source=TimecodeSource.TIME_OF_DAY)
+    return essence
+
+
+def _start(label: str, rate: Fraction) -> int:
+    if not label:
+        return 0
+    return Timecode.parse(label, rate, drop=";" in label and may_drop(rate)).frame
+
+
+def _timecode_label(container: InputContainer) -> tuple[str, TimecodeSource]:
+    for stream in container.streams:
+        if stream.type == "data" and stream.metadata.get("timecode"):
+            return stream.metadata["timecode"], TimecodeSource.TMCD
+    for stream in container.streams.video:
+        if stream.metadata.get("timecode"):
+            mxf = container.format.name == "mxf"
+            return stream.metadata["timecode"], TimecodeSource.MXF if mxf else TimecodeSource.TMCD
+    if label := container.metadata.get("timecode"):
+        return label, TimecodeSource.MXF if container.format.name == "mxf" else TimecodeSource.CONTAINER
+    return "", TimecodeSource.ZERO
+
+
+def _all_metadata(container: InputContainer) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for stream in reversed(container.streams):
+        merged |= {key.lower(): value for key, value in stream.metadata.items()}
+    return merged | {key.lower(): value for key, value in container.metadata.items()}
+
+
+def _camera(metadata: dict[str, str]) -> str:
+    make = metadata.get("com.apple.quicktime.make") or metadata.get("make") or metadata.get("company_name", "")
+    model = metadata.get("com.apple.quicktime.model") or metadata.get("model") or metadata.get("product_name", "")
+    return f"{make} {model}".strip()
+
+
+def _created(metadata: dict[str, str]) -> str:
+    for key in ("com.apple.quicktime.creationdate", "creation_time", "modification_date", "date"):
+        try:
+            moment = datetime.fromisoformat(metadata.get(key, ""))
+        except ValueError:
+            continue
+        if moment.year > 1980:  # noqa: PLR2004 - cameras whose clock was never set say 1904, 1970 or 1980
+            return moment.isoformat()
+    return ""
+
+
+def _field_order(frame: VideoFrame, context: Any) -> FieldOrder:
+    order = _FIELD_ORDERS.get(int(context.field_order or 0))
+    if order is None and frame.interlaced_frame:
+        return FieldOrder.TOP_FIRST
+    return order or FieldOrder.PROGRESSIVE
+
+
+def _code_range(frame: VideoFrame) -> CodeRange:
+    full = int(frame.color_range) == 2 or frame.format.name.startswith("yuvj")  # noqa: PLR2004 - AVCOL_RANGE_JPEG
+    rgb = frame.format.name.startswith(("rgb", "gbr", "bgr", "argb", "xyz"))
+    return CodeRange.FULL if full or rgb else CodeRange.LEGAL

@@ -1,0 +1,92 @@
+"""A media file as the engines get it: an open descriptor, a demuxer forced from its first bytes, no way out.
+
+Names and suffixes prove nothing: a text file named `.mov` must not become a playlist that opens other files.
+The demuxer is chosen from magic bytes against a list, and nothing but this one file can be opened.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+
+from engines.errors import Unreadable
+from engines.media.faults import translated
+
+_HEAD_BYTES = 64 * 1024 + 16
+_MXF_KEY = bytes.fromhex("060e2b34020501010d0102")
+_MAX_STREAMS = 128
+_TS_PACKETS = ((188, 0), (192, 4), (204, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """An open, regular file: `name` for messages, `fd` to read from. Whoever opened it closes it."""
+
+    name: str
+    fd: int
+
+    @property
+    def url(self) -> str:
+        """What FFmpeg opens: this very file, whatever has become of its path."""
+        return f"/proc/self/fd/{self.fd}"
+
+
+def demuxer_of(head: bytes, name: str) -> str:
+    """Return FFmpeg's demuxer for a file's first bytes.
+
+    Raises:
+        Unreadable: the bytes are none of the containers that cameras and recorders write.
+    """
+    for matches, demuxer in _KNOWN:
+        if matches(head):
+            return demuxer
+    raise Unreadable(
+        f"{name} is not a movie that is read here",
+        why=f"it begins with {head[:12]!r}, which no camera's container does" if head else "it is empty",
+        fix="check that the offload is complete; if it is camera raw, let a proxy stand in for it",
+    )
+
+
+def open_container(file: MediaFile) -> InputContainer:
+    """Return the opened container, its demuxer forced, nothing else reachable.
+
+    Raises:
+        Unreadable: no known container, or one that is damaged at its head.
+    """
+    demuxer = demuxer_of(os.pread(file.fd, _HEAD_BYTES, 0), file.name)
+    options = {"protocol_whitelist": "file", "max_streams": str(_MAX_STREAMS)}
+    if demuxer == "mov":
+        options |= {"enable_drefs": "0", "use_absolute_path": "0"}
+    with translated(file.name):
+        return av.open(file.url, mode="r", format=demuxer, options=options, metadata_errors="replace")
+
+
+def _is_mov(head: bytes) -> bool:
+    return head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"} and len(head) > 8  # noqa: PLR2004 - a box
+
+
+def _is_mxf(head: bytes) -> bool:
+    return _MXF_KEY in head
+
+
+def _is_ts(head: bytes) -> bool:
+    return any(
+        len(head) > 4 * size and all(head[offset + size * n] == 0x47 for n in range(4))  # noqa: PLR2004 - sync byte
+        for size, offset in _TS_PACKETS
+    )
+
+
+_KNOWN = (
+    (_is_mov, "mov"),
+    (_is_mxf, "mxf"),
+    (lambda head: head[:4] == b"\x1a\x45\xdf\xa3", "matroska"),
+    (lambda head: head[:4] == b"RIFF" and head[8:12] in {b"AVI ", b"AVIX"}, "avi"),
+    (lambda head: head[:4] == b"\x00\x00\x01\xba", "mpeg"),
+    (lambda head: head[:4] == b"\x00\x00\x01\xb3", "mpegvideo"),
+    (lambda head: head[:9] == b"YUV4MPEG2", "yuv4mpegpipe"),
+    (lambda head: head[:3] == b"\x1f\x07\x00", "dv"),
+    (_is_ts, "mpegts"),
+)
