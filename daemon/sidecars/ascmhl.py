@@ -133,7 +133,7 @@ def parse_chain(data: bytes, *, source: str = "the chain") -> tuple[Link, ...]:
 
 def compose_generation(generation: Generation, *, tool: str, version: str, hostname: str) -> bytes:
     """Return a generation's file; `parse_generation` reads the same generation back."""
-    root = etree.Element(f"{{{NAMESPACE}}}hashlist", {"version": "2.0"}, nsmap={None: NAMESPACE})
+    root = _document(NAMESPACE, "hashlist", version="2.0")
     creator = _put(root, "creatorinfo")
     _put(creator, "creationdate", generation.created_at)
     _put(creator, "hostname", hostname)
@@ -148,8 +148,7 @@ def compose_generation(generation: Generation, *, tool: str, version: str, hostn
 
 def compose_chain(links: Iterable[Link]) -> bytes:
     """Return a chain's file; `parse_chain` reads the same links back."""
-    space = _CHAIN_NAMESPACE
-    root = etree.Element(f"{{{space}}}ascmhldirectory", nsmap={None: space})
+    root = _document(_CHAIN_NAMESPACE, "ascmhldirectory")
     for link in links:
         line = _put(root, "hashlist", sequencenr=str(link.number))
         _put(line, "path", link.path)
@@ -229,6 +228,11 @@ def _usable(pattern: str) -> bool:
 
 def _is_manifest(name: str) -> bool:
     return name.endswith(".mhl") and not name.startswith(".")
+
+
+def _document(space: str, name: str, **attributes: str) -> xml.Element:
+    default = {None: space}
+    return etree.Element(f"{{{space}}}{name}", attributes, default)  # type: ignore[arg-type] # stubs lack None
 
 
 def _put(parent: xml.Element, name: str, text: str = "", **attributes: str) -> xml.Element:
