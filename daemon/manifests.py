@@ -191,12 +191,17 @@ def _beneath(folder: str, path: str) -> str:
     return path.removeprefix(f"{folder}/") if folder else path
 
 
+def _history_folder(path: str) -> str:
+    """Return the folder that a manifest in an `ascmhl` folder speaks for."""
+    return path.rpartition(f"/{ascmhl.FOLDER}/")[0]
+
+
 def _read(
     source: ManifestSource, there: frozenset[str], roll: str, read: Callable[[str], bytes]
 ) -> FoundManifest:
     if source.kind is ManifestKind.HISTORY:
         history = ascmhl.load(source.folder, source.names, read)
-        ascmhl.check_references(history, there, lambda path: _holds(roll, path), read)
+        ascmhl.check_references(history, there, lambda path: _applies(_history_folder(path), roll), read)
         return _of_history(source.path(), history)
     data = read(source.path())
     if _NAMESPACE_BYTES in data[:_HEAD_BYTES]:
