@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.model.topology import Layer, Topology
+from engines.model.topology import SLOPE, Layer, Topology
 
 
 class Network(nn.Module):
@@ -16,8 +16,10 @@ class Network(nn.Module):
         super().__init__()
         self.topology = topology
         self.convolutions = nn.ModuleDict({layer.name: _convolution(layer) for layer in topology.layers})
-        nn.init.zeros_(self._named("out").weight)  # starts as the identity
-        nn.init.zeros_(self._named("out").bias)  # type: ignore[arg-type] # every layer has a bias
+        for layer in topology.layers:
+            nn.init.kaiming_normal_(self._named(layer.name).weight, a=SLOPE)
+            nn.init.zeros_(self._named(layer.name).bias)  # type: ignore[arg-type] # every layer has a bias
+        nn.init.normal_(self._named("out").weight, std=1e-3)  # starts near the identity
 
     def forward(
         self, now: Tensor, before: Tensor, output_before: Tensor, noise: Tensor, hidden: Tensor
@@ -36,7 +38,7 @@ class Network(nn.Module):
             if layer.skip:
                 value = value + tensors[layer.skip]
             if layer.op in {"conv", "down"}:
-                value = functional.relu(value)
+                value = functional.leaky_relu(value, SLOPE)
             elif layer.op == "state":
                 value = torch.tanh(value)
             tensors[layer.name] = value

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.model.topology import NOISE_CHANNELS, PICTURE_CHANNELS, Layer, Topology
+from engines.model.topology import NOISE_CHANNELS, PICTURE_CHANNELS, SLOPE, Layer, Topology
 
 OPSET = 17
 INPUTS = ("now", "before", "output_before", "noise", "hidden")
@@ -61,7 +61,7 @@ def _nodes(layer: Layer) -> list[onnx.NodeProto]:
     if layer.skip:
         chain.append(("Add", [layer.skip], {}))
     if layer.op in {"conv", "down"}:
-        chain.append(("Relu", [], {}))
+        chain.append(("LeakyRelu", [], {"alpha": SLOPE}))
     if layer.op == "state":
         chain.append(("Tanh", [], {}))
     stride, pad = (2 if layer.op == "down" else 1), layer.kernel // 2

@@ -29,6 +29,10 @@ NOISE_CHANNELS = 1
 GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
 
+SLOPE = 0.1
+"""Slope of the leaky ReLU below zero. With a plain ReLU the last layers died within 300 steps and the network
+stayed the identity (2026-11-24, docs/log.md)."""
+
 Op = Literal["conv", "down", "up", "out", "state"]
 
 
@@ -36,8 +40,8 @@ Op = Literal["conv", "down", "up", "out", "state"]
 class Layer:
     """One convolution: 3x3 with bias.
 
-    `conv` keeps the raster and ends in a ReLU; `down` halves it and ends in a ReLU; `up` is 1x1 to four times
-    `outputs` and a depth-to-space by two; `out` keeps the raster and has no ReLU; `state` ends in a tanh, so
+    `conv` keeps the raster and ends in a leaky ReLU; `down` halves it and does so too; `up` is 1x1 to four times
+    `outputs` and a depth-to-space by two; `out` keeps the raster and ends in none; `state` ends in a tanh, so
     that what is carried from frame to frame stays bounded over any length. `source` and `skip` name the
     tensors read; a skip is added to the result.
     """

@@ -1,0 +1,37 @@
+"""Back-ends: whatever runs the network. One protocol, and every one of them passes the same contract test.
+
+A back-end opens a session for one clip; the session keeps the recurrent state inside, near the arithmetic.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engines.model.packing import Packed
+from engines.model.weights import Weights
+
+
+class Session(Protocol):
+    """One clip's stream through the network."""
+
+    def step(self, now: Packed, noise: Packed) -> Packed:
+        """Return the restored picture.
+
+        Shape: `now` and the result `[1, 8, h, w]`, noise `[1, 1, h, w]`. Range: code values / 1023. The result
+        is valid until the next step.
+        """
+
+    def reset(self) -> None:
+        """Forget the past: the next picture begins a shot."""
+
+
+class Backend(Protocol):
+    """Runs networks somewhere."""
+
+    name: str
+
+    def describe(self) -> str:
+        """Return what runs and how, for records: `openvino 2026.4 bf16`."""
+
+    def open(self, weights: Weights, height: int, width: int) -> Session:
+        """Return a session for packed pictures of `height` x `width`."""

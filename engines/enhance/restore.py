@@ -1,0 +1,78 @@
+"""Restore: noise out, detail kept, by the recurrent network. One picture in, one out; state inside.
+
+The dial is `strength`: 0 gives back the very picture, 1 what the network says. Nothing is invented: the
+network only adds a residual to what was filmed, and starts anew at each cut.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.backends.base import Backend
+from engines.media.frames import Picture
+from engines.model.noise import NoiseProfile
+from engines.model.packing import Packed, pack, packed_size, unpack
+from engines.model.weights import Weights
+
+LOWEST, HIGHEST = 4, 1019
+"""Code values that 10-bit interfaces leave to the picture. Source: ITU-R BT.709-6, item 5.6 (0-3 and 1020-1023
+are for timing)."""
+_CUT = 0.055
+"""Mean absolute change of luma between two pictures that means a cut, over what noise makes, of 0-1."""
+
+
+class Restore:
+    """The restoration of one clip, picture after picture."""
+
+    name = "restore"
+
+    def __init__(
+        self, backend: Backend, weights: Weights, height: int, width: int, *, strength: float, noise: NoiseProfile
+    ) -> None:
+        self._strength, self._noise = np.float32(strength), noise
+        self._session = backend.open(weights, *packed_size(height, width)) if strength else None
+        self._before: npt.NDArray[np.float32] | None = None
+
+    def __call__(self, picture: Picture) -> Picture:
+        """Return the restored picture; with strength 0 the same one."""
+        if self._session is None:
+            return picture
+        packed = pack(picture)
+        if self._is_cut(packed):
+            self._session.reset()
+        restored = self._session.step(packed, self._noise.noise_map(packed))
+        return _blended(picture, packed, restored, self._strength)
+
+    def _is_cut(self, packed: Packed) -> bool:
+        """Return whether the picture begins another shot, by a coarse luma thumbnail that averages noise away."""
+        small = _thumbnail(packed)
+        before, self._before = self._before, small
+        return before is not None and float(np.abs(small - before).mean()) > _CUT
+
+
+def _thumbnail(packed: Packed) -> npt.NDArray[np.float32]:
+    luma = packed[0, 0]
+    rows, columns = luma.shape[0] // 8 * 8, luma.shape[1] // 8 * 8
+    thumbnail: npt.NDArray[np.float32] = (
+        luma[:rows, :columns].reshape(rows // 8, 8, columns // 8, 8).mean((1, 3), dtype=np.float32)
+    )
+    return thumbnail
+
+
+def _blended(picture: Picture, packed: Packed, restored: Packed, strength: np.float32) -> Picture:
+    """Return picture + strength * (restored - picture), rounded; codes the network leaves alone stay as they are."""
+    blend = restored if strength == 1 else packed + strength * (restored - packed)
+    planes = [_codes(plane, original) for plane, original in zip(unpack(blend, picture), _planes(picture), strict=True)]
+    return Picture(picture.number, *planes)
+
+
+def _planes(picture: Picture) -> tuple[npt.NDArray[np.uint16], ...]:
+    return (picture.y, picture.cb, picture.cr)
+
+
+def _codes(plane: npt.NDArray[np.float32], original: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Return whole code values, kept inside what interfaces carry unless the source was outside already."""
+    np.rint(plane, out=plane)
+    np.clip(plane, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=plane)
+    return plane.astype(np.uint16)
