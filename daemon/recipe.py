@@ -1,0 +1,210 @@
+"""The recipe: the artists' dials for each clip, in one file, nearest word wins.
+
+Sections `defaults`, `scenes`, `rolls` and `clips`, the last three by names with wildcards. A word for a clip
+beats one for its roll, that one for its scene, that the defaults, and those the configuration. Within a
+section the more exact name wins. A word is added in one place: its section below.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from daemon import yamlfile
+from daemon.config import Codec, Config, Section, rate
+from daemon.errors import RecipeError
+from engines.media.essence import CodeRange
+from engines.media.proxy import ProxyCodec, Rotation
+
+Rate = Annotated[Fraction, BeforeValidator(rate, json_schema_input_type=str)]
+_SECTIONS = ("scenes", "rolls", "clips")
+
+
+class ProxyWords(Section):
+    """What the proxy is."""
+
+    codec: Codec = Field(
+        ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264."
+    )
+    width: int | None = Field(
+        None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source."
+    )
+
+
+class RestoreWords(Section):
+    """How the enhanced twin is restored."""
+
+    strength: float = Field(
+        1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored."
+    )
+
+
+class SourceWords(Section):
+    """What to take the source for, where it does not say or lies."""
+
+    rate: Rate | None = Field(None, description='Frames a second, such as 25 or "24000/1001".')
+    deinterlace: bool = Field(default=False, description="Make progressive frames of fields, one a frame.")
+    rotation: Annotated[
+        Rotation, BeforeValidator(lambda word: _rotation(word), json_schema_input_type=str)
+    ] = Field(Rotation.TAG, description="tag: carry a rotation as a tag, bake: turn the picture.")
+    code_range: Annotated[
+        CodeRange | None, BeforeValidator(lambda word: _range(word), json_schema_input_type=str)
+    ] = Field(None, description="legal or full, where the file's own tag is wrong.")
+    reel: str | None = Field(
+        None, min_length=1, max_length=32, description="Reel name, where the file has none."
+    )
+
+
+class Words(Section):
+    """Every word, resolved for one clip."""
+
+    proxy: ProxyWords = ProxyWords()
+    restore: RestoreWords = RestoreWords()
+    source: SourceWords = SourceWords()
+
+    def digest(self) -> str:
+        """Return a digest that changes when a word does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Words of one entry: section, pattern, the words written there, and where (`recipe.yaml:12:3`) each stands."""
+
+    section: str
+    pattern: str
+    words: dict[str, dict[str, Any]]
+    where: dict[tuple[str, str], str]
+    line: int
+
+    def matches(self, *, clip: str, roll: str, scene: str | None) -> bool:
+        name = {"clips": clip, "rolls": roll, "scenes": scene}.get(self.section, "")
+        return self.section in {"config", "defaults"} or (
+            name is not None and fnmatch.fnmatchcase(name, self.pattern)
+        )
+
+    @property
+    def nearness(self) -> tuple[int, bool, int, int]:
+        """Sorts the nearest last: by section, then exact names, then more literal text, then later lines."""
+        order = ("config", "defaults", *_SECTIONS)
+        literal = sum(character not in "*?[]" for character in self.pattern)
+        return order.index(self.section), literal == len(self.pattern), literal, self.line
+
+
+class RecipeBook:
+    """A production's recipe."""
+
+    def __init__(self, layers: list[_Layer]) -> None:
+        self._layers = sorted(layers, key=lambda layer: layer.nearness)
+
+    def words(self, *, clip: str, roll: str, scene: str | None = None) -> Words:
+        """Return the words for a clip."""
+        merged: dict[str, dict[str, Any]] = {}
+        for layer in self._matching(clip, roll, scene):
+            for section, words in layer.words.items():
+                merged.setdefault(section, {}).update(words)
+        return Words.model_validate(merged)
+
+    def explain(self, *, clip: str, roll: str, scene: str | None = None) -> list[tuple[str, str, str]]:
+        """Return for each word of a clip its name, its value, and where that was written."""
+        words = self.words(clip=clip, roll=roll, scene=scene).model_dump(mode="json")
+        origin: dict[tuple[str, str], str] = {}
+        for layer in self._matching(clip, roll, scene):
+            origin |= layer.where
+        return [
+            (f"{section}.{word}", str(value), origin.get((section, word), "default"))
+            for section, section_words in words.items()
+            for word, value in section_words.items()
+        ]
+
+    def _matching(self, clip: str, roll: str, scene: str | None) -> list[_Layer]:
+        return [layer for layer in self._layers if layer.matches(clip=clip, roll=roll, scene=scene)]
+
+
+def load(path: Path | None, config: Config) -> RecipeBook:
+    """Return the recipe in a file over the configuration's words; without a file those alone.
+
+    Raises:
+        RecipeError: the file is not there, or has faults; all of them are told.
+    """
+    layers = [_from_config(config)]
+    if path is None:
+        return RecipeBook(layers)
+    try:
+        document = yamlfile.parse(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            f"{path} cannot be read",
+            why=str(error),
+            fix="put it there, or take production.recipe out of the config",
+        ) from error
+    layers += _layers(document)
+    if document.faults:
+        raise RecipeError(
+            f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
+            why="\n  " + "\n  ".join(document.faults),
+            fix="correct them; the last good recipe stays in force until then",
+        )
+    return RecipeBook(layers)
+
+
+def _from_config(config: Config) -> _Layer:
+    words = {
+        "proxy": {"codec": str(config.proxy.codec), "width": config.proxy.width},
+        "restore": {"strength": config.enhance.restore.strength},
+    }
+    where = {(section, word): "config" for section, named in words.items() for word in named}
+    return _Layer("config", "", words, where, 0)
+
+
+def _layers(document: yamlfile.Document) -> list[_Layer]:
+    if document.faults or not isinstance(document.value, dict):
+        if not document.faults:
+            document.fault((), "sections are needed: defaults, scenes, rolls, clips")
+        return []
+    layers = []
+    for section, value in document.value.items():
+        if section == "defaults":
+            layers.append(_layer(document, (section,), section, ""))
+        elif section in _SECTIONS and isinstance(value, dict):
+            layers += [_layer(document, (section, pattern), section, pattern) for pattern in value]
+        else:
+            document.fault((section,), f"not a section; there are defaults, {', '.join(_SECTIONS)}")
+    return [layer for layer in layers if layer is not None]
+
+
+def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str) -> _Layer | None:
+    if yamlfile.fit(document, Words, path) is None:
+        return None
+    value: Any = document.value
+    for step in path:
+        value = value[step]
+    words = {name: dict(part) for name, part in value.items()}
+    where = {}
+    for name, part in words.items():
+        for word in part:
+            line, column = document.place((*path, name, word))
+            where[name, word] = f"{document.name}:{line}:{column} {'.'.join(str(step) for step in path)}"
+    return _Layer(section, pattern, words, where, document.place(path)[0])
+
+
+def _rotation(word: object) -> Rotation:
+    try:
+        return Rotation(str(word))
+    except ValueError:
+        raise ValueError("tag or bake is needed") from None
+
+
+def _range(word: object) -> CodeRange | None:
+    try:
+        return None if word is None else CodeRange(str(word))
+    except ValueError:
+        raise ValueError("legal or full is needed") from None
