@@ -27,7 +27,7 @@ Enhance = Callable[[Picture], Picture]
 T = TypeVar("T")
 
 _DEPTH = 6
-"""Blocks that wait between two stations: enough to even out, few enough to stay small (6 x 1.5 MB at 960x540)."""
+"""Blocks that wait between two stations: enough to even out, few enough to stay small (2 MB at 960x540)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ def render(
         MediaError: the source breaks, or the encoder refuses; the file at `path` is then not to be used.
     """
     writer = ProxyWriter(path, essence, spec)
-    blocks = _ahead(_conformed(decoder.blocks(), essence, spec))
+    stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
     if enhance is not None:
-        blocks = _ahead(_enhanced(blocks, enhance))
+        stations.append(_Ahead(_enhanced(stations[0], enhance)))
     still, frames = b"", 0
     try:
-        for block in blocks:
+        for block in stations[-1]:
             if isinstance(block, Sound):
                 writer.write_sound(block.track, block.frame)
                 continue
@@ -73,7 +73,8 @@ def render(
         writer.abandon()
         raise
     finally:
-        blocks.close()
+        for station in reversed(stations):
+            station.close()
     return Rendered(frames, still, writer.digests)
 
 
@@ -134,8 +135,6 @@ class _Ahead(Iterator[T]):
                 self._blocks.get(timeout=0.05)
             except queue.Empty:
                 continue
-        if isinstance(self._source, _Ahead):
-            self._source.close()
 
     def _fill(self) -> None:
         error: BaseException | None = None
@@ -147,7 +146,3 @@ class _Ahead(Iterator[T]):
         except BaseException as caught:  # noqa: BLE001 - raised again in the reader's thread
             error = caught
         self._blocks.put(_End(error))
-
-
-def _ahead(source: Iterable[Block]) -> _Ahead[Block]:
-    return _Ahead(source)

@@ -1,0 +1,1 @@
+"""Media: timecode, containers, decoding to working pictures, and proxies with their contract."""

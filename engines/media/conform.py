@@ -90,7 +90,11 @@ class Conform:
 
     def _built(self, frame: VideoFrame) -> Graph:
         graph = Graph()
-        nodes = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000))]
+        nodes = [
+            graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
+            )
+        ]
         for text in self._filters:
             name, _, arguments = text.partition("=")
             nodes.append(graph.add(name, arguments or None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from fractions import Fraction
 
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from engines.errors import ContractBroken
@@ -71,6 +72,7 @@ def _digests(written: MediaFile, proxy: Essence) -> tuple[str, ...]:
             number = tracks[packet.stream.index]
             codec, sample_format = formats[number]
             for frame in packet.decode():
+                assert isinstance(frame, AudioFrame)
                 frame.pts = None
                 for block in canonical(frame, sample_format, resamplers[number]):
                     digests[number].update(samples_of(block, codec))

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from engines.errors import Unreadable
 from engines.media.essence import Essence
 from engines.media.faults import translated
-from engines.media.probe import main_video
+from engines.media.probe import main_video, sound_of
 from engines.media.source import MediaFile, open_container
 
 
@@ -74,7 +74,7 @@ class LibavDecoder:
     def _demuxed(self, container: InputContainer, file: MediaFile) -> Iterator[Block]:
         video = main_video(container, file.name)
         video.thread_type = "AUTO"
-        sound = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        sound, _ = sound_of(container)
         tracks = {stream.index: number for number, stream in enumerate(sound)}
         for packet in container.demux([video, *sound]):
             for frame in packet.decode():
@@ -96,7 +96,8 @@ def _conformed(blocks: Iterator[Block], essence: Essence) -> Iterator[Block]:
         if not isinstance(block, VideoFrame):
             yield block
             continue
-        assert block.pts is not None and block.time_base is not None
+        assert block.pts is not None
+        assert block.time_base is not None
         time = block.pts * block.time_base
         first = time if first is None else first
         while shown is not None and made < essence.frames and Fraction(made) / essence.rate < time - first:

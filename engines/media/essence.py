@@ -44,7 +44,8 @@ class TimecodeSource(StrEnum):
 class AudioTrack:
     """One audio stream of a clip, in the source's order.
 
-    `samples` counts presented samples (priming removed, edit list applied) of one channel.
+    `samples` counts presented samples (priming removed, edit list applied) of one channel. `language` is an
+    ISO 639-2 code and `name` the track's own name, empty where the source has none.
     """
 
     index: int
@@ -55,6 +56,8 @@ class AudioTrack:
     samples: int
     layout: str
     lossless: bool
+    language: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import av
+from av import error as ffmpeg
 from av.error import (
     DecoderNotFoundError,
     DemuxerNotFoundError,
     EncoderNotFoundError,
-    EOFError as FFmpegEOF,
     FFmpegError,
     InvalidDataError,
     MuxerNotFoundError,
@@ -23,11 +22,21 @@ from engines.errors import EncodeFailed, EngineError, MediaError, Undecodable, U
 _OFFLOAD = "check that the offload is complete; copy the clip again from the card"
 
 _READING: tuple[tuple[type[Exception], type[MediaError], str, str], ...] = (
-    (DecoderNotFoundError, Undecodable, "no decoder here reads its codec", "transcode it, or let a proxy stand in"),
-    (PatchWelcomeError, Undecodable, "its flavour of the codec is not supported", "transcode it, or let a proxy stand in"),
+    (
+        DecoderNotFoundError,
+        Undecodable,
+        "no decoder here reads its codec",
+        "transcode it, or let a proxy stand in",
+    ),
+    (
+        PatchWelcomeError,
+        Undecodable,
+        "its flavour of the codec is not supported",
+        "transcode it, or let a proxy stand in",
+    ),
     (InvalidDataError, Unreadable, "its bytes are damaged or cut short", _OFFLOAD),
     (DemuxerNotFoundError, Unreadable, "its container is not known", _OFFLOAD),
-    (FFmpegEOF, Unreadable, "it ends too early", _OFFLOAD),
+    (ffmpeg.EOFError, Unreadable, "it ends too early", _OFFLOAD),
     (FFmpegError, Unreadable, "FFmpeg cannot read it", _OFFLOAD),
     (UnicodeDecodeError, Unreadable, "its text fields are damaged", _OFFLOAD),
     (ValueError, Unreadable, "its header holds impossible values", _OFFLOAD),

@@ -13,7 +13,11 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -33,10 +37,32 @@ from engines.media.timecode import Timecode, label_rate, may_drop
 
 _MAX_SIDE = 16384
 _MIN_SIDE = 32
-_FIELD_ORDERS = {2: FieldOrder.TOP_FIRST, 4: FieldOrder.TOP_FIRST, 3: FieldOrder.BOTTOM_FIRST, 5: FieldOrder.BOTTOM_FIRST}
+_FIELD_ORDERS = {
+    2: FieldOrder.TOP_FIRST,
+    4: FieldOrder.TOP_FIRST,
+    3: FieldOrder.BOTTOM_FIRST,
+    5: FieldOrder.BOTTOM_FIRST,
+}
 """AVFieldOrder: TT and TB show the top field first, BB and BT the bottom one."""
-_MATRICES = {0: "rgb", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c"}
-_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "smpte431", 12: "smpte432"}
+_MATRICES = {
+    0: "rgb",
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    9: "bt2020nc",
+    10: "bt2020c",
+}
+_PRIMARIES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    9: "bt2020",
+    11: "smpte431",
+    12: "smpte432",
+}
 _TRANSFERS = {
     1: "bt709",
     4: "gamma22",
@@ -51,7 +77,7 @@ _TRANSFERS = {
     18: "arib-std-b67",
 }
 _DECODED_TO_COUNT = frozenset({"mpegts", "mpeg", "mpegvideo", "dv"})
-"""Containers without an index: a packet there is not always a frame (fields, heads without their key frame)."""
+"""Containers without an index: a packet there is not always a frame (fields, heads without key frame)."""
 _REEL_KEYS = ("reel_name", "com.apple.proapps.reel", "com.apple.quicktime.reel", "reel")
 
 
@@ -73,12 +99,12 @@ def probe(
     if essence.variable_rate:
         essence = _at_rate(essence, rate, files[0].name)
     elif rate is not None and rate != essence.rate:
-        essence = replace(essence, rate=rate, notes=(*essence.notes, f"rate {rate} by recipe"))
+        essence = _relabelled(replace(essence, notes=(*essence.notes, f"rate {rate} by recipe")), rate)
     return _timed(essence, sidecar)
 
 
 def main_video(container: InputContainer, name: str) -> VideoStream:
-    """Return the stream that is the clip's picture: no cover art, default before others, then the largest.
+    """Return the clip's picture stream: no cover art or icon, default before others, then the largest.
 
     Raises:
         Unreadable: there is none. Undecodable: its codec has no decoder here, or is a mosaic.
@@ -86,14 +112,20 @@ def main_video(container: InputContainer, name: str) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         raise Unreadable(
-            f"{name} holds no picture", why="there is no video stream in it", fix="if it is sound, offload it as a sound roll"
+            f"{name} holds no picture",
+            why="there is no video stream in it",
+            fix="if it is sound, offload it as a sound roll",
         )
     known = [stream for stream in streams if stream.codec_context is not None]
     if not known:
         raise _undecodable(name, "a codec that is not known here")
     return max(
         known,
-        key=lambda s: (bool(s.disposition & av.stream.Disposition.default), s.codec_context.width * s.codec_context.height),
+        key=lambda s: (
+            min(s.codec_context.width, s.codec_context.height) >= _MIN_SIDE,
+            bool(s.disposition & av.stream.Disposition.default),
+            s.codec_context.width * s.codec_context.height,
+        ),
     )
 
 
@@ -106,10 +138,12 @@ def _probe_file(file: MediaFile) -> Essence:
         stream = main_video(container, file.name)
         times, audio, notes = _walk(container, stream, file.name)
         frame_rate, variable = cadence(
-            times, (stream.average_rate, stream.guessed_rate, stream.base_rate), stream.time_base or Fraction(1, 1000)
+            times,
+            (stream.average_rate, stream.guessed_rate, stream.base_rate),
+            stream.time_base or Fraction(1, 1000),
         )
         metadata = _all_metadata(container)
-        label, source = _timecode_label(container)
+        start, note = _start_timecode(container, frame_rate)
         return Essence(
             container=container.format.name,
             codec=context.name,
@@ -128,14 +162,14 @@ def _probe_file(file: MediaFile) -> Essence:
             matrix=_MATRICES.get(int(first.colorspace), ""),
             primaries=_PRIMARIES.get(int(first.color_primaries), ""),
             transfer=_TRANSFERS.get(int(first.color_trc), ""),
-            start_frame=_start(label, frame_rate),
-            drop_frame=";" in label and may_drop(frame_rate),
-            timecode_source=source,
-            reel=next((metadata[key] for key in _REEL_KEYS if metadata.get(key)), ""),
+            start_frame=start[0].frame,
+            drop_frame=start[0].drop,
+            timecode_source=start[1],
+            reel=_first_of(metadata, *_REEL_KEYS),
             camera=_camera(metadata),
             created=_created(metadata),
             audio=audio,
-            notes=notes,
+            notes=notes + note,
         )
 
 
@@ -170,28 +204,52 @@ def _undecodable(name: str, what: str) -> Undecodable:
 def _walk(
     container: InputContainer, stream: VideoStream, name: str
 ) -> tuple[list[Fraction], tuple[AudioTrack, ...], tuple[str, ...]]:
-    """Return presentation times in seconds, ascending, the audio tracks, and notes; one pass over the file."""
+    """Return presentation times in seconds, ascending, audio tracks and notes, in one pass over the file."""
     decode_video = container.format.name.split(",")[0] in _DECODED_TO_COUNT
-    tracks = [s for s in container.streams.audio if s.codec_context is not None]
+    tracks, notes = sound_of(container)
     counts = dict.fromkeys((track.index for track in tracks), 0)
     stream.thread_type = "AUTO"
     ticks: list[int] = []
     stored = 0
     for packet in container.demux([stream, *tracks]):
         if packet.stream.index != stream.index:
-            counts[packet.stream.index] += sum(frame.samples for frame in packet.decode())
+            counts[packet.stream.index] += _samples(packet)
         elif decode_video:
-            ticks += [frame.pts for frame in packet.decode() if frame.pts is not None]
+            ticks += _shown(packet)
         elif packet.size:
+            if packet.is_corrupt:
+                break  # the file ends within this frame
             stored += 1
-            if not packet.is_discard:
-                ticks.append(packet.pts if packet.pts is not None else packet.dts)
-    promised = _promised(container, stream)
-    if not ticks or (not decode_video and stored < promised):
-        raise _cut_short(name, stored, promised)
-    unit = stream.time_base or Fraction(1, 1000)
-    audio = tuple(_track(number, track, counts[track.index]) for number, track in enumerate(tracks))
-    return [tick * unit for tick in sorted(ticks)], audio, ()
+            ticks += _presented(packet)
+    else:
+        if ticks and (decode_video or stored >= _promised(container, stream)):
+            unit = stream.time_base or Fraction(1, 1000)
+            audio = tuple(_track(number, track, counts[track.index]) for number, track in enumerate(tracks))
+            return [tick * unit for tick in sorted(ticks)], audio, notes
+    raise _cut_short(name, stored, max(stored + 1, _promised(container, stream)))
+
+
+def _samples(packet: Packet[Stream]) -> int:
+    return sum(frame.samples for frame in packet.decode() if isinstance(frame, AudioFrame))
+
+
+def _shown(packet: Packet[Stream]) -> list[int]:
+    """Return the presentation ticks of the frames that a packet decodes to."""
+    frames = (frame for frame in packet.decode() if isinstance(frame, VideoFrame))
+    return [frame.pts for frame in frames if frame.pts is not None]
+
+
+def _presented(packet: Packet[Stream]) -> list[int]:
+    """Return a packet's presentation tick, none where the edit list leaves it out."""
+    tick = packet.dts if packet.pts is None else packet.pts
+    return [] if packet.is_discard or tick is None else [tick]
+
+
+def sound_of(container: InputContainer) -> tuple[list[AudioStream], tuple[str, ...]]:
+    """Return the audio streams that decode, in order, and a note for each that does not."""
+    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    lost = [stream.index for stream in container.streams.audio if stream.codec_context is None]
+    return known, tuple(f"sound of stream {index} has no decoder here: not in the proxy" for index in lost)
 
 
 def _promised(container: InputContainer, stream: VideoStream) -> int:
@@ -199,14 +257,14 @@ def _promised(container: InputContainer, stream: VideoStream) -> int:
     kind = container.format.name
     if "mov" in kind:
         return stream.frames
-    if kind == "mxf" and stream.duration and stream.average_rate and stream.time_base:
-        return round(stream.duration * stream.time_base * stream.average_rate)
+    if kind == "mxf":
+        return stream.duration or 0  # in edit units, one a frame; FFmpeg's average rate may be of fields
     return 0
 
 
 def _cut_short(name: str, got: int, expected: int) -> Unreadable:
     return Unreadable(
-        f"{name} is cut short: {got} of {expected} frames are there",
+        f"{name} is cut short: {got} of at least {expected} frames are there",
         why="its header promises more than the file holds",
         fix="the copy is not complete; offload this clip again from the card",
     )
@@ -225,6 +283,8 @@ def _track(number: int, stream: Any, samples: int) -> AudioTrack:
         samples=samples,
         layout=context.layout.name,
         lossless=lossless,
+        language="" if stream.metadata.get("language", "und") == "und" else stream.metadata["language"],
+        name=stream.metadata.get("title") or stream.metadata.get("name", ""),
     )
 
 
@@ -247,43 +307,71 @@ def _joined(first: Essence, other: Essence, name: str) -> Essence:
             fix="check that the files belong to one recording",
         )
     audio = tuple(
-        replace(one, samples=one.samples + more.samples) for one, more in zip(first.audio, other.audio, strict=True)
+        replace(one, samples=one.samples + more.samples)
+        for one, more in zip(first.audio, other.audio, strict=True)
     )
     return replace(first, frames=first.frames + other.frames, audio=audio)
 
 
 def _at_rate(essence: Essence, rate: Fraction | None, name: str) -> Essence:
     if rate is None:
+        clip = name.rsplit(".", 1)[0]
         raise VariableRate(
             f"{name} has no constant frame rate",
             why=f"its frames come at {float(essence.rate):.3f} a second on average, unevenly",
-            fix=f'name a rate in the recipe: `clips: {{"{name.rsplit(".", 1)[0]}": {{source: {{rate: "24000/1001"}}}}}}`',
+            fix=f'name a rate in the recipe: `clips: {{"{clip}": {{source: {{rate: "24000/1001"}}}}}}`',
         )
     seconds = essence.frames / essence.rate
     note = f"variable rate ({float(essence.rate):.3f} on average) conformed to {rate} by recipe"
-    return replace(essence, rate=rate, frames=max(1, round(seconds * rate)), notes=(*essence.notes, note))
+    return replace(
+        _relabelled(essence, rate), frames=max(1, round(seconds * rate)), notes=(*essence.notes, note)
+    )
+
+
+def _relabelled(essence: Essence, rate: Fraction) -> Essence:
+    """Return the essence at another rate, its start label the same but for the frames within the second."""
+    label = Timecode(essence.start_frame, essence.rate, essence.drop_frame).label
+    head, frames = label[:8], int(label[9:]) * label_rate(rate) // label_rate(essence.rate)
+    drop = essence.drop_frame and may_drop(rate)
+    start = Timecode.parse(f"{head}:{frames:02}", rate, drop=False)
+    return replace(essence, rate=rate, start_frame=start.frame, drop_frame=drop)
 
 
 def _timed(essence: Essence, sidecar: SidecarTimecode | None) -> Essence:
-    """Return the essence with a start timecode from the sidecar or the time of day where it has none itself."""
+    """Return the essence with a start timecode from the sidecar or the time of day if it has none itself."""
     if essence.timecode_source is not TimecodeSource.ZERO:
         return essence
     if sidecar:
-        start = _start(sidecar.label, essence.rate)
-        drop = sidecar.drop_frame and may_drop(essence.rate)
-        return replace(essence, start_frame=start, drop_frame=drop, timecode_source=TimecodeSource.XML)
+        start, note = _parsed(sidecar.label, essence.rate, drop=sidecar.drop_frame)
+        notes = essence.notes + note
+        if start:
+            source = TimecodeSource.XML
+            return replace(
+                essence, start_frame=start.frame, drop_frame=start.drop, timecode_source=source, notes=notes
+            )
+        essence = replace(essence, notes=notes)
     if essence.created:
         moment = datetime.fromisoformat(essence.created)
         seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
-        start = seconds * label_rate(essence.rate)
-        return replace(essence, start_frame=start, timecode_source=TimecodeSource.TIME_OF_DAY)
+        frame = seconds * label_rate(essence.rate)
+        return replace(essence, start_frame=frame, timecode_source=TimecodeSource.TIME_OF_DAY)
     return essence
 
 
-def _start(label: str, rate: Fraction) -> int:
-    if not label:
-        return 0
-    return Timecode.parse(label, rate, drop=";" in label and may_drop(rate)).frame
+def _start_timecode(
+    container: InputContainer, rate: Fraction
+) -> tuple[tuple[Timecode, TimecodeSource], tuple[str, ...]]:
+    label, source = _timecode_label(container)
+    start, note = _parsed(label, rate, drop=";" in label) if label else (None, ())
+    return (start, source) if start else (Timecode(0, rate), TimecodeSource.ZERO), note
+
+
+def _parsed(label: str, rate: Fraction, *, drop: bool) -> tuple[Timecode | None, tuple[str, ...]]:
+    """Return the timecode of a label, or None and a note that says why it cannot be one."""
+    try:
+        return Timecode.parse(label, rate, drop=drop and may_drop(rate)), ()
+    except ValueError as error:
+        return None, (f"start timecode ignored: {error}",)
 
 
 def _timecode_label(container: InputContainer) -> tuple[str, TimecodeSource]:
@@ -307,9 +395,13 @@ def _all_metadata(container: InputContainer) -> dict[str, str]:
 
 
 def _camera(metadata: dict[str, str]) -> str:
-    make = metadata.get("com.apple.quicktime.make") or metadata.get("make") or metadata.get("company_name", "")
-    model = metadata.get("com.apple.quicktime.model") or metadata.get("model") or metadata.get("product_name", "")
+    make = _first_of(metadata, "com.apple.quicktime.make", "make", "company_name")
+    model = _first_of(metadata, "com.apple.quicktime.model", "model", "product_name")
     return f"{make} {model}".strip()
+
+
+def _first_of(metadata: dict[str, str], *keys: str) -> str:
+    return next((metadata[key] for key in keys if metadata.get(key)), "")
 
 
 def _created(metadata: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from av.video.frame import VideoFrame
+from PIL import Image
 
 _MATRIX = {"smpte170m": 5, "bt470bg": 5, "fcc": 5, "bt2020nc": 9, "bt2020c": 9}
 """swscale's matrix numbers; everything else is BT.709."""
@@ -22,5 +23,5 @@ def jpeg(frame: VideoFrame, matrix: str) -> bytes:
         interpolation="BICUBIC",
     )
     buffer = io.BytesIO()
-    rgb.to_image().save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    Image.fromarray(rgb.to_ndarray()).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
     return buffer.getvalue()

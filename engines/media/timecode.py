@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-_LABEL = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
+_LABEL = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{1,3})")
 
 
 @dataclass(frozen=True, slots=True)
