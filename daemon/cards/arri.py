@@ -1,0 +1,57 @@
+"""ARRI: a roll folder of `A001C001_160102_R1JL.mxf` or `.mov` (or a folder of `.ari` a clip) with its own ALE.
+
+Source: field guide (`A004C010_20100610_R1JL`, ALEXA 35 `A_0001C001_230202_052359_h12NR`).
+"""
+
+from __future__ import annotations
+
+import re
+from posixpath import dirname
+
+from daemon.cards.base import Read, Tree, lone_movies, sequences, stem, suffix
+from daemon.errors import NearsetError
+from daemon.slate import FoundClip, Vendor
+
+_CLIP = re.compile(r"^[A-Z]_?\d{3,4}C\d{3}_\d{6,8}_(\d{6}_)?[A-Za-z0-9]{4,5}$")
+
+
+class Arri:
+    """ARRI's roll folder."""
+
+    vendor = Vendor.ARRI
+
+    def roll_folder(self, path: str) -> str | None:
+        """Return the folder of an ARRI clip; of a folder of ARRIRAW frames the one above."""
+        name = stem(path)
+        if suffix(path) in {".mxf", ".mov"} and _CLIP.match(name):
+            return dirname(path) or "."
+        if suffix(path) in {".ari", ".arx"} and _CLIP.match(dirname(path).rsplit("/", 1)[-1]):
+            return dirname(dirname(path)) or "."
+        return None
+
+    def clips(self, tree: Tree) -> list[FoundClip]:
+        """Return the clips that carry ARRI names."""
+        stills, taken = sequences([path for path in tree.paths if suffix(path) in {".ari", ".arx"}])
+        rest = [path for path in tree.paths if path not in taken]
+        return stills + [clip for clip in lone_movies(rest) if _CLIP.match(clip.name)]
+
+    def missing(self, tree: Tree, read: Read) -> list[str]:
+        """Return the clips that the roll's ALE names and the roll lacks."""
+        there = {stem(path).lower() for path in tree.paths} | {
+            dirname(path).rsplit("/", 1)[-1].lower() for path in tree.paths
+        }
+        named: list[str] = []
+        for path in tree.paths:
+            if suffix(path) == ".ale":
+                named += _names(path, read)
+        return [name for name in named if _CLIP.match(name) and name.lower() not in there]
+
+
+def _names(path: str, read: Read) -> list[str]:
+    """Return the first column of an ALE's data that looks like clip names."""
+    try:
+        lines = read(path).decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    except NearsetError:
+        return []  # an index that cannot be read says nothing about what is missing; the manifest still does
+    rows = [line.split("\t") for line in lines[lines.index("Data") + 1 :]] if "Data" in lines else []
+    return [stem(cell) for row in rows for cell in row[:1] if cell]

@@ -1,0 +1,183 @@
+"""Scan: what lies under an offload root, and since when it has not changed.
+
+The scan is the truth about a root; events only hint that one is due. Sources are never written, links never
+followed, temporary names never seen. Whether the root is the volume it was is told here too, so that an
+unmounted folder parks its jobs and nothing is taken for deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from daemon.slate import FileMark
+
+MARKER = ".nearset-root"
+"""Name of the file that tells a root from its empty mount point; written only when asked for, never in a roll."""
+
+_TEMPORARY = (
+    ".*",
+    "*.~tmp~",
+    "*~",
+    "*.part",
+    "*.filepart",
+    "*.partial",
+    "*.tmp",
+    "*.crdownload",
+    "*.download",
+)
+_OF_DESKTOPS = frozenset(
+    {"thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"}
+)
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "glusterfs", "afs", "fuse.glusterfs"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One walk over a root: marks by path relative to it, problems as (path, why), and its cost in seconds."""
+
+    marks: dict[str, FileMark]
+    problems: list[tuple[str, str]]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RootIdentity:
+    """By what a root is known again: its device number, and its marker where it has one."""
+
+    device: int
+    marker: str | None
+
+
+def scan(root: Path) -> Scan:
+    """Return what lies under a root; a folder that cannot be read is a problem, never the end."""
+    began = time.monotonic()
+    marks: dict[str, FileMark] = {}
+    problems: list[tuple[str, str]] = []
+    device = root.stat().st_dev
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError as error:
+            problems.append((folder, error.strerror or str(error)))
+            continue
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if not is_temporary(entry.name):
+                _look(entry, path, device, folders, marks, problems)
+    return Scan(marks, problems, time.monotonic() - began)
+
+
+def _look(
+    entry: os.DirEntry[str],
+    path: str,
+    device: int,
+    folders: list[str],
+    marks: dict[str, FileMark],
+    problems: list[tuple[str, str]],
+) -> None:
+    try:
+        seen = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        problems.append((path, error.strerror or str(error)))
+        return
+    if stat.S_ISDIR(seen.st_mode):
+        if seen.st_dev == device:
+            folders.append(path)
+        else:
+            problems.append((path, "another volume is mounted here; make it an offload root of its own"))
+    elif stat.S_ISREG(seen.st_mode):
+        marks[path] = FileMark(seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    else:
+        problems.append((path, "a link or device; only regular files are taken"))
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a name is one that copying tools and desktops use for what is not a card's."""
+    lower = name.lower()
+    return lower in _OF_DESKTOPS or any(fnmatchcase(lower, pattern) for pattern in _TEMPORARY)
+
+
+@dataclass(slots=True)
+class Settling:
+    """Since when each file has not changed, by what was observed on a monotonic clock.
+
+    Never by the age of mtime: copying tools keep it, so an hour-old mtime may sit on a file of this second. The
+    first sight of a file counts as a change.
+    """
+
+    _since: dict[str, tuple[FileMark, float]] = field(default_factory=dict)
+
+    def observe(self, marks: Mapping[str, FileMark], now: float) -> None:
+        """Take in a scan; what vanished is forgotten."""
+        before = self._since
+        self._since = {
+            path: before[path] if path in before and before[path][0] == mark else (mark, now)
+            for path, mark in marks.items()
+        }
+
+    def quiet(self, path: str, now: float, settle_seconds: float) -> bool:
+        """Return whether a file has been seen unchanged for so long."""
+        return path in self._since and now - self._since[path][1] >= settle_seconds
+
+    def waiting_seconds(self, path: str, now: float) -> float:
+        """Return for how long a file has been seen unchanged."""
+        return now - self._since[path][1] if path in self._since else 0.0
+
+
+def identify(root: Path) -> RootIdentity | None:
+    """Return by what a root is known, None where it is not there."""
+    try:
+        device = root.stat().st_dev
+        next(os.scandir(root), None)
+    except OSError:
+        return None
+    try:
+        marker = (root / MARKER).read_text(encoding="ascii").strip()[:64]
+    except (OSError, UnicodeDecodeError):
+        marker = None
+    return RootIdentity(device, marker)
+
+
+def same_volume(remembered: RootIdentity, seen: RootIdentity) -> bool:
+    """Return whether a root is the volume it was: by its marker where it had one, else by device number."""
+    if remembered.marker is not None:
+        return remembered.marker == seen.marker
+    return remembered.device == seen.device
+
+
+def write_marker(root: Path) -> str:
+    """Write a marker into a root, for `nearset mark`, and return it; an existing one stays."""
+    try:
+        with (root / MARKER).open("x", encoding="ascii") as file:
+            file.write(f"{uuid.uuid4()}\n")
+    except FileExistsError:
+        pass
+    return (root / MARKER).read_text(encoding="ascii").strip()
+
+
+def is_network(path: Path, mountinfo: str) -> bool:
+    """Return whether a path lies on a network mount. Source: proc_pid_mountinfo(5)."""
+    best, kind = "", ""
+    for mount_point, file_system in _mounts(mountinfo):
+        if path.is_relative_to(mount_point) and len(mount_point) >= len(best):
+            best, kind = mount_point, file_system
+    return kind in _NETWORK
+
+
+def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
+    for line in mountinfo.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields = before.split()
+        if separator and len(fields) > 4 and after.split():  # noqa: PLR2004 - the fifth field is the mount point
+            yield fields[4].replace("\\040", " "), after.split()[0]
