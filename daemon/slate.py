@@ -119,7 +119,7 @@ class Published:
     """One proxy file in the delivery folder; never changed after.
 
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
-    `recipe` name what made it (model empty for the plain twin). `marks` are what an editor must know, such as
+    `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source. `marks` are what an editor must know, such as
     `unverified`, `stand-in`, `not enhanced: interlaced`.
     """
 
@@ -135,6 +135,7 @@ class Published:
     engine: str
     recipe: str
     published_at: str
+    noise: dict[str, float]
     marks: tuple[str, ...] = ()
 
 

@@ -132,7 +132,9 @@ def _recognise(production: Production, root: Path, watched: _Watched, now: Momen
     read = _reader(root)
     found = cards.recognise(source[0], read, root.name)
     watched.card_manifests = {
-        card.path: _manifest(card, [path for path in watched.marks if not _is_manifest(path) or path in quiet], read)
+        card.path: _manifest(
+            card, [path for path in watched.marks if not _is_manifest(path) or path in quiet], read
+        )
         for card in found
     }
     named = {
@@ -169,7 +171,9 @@ def _take(production: Production, root: Path, found: FoundCard, watched: _Watche
     settle_seconds = production.config.offload.settle_seconds
     place = CardPlace(str(root), found.path)
     prefix = place.relative("")
-    marks = {path.removeprefix(prefix): mark for path, mark in watched.marks.items() if path.startswith(prefix)}
+    marks = {
+        path.removeprefix(prefix): mark for path, mark in watched.marks.items() if path.startswith(prefix)
+    }
     moving = [
         path for path in marks if not watched.settling.quiet(prefix + path, now.monotonic, settle_seconds)
     ]
@@ -293,4 +297,6 @@ def _missing(clip: Clip, absent: list[str]) -> FileMissing:
 
 def _vanished(production: Production, clip: Clip, now: Moment) -> None:
     if clip.state in GATE_STATES and clip.found.kind is not ClipKind.RAW:
-        production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, [*clip.found.files])))
+        production.store.happen(
+            clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, [*clip.found.files]))
+        )

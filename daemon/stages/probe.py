@@ -169,5 +169,8 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(ProbeTask, task_text)
     progress(0, 1)
-    with opened(task.source.place, task.source.files) as files, opened(task.source.place, task.source.sidecars) as side:
+    with (
+        opened(task.source.place, task.source.files) as files,
+        opened(task.source.place, task.source.sidecars) as side,
+    ):
         return wire.dump(Essence, probe(files, side, rate=task.rate))

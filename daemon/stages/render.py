@@ -112,9 +112,7 @@ class Render:
         proxy = store.intend(clip.id, job.key, task.staged, facts, (task.still,))
         land(production, store.proxy(proxy), now)
 
-    def _want(
-        self, production: Production, clip: Clip, twin: Twin, event: ClipEvent, now: Moment
-    ) -> None:
+    def _want(self, production: Production, clip: Clip, twin: Twin, event: ClipEvent, now: Moment) -> None:
         """Fire the event if the current proxy is what the recipe wants, else queue it."""
         store = production.store
         assert clip.essence is not None

@@ -1,0 +1,163 @@
+"""Publish: the only code that puts anything into a delivery folder. Whole, in place at once, never over another.
+
+A file is made in a hidden staging folder on the delivery's own filesystem, flushed to disk, and then given its
+name: media by a hard link that fails where the name is taken, sidecars by a rename that replaces. The folder
+is flushed after. A crash at any point leaves nothing, the staged file, or the whole thing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daemon.errors import DeliveryError, DiskFull, NameTaken
+from daemon.hashing import hash_file
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+"""What filesystems without hard links answer (FAT, some SMB and FUSE mounts)."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def delivering(target: Path) -> Iterator[None]:
+    """Turn what the operating system throws into a DeliveryError about a target."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(target) from error
+        raise DeliveryError(
+            f"{target.name} cannot be delivered",
+            why=f"{error.strerror} ({target})",
+            fix="check that the delivery volume is mounted and writable; it is tried again",
+        ) from error
+
+
+def disk_full(target: Path) -> DiskFull:
+    """Return the error that says that a delivery volume has no room."""
+    return DiskFull(
+        f"{target.name} does not fit on the delivery volume",
+        why=f"no room is left on the volume of {target.parent}",
+        fix="make room; it is tried again by itself, and `nearset retry` takes up what was given up",
+    )
+
+
+def fsync_file(path: Path) -> None:
+    """Flush a file's bytes to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_folder(path: Path) -> None:
+    """Flush a folder's names to disk; filesystems that cannot are as safe as they are."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path, root: Path) -> None:
+    """Make a folder beneath a root, flushed to disk; a link on the way is refused."""
+    with delivering(path):
+        made = root
+        made.mkdir(parents=True, exist_ok=True)
+        for part in path.relative_to(root).parts:
+            made = made / part
+            if made.is_symlink():
+                raise DeliveryError(
+                    f"{made} is a link",
+                    why="deliveries do not follow links",
+                    fix="put a real folder in its place",
+                )
+            if not made.exists():
+                made.mkdir()
+                fsync_folder(made.parent)
+
+
+def publish_new(staged: Path, target: Path) -> None:
+    """Give a flushed, staged file its name, once; done before, it is done still.
+
+    Raises:
+        NameTaken: something else has the name. DeliveryError: the volume refuses.
+    """
+    with delivering(target):
+        try:
+            _claim(staged, target)
+        except FileExistsError:
+            if not _same(staged, target):
+                raise NameTaken(
+                    f"{target.name} is there already and is another file",
+                    why=f"{target} was put there by somebody else or changed after it was delivered",
+                    fix="move it away, then `nearset retry`",
+                ) from None
+        staged.unlink(missing_ok=True)
+        fsync_folder(target.parent)
+
+
+def _claim(staged: Path, target: Path) -> None:
+    try:
+        os.link(staged, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_new(staged, target)
+
+
+def _rename_new(staged: Path, target: Path) -> None:
+    """Rename without replacing. Source: renameat2(2); where the filesystem lacks it, a reserved name is replaced."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
+    if code == 0:
+        return
+    error = ctypes.get_errno()
+    if error not in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
+        raise OSError(error, os.strerror(error), str(target))
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    staged.replace(target)
+
+
+def _same(staged: Path, target: Path) -> bool:
+    if not staged.exists() or target.is_symlink() or not target.is_file():
+        return False
+    if staged.stat().st_ino == target.stat().st_ino and staged.stat().st_dev == target.stat().st_dev:
+        return True
+    if staged.stat().st_size != target.stat().st_size:
+        return False
+    with staged.open("rb", buffering=0) as one, target.open("rb", buffering=0) as other:
+        return hash_file(one, ()) == hash_file(other, ())
+
+
+def replace(data: bytes, target: Path, staging: Path) -> None:
+    """Put a sidecar in place of the one before, whole; unchanged ones are left alone."""
+    with delivering(target):
+        if target.is_file() and not target.is_symlink() and target.read_bytes() == data:
+            return
+        part = staging / f"{target.name}.{os.getpid()}.sidecar"
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+        fsync_folder(target.parent)
+
+
+def sweep(staging: Path, keep: frozenset[str]) -> None:
+    """Remove what a run before left in the staging folder, but for the names to keep."""
+    if not staging.is_dir():
+        return
+    for entry in staging.iterdir():
+        if entry.name not in keep and entry.is_file() and not entry.is_symlink():
+            entry.unlink()

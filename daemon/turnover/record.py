@@ -1,0 +1,121 @@
+"""The roll's record: `nearset.json`, the chain of custody, and `.complete`, what the delivery vouches for.
+
+Chain: camera file's hash, manifest, recipe, model, engine, proxy's hash. Keys are sorted, so that the same
+delivery gives the same bytes but for its date.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from daemon.slate import Published, Twin
+from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
+from engines.media.timecode import Timecode
+
+SCHEMA = "nearset-record-1"
+COMPLETE_SCHEMA = "nearset-complete-1"
+
+
+def record(roll: Roll) -> str:
+    """Return `nearset.json` of a roll."""
+    return _text(
+        {
+            "schema": SCHEMA,
+            "production": {"code": roll.production, "title": roll.title},
+            "shoot_day": roll.shoot_day,
+            "roll": roll.name,
+            "card": {"path": roll.card_path, "vendor": roll.vendor},
+            "written_at": roll.written_at,
+            "nearset": roll.version,
+            "clips": [_clip(clip) for clip in roll.clips],
+            "undelivered": [_undelivered(clip) for clip in roll.undelivered],
+            "missing": list(roll.missing),
+        }
+    )
+
+
+def complete(roll: Roll, sidecars: dict[str, str]) -> str:
+    """Return `.complete` of a roll; `sidecars` gives the xxh128 of each sidecar by path in the roll's folder."""
+    media = {
+        proxy.path: proxy.xxh128 for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))
+    }
+    return _text(
+        {
+            "schema": COMPLETE_SCHEMA,
+            "roll": roll.name,
+            "written_at": roll.written_at,
+            "xxh128": media | sidecars,
+            "undelivered": [_undelivered(clip) for clip in roll.undelivered],
+            "missing": list(roll.missing),
+        }
+    )
+
+
+def _clip(clip: TurnoverClip) -> dict[str, Any]:
+    essence = clip.essence
+    return {
+        "name": clip.name,
+        "reel": essence.reel,
+        "start": Timecode(essence.start_frame, essence.rate, essence.drop_frame).label,
+        "timecode_from": essence.timecode_source,
+        "frames": essence.frames,
+        "rate": str(essence.rate),
+        "raster": [essence.width, essence.height],
+        "codec": essence.codec,
+        "audio": [
+            {"codec": t.codec, "channels": t.channels, "sample_rate": t.sample_rate, "samples": t.samples}
+            for t in essence.audio
+        ],
+        "notes": list(essence.notes),
+        "custody": {
+            "status": clip.custody,
+            "identity": clip.identity,
+            "files": [
+                {
+                    "path": file.path,
+                    "bytes": file.mark.size_bytes,
+                    "hashes": file.hashes,
+                    "manifest": file.expected,
+                }
+                for file in clip.files
+            ],
+        },
+        "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
+        "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
+        "proxies": [_proxy(proxy) for proxy in clip.published],
+    }
+
+
+def _proxy(proxy: Published) -> dict[str, Any]:
+    return {
+        "twin": proxy.twin,
+        "revision": proxy.revision,
+        "path": proxy.path,
+        "xxh128": proxy.xxh128,
+        "bytes": proxy.size_bytes,
+        "raster": [proxy.width, proxy.height],
+        "codec": proxy.codec,
+        "model": proxy.model,
+        "engine": proxy.engine,
+        "recipe": proxy.recipe,
+        "noise": proxy.noise,
+        "published_at": proxy.published_at,
+        "marks": list(proxy.marks),
+    }
+
+
+def _undelivered(clip: UndeliveredClip) -> dict[str, str]:
+    trouble = clip.trouble
+    return {
+        "clip": clip.name,
+        "state": clip.state,
+        "code": trouble.code,
+        "what": trouble.what,
+        "why": trouble.why,
+        "fix": trouble.fix,
+    }
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,57 @@
+"""A roll as it is handed over: everything that ALE, record and report are made of, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
+from engines.media.essence import Essence
+
+
+@dataclass(frozen=True, slots=True)
+class TurnoverClip:
+    """A clip with what was delivered of it: all revisions, the current one of a twin last.
+
+    `stills` are paths of the current twins' stills, relative to the roll's delivery folder. `words` are the
+    recipe's words as text.
+    """
+
+    name: str
+    essence: Essence
+    custody: str
+    identity: str
+    files: tuple[VerifiedFile, ...]
+    published: tuple[Published, ...]
+    stills: dict[Twin, str]
+    words: tuple[tuple[str, str, str], ...]
+
+    def current(self, twin: Twin) -> Published | None:
+        """Return the twin's current revision."""
+        revisions = [proxy for proxy in self.published if proxy.twin is twin]
+        return max(revisions, key=lambda proxy: proxy.revision, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredClip:
+    """A clip that was not delivered, with the state it is in and why."""
+
+    name: str
+    state: str
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD."""
+
+    production: str
+    title: str
+    shoot_day: str
+    name: str
+    card_path: str
+    vendor: Vendor
+    clips: tuple[TurnoverClip, ...]
+    undelivered: tuple[UndeliveredClip, ...]
+    missing: tuple[str, ...]
+    written_at: str
+    version: str
