@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from engines.media.essence import CodeRange, Essence, FieldOrder
-from engines.media.frames import Picture, Plane
+from engines.media.frames import CODE_MAX, Picture, Plane
 from engines.media.proxy import ProxySpec, Rotation
 
 WORKING_FORMAT = "yuv422p10le"
@@ -24,7 +24,6 @@ _SCALING = "BICUBIC"
 """swscale's default, and the peer's: what an ffmpeg command without flags gives."""
 _MATRIX_709, _LEGAL, _FULL = 1, 1, 2
 _TURNS = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
-_CLIPPED_MATRICES = {"smpte170m", "bt470bg", "fcc"}
 
 
 class Conform:
@@ -35,6 +34,8 @@ class Conform:
         self._scaler = VideoReformatter()
         self._filters = _filters(essence, spec)
         self._graph: Graph | None = None
+        self._last: VideoFrame | None = None
+        self._to_legal: tuple[Plane, Plane] | None = None
         self._number = 0
 
     def __call__(self, frame: VideoFrame) -> Iterator[VideoFrame]:
@@ -42,7 +43,7 @@ class Conform:
         if self._filters:
             yield from self._filtered(frame)
         else:
-            yield self._numbered(self._scaled(frame))
+            yield self._numbered(self._scaled(frame), frame)
 
     def flush(self) -> Iterator[VideoFrame]:
         """Yield what filters still hold."""
@@ -52,7 +53,7 @@ class Conform:
 
     def _scaled(self, frame: VideoFrame) -> VideoFrame:
         full = self._essence.code_range is CodeRange.FULL
-        rgb = frame.format.is_rgb
+        rgb = self._essence.is_rgb
         return self._scaler.reformat(
             frame,
             self._spec.width,
@@ -62,10 +63,25 @@ class Conform:
             dst_colorspace=_MATRIX_709,  # equal: swscale must not convert, only an RGB source needs a matrix
             interpolation=_SCALING,
             src_color_range=_FULL if full or rgb else _LEGAL,
-            dst_color_range=_LEGAL,
+            dst_color_range=_FULL if full and not rgb else _LEGAL,
         )
 
-    def _numbered(self, frame: VideoFrame) -> VideoFrame:
+    def _legalised(self, frame: VideoFrame, source: VideoFrame) -> None:
+        """Bring full-range codes to legal in place; swscale is 3 codes short of white from 8 bit to 10."""
+        if self._essence.code_range is CodeRange.LEGAL or self._essence.is_rgb:
+            return
+        if self._to_legal is None:
+            self._to_legal = _legal_tables(source, frame)
+        luma, chroma = self._to_legal
+        for plane, table in zip(frame.planes, (luma, chroma, chroma), strict=True):
+            codes = _plane(plane)
+            codes[:] = table[codes]
+
+    def _numbered(self, frame: VideoFrame, source: VideoFrame) -> VideoFrame:
+        full = self._essence.code_range is CodeRange.FULL
+        if frame is source and (full or self._essence.variable_rate):
+            frame = frame_of(picture_of(source), source)  # written to, or shown again under another number
+        self._legalised(frame, source)
         frame.pts = self._number
         frame.time_base = 1 / self._essence.rate
         self._number += 1
@@ -76,6 +92,7 @@ class Conform:
             self._graph = self._built(frame)
         frame.pts = None
         self._graph.push(frame)
+        self._last = frame
         yield from self._pulled()
 
     def _pulled(self) -> Iterator[VideoFrame]:
@@ -86,7 +103,8 @@ class Conform:
             except (av.BlockingIOError, av.EOFError):
                 return
             assert isinstance(frame, VideoFrame)
-            yield self._numbered(frame)
+            assert self._last is not None
+            yield self._numbered(frame, self._last)
 
     def _built(self, frame: VideoFrame) -> Graph:
         graph = Graph()
@@ -114,14 +132,33 @@ def _filters(essence: Essence, spec: ProxySpec) -> list[str]:
     if interlaced and spec.deinterlace:
         steps.append(f"bwdif=mode=send_frame:parity={parity}:deint=all")
     steps += turn.split(",") if turn else []
-    source = "full" if essence.code_range is CodeRange.FULL else "limited"
+    full = essence.code_range is CodeRange.FULL
+    before, after = ("full" if full else "limited"), ("full" if full and not essence.is_rgb else "limited")
     woven = int(interlaced and not spec.deinterlace)
     steps.append(
-        f"scale=w={spec.width}:h={spec.height}:interl={woven}:flags=bicubic:in_range={source}:out_range=limited:"
+        f"scale=w={spec.width}:h={spec.height}:interl={woven}:flags=bicubic:in_range={before}:out_range={after}:"
         "in_color_matrix=bt709:out_color_matrix=bt709"
     )
     steps.append(f"format=pix_fmts={WORKING_FORMAT}")
     return steps
+
+
+def _legal_tables(source: VideoFrame, working: VideoFrame) -> tuple[Plane, Plane]:
+    """Return full range to legal, 10 bit, for luma and chroma codes as swscale widened them.
+
+    It shifts 8-bit codes up (white is 1020), but for luma of a picture that only gets wider codes: there it
+    repeats the high bits (white is 1023).
+    """
+    bits = source.format.components[0].bits
+    shifted = (2**bits - 1) * 4.0 ** ((10 - bits) / 2)
+    same_size = (source.width, source.height) == (working.width, working.height)
+    only_wider = same_size and source.format.name in {"yuvj422p", "yuv422p"}
+    codes = np.arange(CODE_MAX + 1)
+    luma = 64 + codes * 876 / (CODE_MAX if only_wider else shifted)
+    chroma = 512 + (codes - 512) * 896 / shifted
+    return luma.round().clip(0, CODE_MAX).astype(np.uint16), chroma.round().clip(0, CODE_MAX).astype(
+        np.uint16
+    )
 
 
 def picture_of(frame: VideoFrame) -> Picture:

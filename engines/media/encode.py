@@ -17,6 +17,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.filter import Graph
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -73,6 +74,16 @@ _TRANSFERS = {
 _MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 10}
 _WOVEN = {FieldOrder.TOP_FIRST: 4, FieldOrder.BOTTOM_FIRST: 5}
 """AVFieldOrder TB and BT, which MOV writes as `fiel` 9 and 14: both fields woven into one frame."""
+_MOV_LANGUAGES = {
+    "deu": "ger",
+    "fra": "fre",
+    "nld": "dut",
+    "ell": "gre",
+    "zho": "chi",
+    "ces": "cze",
+    "slk": "slo",
+}
+"""QuickTime's language table knows the bibliographic codes of ISO 639-2 only."""
 _INTERLACED_DCT = 1 << 18
 """AV_CODEC_FLAG_INTERLACED_DCT."""
 
@@ -131,6 +142,8 @@ class ProxyWriter:
         self._name = path.name
         self._codec = _CODECS[spec.codec]
         self._converter = VideoReformatter()
+        self._woven = essence.field_order is not FieldOrder.PROGRESSIVE and not spec.deinterlace
+        self._graph: Graph | None = None
         with written(self._name):
             self._container = av.open(
                 str(path), "w", format="mov", options={"fflags": "+bitexact", "movflags": "+write_colr"}
@@ -175,8 +188,26 @@ class ProxyWriter:
     def _encodable(self, frame: VideoFrame) -> VideoFrame:
         if frame.format.name == self._codec.pixel_format:
             return frame
-        converted = self._converter.reformat(frame, format=self._codec.pixel_format)
+        if self._woven:
+            converted = self._chroma_by_field(frame)
+        else:
+            converted = self._converter.reformat(frame, format=self._codec.pixel_format)
         converted.pts, converted.time_base = frame.pts, frame.time_base
+        return converted
+
+    def _chroma_by_field(self, frame: VideoFrame) -> VideoFrame:
+        """Return the frame in the encoder's format, lines of one field never mixed with the other's."""
+        if self._graph is None:
+            self._graph = Graph()
+            source = self._graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
+            )
+            scale = self._graph.add("scale", "interl=1:flags=bicubic:in_range=limited:out_range=limited")
+            form = self._graph.add("format", f"pix_fmts={self._codec.pixel_format}")
+            self._graph.link_nodes(source, scale, form, self._graph.add("buffersink")).configure()
+        self._graph.push(frame)
+        converted = self._graph.pull()
+        assert isinstance(converted, VideoFrame)
         return converted
 
     def _picture_stream(self, essence: Essence, spec: ProxySpec) -> Any:
@@ -190,11 +221,14 @@ class ProxyWriter:
         context.thread_type, context.thread_count = "AUTO", 0
         context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT
         context.color_range = 1
-        context.colorspace = _MATRICES.get(essence.matrix, 2 if essence.matrix != "rgb" else 1)
+        context.colorspace = 1 if essence.is_rgb else _MATRICES.get(essence.matrix, 2)
         context.color_primaries = _PRIMARIES.get(essence.primaries, 2)
         context.color_trc = _TRANSFERS.get(essence.transfer, 2)
         context.sample_aspect_ratio = pixel_aspect(essence, spec)
-        if essence.field_order is not FieldOrder.PROGRESSIVE and not spec.deinterlace:
+        if self._woven:
+            if self._codec.encoder == "libx264":
+                first = "tff" if essence.field_order is FieldOrder.TOP_FIRST else "bff"
+                stream.options["x264-params"] = f"{first}=1"
             context.flags |= _INTERLACED_DCT
             context.field_order = _WOVEN[essence.field_order]
         if spec.rotation is Rotation.TAG and essence.rotation_degrees:
@@ -208,7 +242,7 @@ class ProxyWriter:
         stream: Any = self._container.add_stream(codec, rate=track.sample_rate, layout=track.layout)
         stream.disposition = Disposition.default  # else MOV disables each track but the first
         if track.language:
-            stream.metadata["language"] = track.language
+            stream.metadata["language"] = _MOV_LANGUAGES.get(track.language, track.language)
         if track.name:
             stream.metadata["title"] = track.name  # MOV calls it `name`
         return _Track(stream, track, codec, sample_format)

@@ -98,6 +98,11 @@ class Essence:
     notes: tuple[str, ...] = ()
 
     @property
+    def is_rgb(self) -> bool:
+        """Whether the picture is R'G'B' (or X'Y'Z'), not Y'CbCr."""
+        return self.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "xyz"))
+
+    @property
     def seconds(self) -> float:
         """Presented length, for display and estimates only."""
         return float(self.frames / self.rate) if self.rate else 0.0

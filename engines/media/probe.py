@@ -76,6 +76,8 @@ _TRANSFERS = {
     16: "smpte2084",
     18: "arib-std-b67",
 }
+_RAW = {"prores_raw": "ProRes RAW"}
+"""Codecs that FFmpeg names, and that hold a sensor's mosaic instead of a picture."""
 _DECODED_TO_COUNT = frozenset({"mpegts", "mpeg", "mpegvideo", "dv"})
 """Containers without an index: a packet there is not always a frame (fields, heads without key frame)."""
 _REEL_KEYS = ("reel_name", "com.apple.proapps.reel", "com.apple.quicktime.reel", "reel")
@@ -181,6 +183,8 @@ def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> V
             why=f"rasters from {_MIN_SIDE} to {_MAX_SIDE} a side are read",
             fix="check the file; if the size is right, transcode it",
         )
+    if raw := _RAW.get(context.name):
+        raise _undecodable(name, f"{raw}, a raw mosaic")
     frame = next(container.decode(stream), None)
     if frame is None:
         raise Unreadable(
