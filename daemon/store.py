@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Proxy:
     staged: str
     landed: bool
     facts: Published
-    stills: tuple[str, ...] = field(default=())
+    still: str
 
 
 def trouble_of(error: NearsetError) -> Trouble:
@@ -304,6 +304,15 @@ class Store:
         query = f"select * from jobs where state in ({', '.join('?' * len(wanted))}) order by priority, id"
         return [_job(row) for row in self._db.execute(query, wanted)]
 
+    def job(self, job: int) -> Job:
+        """Return one job."""
+        return _job(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
+
+    def queued(self) -> int:
+        """Return how many jobs wait."""
+        query = "select count(*) as n from jobs where state = ?"
+        return int(self._db.execute(query, (JobState.QUEUED,)).fetchone()["n"])
+
     def next_retry(self) -> float | None:
         """Return the UTC seconds at which the earliest queued job is due, None without one."""
         query = "select min(not_before) as due from jobs where state = ?"
@@ -328,7 +337,7 @@ class Store:
                 "update jobs set state = ?, token = ?, lease_until = ?, attempt = attempt + 1 where id = ?",
                 (JobState.LEASED, token, now + lease_seconds, row["id"]),
             )
-            return self._job(row["id"])
+            return self.job(row["id"])
 
     def extend(self, job: int, token: str, lease_until: float) -> None:
         """Keep a lease alive while its worker makes progress."""
@@ -347,11 +356,17 @@ class Store:
     ) -> None:
         """Fire the event that ends a lease."""
         with self.transaction():
-            state = fire(JOB_TABLE, self._job(job).state, event)
+            state = fire(JOB_TABLE, self.job(job).state, event)
             self._db.execute(
                 "update jobs set state = ?, token = '', not_before = ?, trouble = ? where id = ?",
                 (state, not_before, wire.dump(Trouble, trouble) if trouble.code else "", job),
             )
+
+    def finish_by_key(self, key: str, event: JobEvent) -> None:
+        """Fire the event that ends the job of a key, if it is leased; a restart may have ended it before."""
+        query = "select id from jobs where key = ? and state = ?"
+        if row := self._db.execute(query, (key, JobState.LEASED)).fetchone():
+            self.finish(row["id"], event)
 
     def uncount(self, job: int) -> None:
         """Take back an attempt that was no fault of the job (its root went away, the service stopped)."""
@@ -369,9 +384,6 @@ class Store:
         query = "select count(*) as n from jobs where clip = ? and state in (?, ?)"
         row = self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED)).fetchone()
         return int(row["n"])
-
-    def _job(self, job: int) -> Job:
-        return _job(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
 
     def _drop_jobs(self, clip: int) -> None:
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"
@@ -396,11 +408,11 @@ class Store:
         query = "select coalesce(max(revision), 0) + 1 as n from proxies where clip = ? and twin = ?"
         return int(self._db.execute(query, (clip, twin)).fetchone()["n"])
 
-    def intend(self, clip: int, want: str, staged: str, facts: Published, stills: tuple[str, ...]) -> int:
+    def intend(self, clip: int, want: str, staged: str, facts: Published, still: str) -> int:
         """Note that a staged proxy is about to be put in place, and return its id."""
         with self.transaction():
             row = self._db.execute(
-                "insert into proxies (clip, twin, revision, want, staged, facts, stills) "
+                "insert into proxies (clip, twin, revision, want, staged, facts, still) "
                 "values (?, ?, ?, ?, ?, ?, ?) returning id",
                 (
                     clip,
@@ -409,10 +421,14 @@ class Store:
                     want,
                     staged,
                     wire.dump(Published, facts),
-                    wire.dump(tuple[str, ...], stills),
+                    still,
                 ),
             ).fetchone()
         return int(row["id"])
+
+    def proxy(self, proxy: int) -> Proxy:
+        """Return one proxy, intended or in place."""
+        return _proxy(self._db.execute("select * from proxies where id = ?", (proxy,)).fetchone())
 
     def landed(self, proxy: int) -> None:
         """Note that an intended proxy is in place."""
@@ -497,5 +513,5 @@ def _proxy(row: sqlite3.Row) -> Proxy:
         staged=row["staged"],
         landed=bool(row["landed"]),
         facts=wire.load(Published, row["facts"]),
-        stills=wire.load(tuple[str, ...], row["stills"]),
+        still=row["still"],
     )

@@ -75,6 +75,6 @@ create table proxies (
   staged text not null,
   landed integer not null default 0, -- 0: intended, 1: in place
   facts text not null,               -- slate.Published
-  stills text not null default '[]',
+  still text not null,
   unique (clip, twin, revision)
 ) strict;

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from daemon import cards, manifests
 from daemon.beneath import read_small
-from daemon.errors import BadManifest, FileMissing, NearsetError, SidecarError, SourceChanged
+from daemon.errors import FileMissing, NearsetError, SourceChanged
 from daemon.log import get
 from daemon.production import Moment, Production, Seen
 from daemon.scan import RootIdentity, Scan, Settling, identify, same_volume, scan
@@ -36,7 +36,7 @@ class _Watched:
     marks: dict[str, FileMark] = field(default_factory=dict)
     found: tuple[FoundCard, ...] = ()
     card_manifests: dict[str, tuple[manifests.Manifest, NearsetError | None]] = field(default_factory=dict)
-    recognised_from: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    recognised_from: tuple[frozenset[str], frozenset[tuple[str, FileMark]]] = (frozenset(), frozenset())
     due: float = 0.0
     fresh: bool = True
 
@@ -124,16 +124,16 @@ def _recognise(production: Production, root: Path, watched: _Watched, now: Momen
     quiet = frozenset(
         path
         for path in watched.marks
-        if _is_manifest(path) and watched.settling.quiet(path, now.monotonic, settle_seconds)
+        if cards.is_manifest(path) and watched.settling.quiet(path, now.monotonic, settle_seconds)
     )
-    source = (frozenset(watched.marks), quiet)
+    source = (frozenset(watched.marks), frozenset((path, watched.marks[path]) for path in quiet))
     if source == watched.recognised_from and not watched.fresh:
         return
     read = _reader(root)
     found = cards.recognise(source[0], read, root.name)
     watched.card_manifests = {
         card.path: _manifest(
-            card, [path for path in watched.marks if not _is_manifest(path) or path in quiet], read
+            card, [path for path in watched.marks if not cards.is_manifest(path) or path in quiet], read
         )
         for card in found
     }
@@ -147,10 +147,6 @@ def _recognise(production: Production, root: Path, watched: _Watched, now: Momen
     watched.recognised_from = source
 
 
-def _is_manifest(path: str) -> bool:
-    return path.endswith(".mhl") or "/ascmhl/" in f"/{path}"
-
-
 def _reader(root: Path) -> Callable[[str], bytes]:
     return lambda path: read_small(root, path, _SIDECAR_BYTES)
 
@@ -160,7 +156,7 @@ def _manifest(
 ) -> tuple[manifests.Manifest, NearsetError | None]:
     try:
         return manifests.load(tree, card.path, read), None
-    except (BadManifest, SidecarError, FileMissing) as error:
+    except NearsetError as error:  # a chain that breaks, XML that lies, a link: the card waits and says why
         get().warning("manifest.refused", card=card.path, code=error.code, why=str(error))
         return manifests.Manifest(), error
 

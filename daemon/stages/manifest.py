@@ -69,6 +69,10 @@ def _list(production: Production, clip: Clip, seen: Seen, now: Moment) -> None:
     if seen.trouble and production.config.offload.require_manifest:
         production.waiting[clip.id] = f"waits: {seen.trouble.what}: {seen.trouble.why}"
         return
+    for path in bytes_of(clip):
+        if contradiction := seen.manifest.trouble(path):
+            production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(contradiction))
+            return
     unlisted = [path for path in bytes_of(clip) if not _provable(seen.expected(path))]
     essential = [path for path in unlisted if path in clip.found.files]
     if essential and production.config.offload.require_manifest:

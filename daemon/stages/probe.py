@@ -6,30 +6,34 @@ recipe. Work side: open the verified files and measure.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from posixpath import basename
 from typing import TYPE_CHECKING
 
 from daemon import wire
-from daemon.beneath import check_unchanged, open_beneath
+from daemon.beneath import check_unchanged, open_beneath, read_small
+from daemon.errors import SidecarError
 from daemon.production import Moment, Production, key_of
+from daemon.recipe import Words
+from daemon.sidecars import sony
 from daemon.slate import CameraFile, CardPlace, ClipKind
-from daemon.stages.manifest import raw_trouble, usable_stand_ins
+from daemon.stages.manifest import usable_stand_ins
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
 from daemon.turnover.naming import reel_name
 from daemon.worker import Progress
-from engines.media.essence import Essence
+from engines.media.essence import Essence, SidecarTimecode
 
 if TYPE_CHECKING:
     from engines.media.source import MediaFile
 
 PRIORITY = 5
 LANE = "custody"
+_SIDECAR_BYTES = 16 * 1024 * 1024
 _VERSION = "1"
 """Raise it when a probe measures differently, so that clips are probed again."""
 
@@ -153,7 +157,7 @@ def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[list[Med
         for file in files:
             descriptor = stack.enter_context(open_beneath(place.root, place.relative(file.path)))
             check_unchanged(descriptor, file.mark)
-            media.append(MediaFile(os.path.basename(file.path), descriptor))
+            media.append(MediaFile(basename(file.path), descriptor.fileno()))
         yield media
         for file, opened_file in zip(files, media, strict=True):
             check_unchanged(opened_file.fd, file.mark)
@@ -169,8 +173,22 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(ProbeTask, task_text)
     progress(0, 1)
-    with (
-        opened(task.source.place, task.source.files) as files,
-        opened(task.source.place, task.source.sidecars) as side,
-    ):
-        return wire.dump(Essence, probe(files, side, rate=task.rate))
+    place = task.source.place
+    with opened(place, task.source.files) as files:
+        return wire.dump(
+            Essence, probe(files, rate=task.rate, sidecar=_timecode(place, task.source.sidecars))
+        )
+
+
+def _timecode(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> SidecarTimecode | None:
+    """Return the start timecode that Sony's XML beside a clip gives; None where there is none to be read."""
+    for sidecar in sidecars:
+        if not sidecar.path.lower().endswith(".xml"):
+            continue
+        try:
+            meta = sony.parse_clip(read_small(place.root, place.relative(sidecar.path), _SIDECAR_BYTES))
+        except SidecarError:
+            continue  # another vendor's XML, or a broken one: the clip's own timecode, or its time of day, stands
+        if meta.start:
+            return SidecarTimecode(str(meta.start), meta.start.drop_frame)
+    return None

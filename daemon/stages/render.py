@@ -6,32 +6,35 @@ what a child finished. Work side: decode, conform, enhance, encode, check, hash.
 
 from __future__ import annotations
 
-import errno
-import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon import wire
-from daemon.errors import DiskFull
 from daemon.hashing import hash_file
-from daemon.log import get
 from daemon.production import Moment, Production, key_of
-from daemon.publish import fsync_file
+from daemon.publish import disk_full, fsync_file
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
 from daemon.stages.landing import land
 from daemon.stages.probe import Source, opened, source_of, words_of
-from daemon.states import ClipEvent, ClipState, JobState
+from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Job
-from daemon.turnover.naming import revision_name
+from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
 from engines.errors import EncodeFailed
 from engines.media.essence import Essence, FieldOrder
-from engines.media.proxy import ProxySpec, spec_for
+from engines.media.proxy import ProxySpec, instead_of, spec_for
+
+if TYPE_CHECKING:
+    from engines.media.source import MediaFile
+    from engines.render import Enhance
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}
+_NOISE_PICTURES = 8
+"""Pictures from the head of a clip that its noise is measured on."""
 _VERSION = "1"
 """Raise it when the same recipe makes another picture, so that clips are made again."""
 
@@ -55,8 +58,8 @@ class RenderTask:
     twin: Twin
     want: str
     restore: Restore | None
+    staging: str
     staged: str
-    still: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Rendered:
     model: str
     engine: str
     noise: dict[str, float]
+    has_still: bool
     seconds: float
 
 
@@ -109,8 +113,8 @@ class Render:
             noise=made.noise,
             marks=marks_of(production, clip),
         )
-        proxy = store.intend(clip.id, job.key, task.staged, facts, (task.still,))
-        land(production, store.proxy(proxy), now)
+        still = f"{task.staged}.jpg" if made.has_still else ""
+        land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
 
     def _want(self, production: Production, clip: Clip, twin: Twin, event: ClipEvent, now: Moment) -> None:
         """Fire the event if the current proxy is what the recipe wants, else queue it."""
@@ -163,8 +167,6 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
 
 def delivered_name(production: Production, clip: Clip) -> str:
     """Return the clip's file name in the delivery, sanitised and unique in its roll."""
-    from daemon.turnover.naming import unique
-
     names = [other.name for other in production.store.clips(card=clip.card)]
     return unique(names)[names.index(clip.name)]
 
@@ -176,6 +178,9 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
         marks.append("unverified")
     if clip.found.raw_format:
         marks.append(f"stand-in for {clip.found.raw_format}")
+    words = words_of(production, clip)
+    if reason := instead_of(words.proxy.codec, _spec(clip, words)):
+        marks.append(reason)
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
     return tuple(marks)
@@ -201,7 +206,6 @@ def _spec(clip: Clip, words: Words) -> ProxySpec:
 def _task(
     production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str
 ) -> RenderTask:
-    staged = production.staging / f"{want[:32]}"
     return RenderTask(
         source=source_of(production, clip),
         essence=essence,
@@ -209,6 +213,75 @@ def _task(
         twin=twin,
         want=want,
         restore=_restore(production, words) if twin is Twin.ENHANCED else None,
-        staged=f"{staged}.mov",
-        still=f"{staged}.jpg",
+        staging=str(production.staging),
+        staged=f"{want[:32]}.mov",
     )
+
+
+def work(task_text: str, progress: Progress) -> str:
+    """Return what was made as JSON; the work side.
+
+    Raises:
+        MediaError: the source breaks, the encoder refuses, or the proxy breaks the relink contract.
+        SourceChanged: a camera file is not what was hashed. DiskFull: the delivery volume has no room.
+    """
+    from engines.media.faults import is_full
+
+    task = wire.load(RenderTask, task_text)
+    staged = Path(task.staging) / task.staged
+    began = time.monotonic()
+    try:
+        with opened(task.source.place, task.source.files) as files:
+            made = _made(task, files, staged, progress)
+    except (EncodeFailed, OSError) as error:
+        staged.unlink(missing_ok=True)
+        if is_full(error):
+            raise disk_full(staged) from error
+        raise
+    return wire.dump(Rendered, replace(made, seconds=round(time.monotonic() - began, 3)))
+
+
+def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Progress) -> Rendered:
+    """Render, check against the contract, flush and hash."""
+    from engines.media.contract import check
+    from engines.media.decode import decoder_for
+    from engines.media.source import MediaFile
+    from engines.render import render
+
+    enhance, model, engine, noise = _enhancement(task, files)
+    staged.unlink(missing_ok=True)
+    decoder = decoder_for(files, task.essence)
+    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, progress=progress)
+    still = staged.with_name(f"{staged.name}.jpg")
+    still.write_bytes(rendered.still)
+    fsync_file(still)
+    fsync_file(staged)
+    with staged.open("rb", buffering=0) as written:
+        check(MediaFile(staged.name, written.fileno()), task.essence, task.spec, rendered.sound_digests)
+        hashes = hash_file(written, (), progress=lambda _: progress(rendered.frames, rendered.frames))
+        size = staged.stat().st_size
+    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
+
+
+def _enhancement(
+    task: RenderTask, files: list[MediaFile]
+) -> tuple[Enhance | None, str, str, dict[str, float]]:
+    """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
+    if task.restore is None:
+        return None, "", "", {}
+    from engines.backends import choose
+    from engines.enhance.restore import Restore as RestoreEngine
+    from engines.media.decode import decoder_for
+    from engines.model.noise import estimate
+    from engines.model.weights import base_weights
+    from engines.render import first_pictures
+
+    backend = choose(task.restore.engine)
+    weights = base_weights(task.restore.model)
+    noise = estimate(
+        first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES)
+    )
+    enhance = RestoreEngine(
+        backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
+    )
+    return enhance, weights.name, backend.describe(), asdict(noise)

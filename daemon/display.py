@@ -1,0 +1,99 @@
+"""What a terminal shows: progress with rate and ETA while it works, tables when asked. Plain text off a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from daemon.status import Snapshot, WorkStatus
+
+_UNITS = {"manifest": ("MB", 1e6), "probe": ("file", 1), "render": ("frames", 1)}
+
+
+class Progress:
+    """A live view on stderr where that is a terminal; elsewhere the log tells."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        )
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show what is under way."""
+        if self._live:
+            self._live.update(_progress(snapshot))
+
+
+def _progress(snapshot: Snapshot) -> Table:
+    table = Table(box=None, show_header=False)
+    for work in snapshot.work:
+        table.add_row(
+            Text(work.clip), work.stage, _share(work), _rate(work), f"ETA {_clock(work.eta_seconds)}"
+        )
+    clips = [clip for card in snapshot.cards for clip in card.clips]
+    done = sum(clip.state == "delivered" for clip in clips)
+    table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", "")
+    return table
+
+
+def _share(work: WorkStatus) -> str:
+    return f"{100 * work.done / work.total:.0f} %" if work.total else ""
+
+
+def _rate(work: WorkStatus) -> str:
+    unit, size = _UNITS.get(work.stage, ("", 1))
+    return f"{work.rate / size:.1f} {unit}/s" if work.done else ""
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def show_status(snapshot: Snapshot) -> None:
+    """Print a status."""
+    console = Console(file=sys.stdout)
+    console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
+    for root, why in snapshot.roots_away.items():
+        console.print(Text(f"root away: {root}: {why}"))
+    table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
+    for card in snapshot.cards:
+        for clip in card.clips:
+            cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, clip.why, clip.fix)
+            table.add_row(*(Text(cell) for cell in cells))
+    console.print(table)
+    for work in snapshot.work:
+        console.print(
+            Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}")
+        )
+    console.print(f"{snapshot.queued} jobs wait", highlight=False)
+
+
+def show_plan(rows: list[Any]) -> None:
+    """Print a plan."""
+    table = Table("roll", "clip", "source", "proxy", "length", "plain MB", "enhanced MB", "minutes", "note")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row.cells()))
+    Console(file=sys.stdout).print(table)
+
+
+def show_words(rows: list[tuple[str, str, str]]) -> None:
+    """Print a clip's words."""
+    table = Table("word", "value", "from")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(file=sys.stdout).print(table)

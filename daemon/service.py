@@ -1,0 +1,275 @@
+"""The service: one loop, `tick(now)`. Plan every stage, start what is due, take what is done.
+
+Everything that lasts is in the store; this holds only what a restart may forget. Signals set a flag.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daemon import recipe
+from daemon.config import Config, claims, clashes
+from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
+from daemon.executor import Executor, Report
+from daemon.log import get
+from daemon.pipeline import stages
+from daemon.production import Moment, Production
+from daemon.publish import sweep
+from daemon.requests import Request, take_requests
+from daemon.slate import Trouble
+from daemon.stages import landing
+from daemon.stages.intake import Intake
+from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
+from daemon.status import Snapshot, snapshot
+from daemon.store import Job, Store, trouble_of
+from daemon.verdicts import Verdict, verdict_of
+
+_LEASE_SECONDS = 60.0
+"""How long a claimed job is believed in without a word from its worker."""
+_LANES = ("custody", "render")
+
+
+class Service:
+    """Serves one production until told to stop."""
+
+    def __init__(self, production: Production, executor: Executor) -> None:
+        self.production = production
+        self._executor = executor
+        self._stages = {stage.name: stage for stage in stages()}
+        self._recipe_mark: tuple[int, int] | None = None
+        self._started: dict[int, float] = {}
+
+    def hint(self, roots: set[str]) -> None:
+        """Scan these roots at the next tick."""
+        intake = self._stages["intake"]
+        assert isinstance(intake, Intake)
+        for root in roots:
+            intake.hint(root)
+
+    def start(self, now: Moment) -> None:
+        """Take up what a run before left: intents first, then leases, then leftovers in the staging folder."""
+        store = self.production.store
+        landing.take_up(self.production, now)
+        for job in store.expired(None):
+            store.uncount(job.id)
+            store.finish(job.id, JobEvent.STUMBLED)
+        sweep(self.production.staging, keep=frozenset(proxy.staged for proxy in store.intended()))
+        self._recipe_mark = self._recipe_seen()
+        self._revise(now)
+
+    def tick(self, now: Moment, wait_seconds: float) -> None:
+        """Do what is due now; waits at most so long for a worker's word."""
+        self._heed_requests(now)
+        self._reload_recipe(now)
+        for stage in self._stages.values():
+            try:
+                stage.plan(self.production, now)
+            except DeliveryError as error:  # the delivery volume is full or away: the next tick tries again
+                get().error("stage.waits", stage=stage.name, code=error.code, why=error.why, fix=error.fix)
+        self._start_jobs(now)
+        for report in self._executor.poll(now.monotonic, wait_seconds):
+            self._take(report, now)
+        self._keep_leases(now)
+
+    def is_idle(self) -> bool:
+        """Return whether nothing is left that the service itself can do."""
+        store = self.production.store
+        if self._executor.running() or store.jobs(JobState.QUEUED, JobState.LEASED):
+            return bool(self.production.roots_away) and not self._executor.running()
+        due = any(
+            card.turnover_due and card.shoot_day for card in store.cards() if self._has_delivered(card.id)
+        )
+        return not due and all(self._rests(clip.id, clip.state) for clip in store.clips())
+
+    def snapshot(self, now: Moment) -> Snapshot:
+        """Return what a status shows."""
+        return snapshot(self.production, self._executor.running(), now)
+
+    def _has_delivered(self, card: int) -> bool:
+        return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
+
+    def _rests(self, clip: int, state: ClipState) -> bool:
+        """Return whether a clip moves no more: settled, or waiting for a manifest on a card that lies still."""
+        if state in SETTLED_STATES:
+            return True
+        card = self.production.store.clip(clip).card
+        seen = self.production.seen.get(card)
+        return state in GATE_STATES and clip in self.production.waiting and seen is not None and not seen.busy
+
+    def _start_jobs(self, now: Moment) -> None:
+        store = self.production.store
+        for lane in _LANES:
+            while self._executor.free(lane):
+                token = uuid.uuid4().hex
+                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, self.production.roots_away)
+                if job is None:
+                    break
+                self._make_staging()
+                self._started[job.id] = now.monotonic
+                self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
+
+    def _make_staging(self) -> None:
+        self.production.staging.mkdir(parents=True, exist_ok=True)
+
+    def _take(self, report: Report, now: Moment) -> None:
+        """Take a report; one whose lease is no longer held is not wanted any more."""
+        store = self.production.store
+        if not store.holds(report.job, report.token):
+            return
+        job = store.job(report.job)
+        seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
+        if report.trouble is None:
+            try:
+                self._stages[job.stage].settle(self.production, job, report.result, now)
+                get().info(
+                    "job.done", stage=job.stage, clip=store.clip(job.clip).name, seconds=round(seconds, 2)
+                )
+                return
+            except NearsetError as error:
+                report = Report(report.job, report.token, trouble=trouble_of(error))
+        assert report.trouble is not None
+        self._stumble(job, report.trouble, now)
+
+    def _stumble(self, job: Job, trouble: Trouble, now: Moment) -> None:
+        """Retry, hold or give up, by the table of verdicts; a root that went away costs no attempt."""
+        store = self.production.store
+        clip = store.clip(job.clip)
+        get().warning(
+            "job.stumbled",
+            stage=job.stage,
+            clip=clip.name,
+            code=trouble.code,
+            why=trouble.why,
+            attempt=job.attempt,
+        )
+        workers = self.production.config.workers
+        verdict = verdict_of(trouble.code)
+        away = store.card(clip.card).root in self.production.roots_away or trouble.code == "root.away"
+        with store.transaction():
+            if away:
+                store.uncount(job.id)
+                store.finish(job.id, JobEvent.STUMBLED, trouble=trouble)
+            elif verdict is Verdict.RETRY and job.attempt < workers.attempts:
+                pause = workers.retry_seconds * 2 ** (job.attempt - 1)
+                store.finish(job.id, JobEvent.STUMBLED, not_before=now.utc_seconds + pause, trouble=trouble)
+            else:
+                store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
+                store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)
+
+    def _keep_leases(self, now: Moment) -> None:
+        for running in self._executor.running():
+            if self.production.store.holds(running.job, running.token):
+                self.production.store.extend(running.job, running.token, now.utc_seconds + _LEASE_SECONDS)
+            else:
+                self._executor.cancel(running.job)
+
+    def _reload_recipe(self, now: Moment) -> None:
+        """Take in a recipe that changed; a faulty one is told once and the last good one stays."""
+        mark = self._recipe_seen()
+        if mark == self._recipe_mark:
+            return
+        self._recipe_mark = mark
+        try:
+            self.production.recipes = recipe.load(
+                self.production.config.production.recipe, self.production.config
+            )
+        except RecipeError as error:
+            get().error("recipe.refused", why=error.why, fix=error.fix)
+            return
+        get().info("recipe.loaded")
+        self._revise(now)
+
+    def _recipe_seen(self) -> tuple[int, int] | None:
+        path = self.production.config.production.recipe
+        try:
+            seen = path.stat() if path else None
+        except OSError:
+            return None
+        return (seen.st_mtime_ns, seen.st_size) if seen else None
+
+    def _revise(self, now: Moment) -> None:
+        """Send the clips that the recipe now words otherwise back to be planned anew."""
+        store = self.production.store
+        for clip in store.clips(
+            states=[ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
+        ):
+            card = store.card(clip.card)
+            words = self.production.recipes.words(clip=clip.name, roll=card.roll)
+            if clip.want and clip.want != words.digest() and clip.state is not ClipState.HELD:
+                store.happen(clip.id, ClipEvent.REVISED, now.iso)
+            elif (
+                clip.state is ClipState.HELD
+                and clip.trouble.code == "media.variable_rate"
+                and words.source.rate
+            ):
+                store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+
+    def _heed_requests(self, now: Moment) -> None:
+        for request in take_requests(self.production.config.production_state):
+            self._heed(request, now)
+
+    def _heed(self, request: Request, now: Moment) -> None:
+        """Try again what a person asked for."""
+        store = self.production.store
+        for clip in store.clips_named(request.pattern):
+            if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
+                get().info("clip.retried", clip=clip.name, state=clip.state)
+                store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+
+
+_EVENTS = {
+    Verdict.RETRY: ClipEvent.GIVEN_UP,
+    Verdict.HOLD: ClipEvent.HOLD,
+    Verdict.CHANGED: ClipEvent.CHANGED,
+    Verdict.UNDECODABLE: ClipEvent.CANNOT_DECODE,
+}
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Production]:
+    """Open a production: alone (a lock), apart from its neighbours, its database migrated, its recipe read.
+
+    Raises:
+        ConfigError: it is served already, or its folders overlap with another production's. RecipeError.
+    """
+    state = config.production_state
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"production {config.production.code} is served already",
+                why=f"another nearset holds {state / 'lock'}",
+                fix="stop that one first, or ask it: `nearset status`, `nearset retry`",
+            ) from None
+        _claim_folders(config)
+        book = recipe.load(config.production.recipe, config)
+        store = Store(state / "nearset.sqlite")
+        try:
+            yield Production(config, book, store)
+        finally:
+            store.close()
+
+
+def _claim_folders(config: Config) -> None:
+    others = {}
+    for path in config.state.root.glob("*/claims.json"):
+        if path.parent.name != config.production.code:
+            others[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+    if found := clashes(config, others):
+        raise ConfigError(
+            f"production {config.production.code} overlaps with another",
+            why="; ".join(found),
+            fix="give each production folders of its own",
+        )
+    target: Path = config.production_state / "claims.json"
+    part = target.with_name(f"claims.json.{os.getpid()}")
+    part.write_text(json.dumps(claims(config), indent=1) + "\n", encoding="utf-8")
+    part.replace(target)

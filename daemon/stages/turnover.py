@@ -1,0 +1,126 @@
+"""Turnover: what is handed to editorial for a roll, written anew whenever something of it changed.
+
+Media is in place before this runs; sidecars come next and `.complete` last, only once nothing of the card is
+on its way any more. All of it is written by the control process, since it is small text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon import __version__
+from daemon.hashing import hash_bytes
+from daemon.log import get
+from daemon.production import Moment, Production
+from daemon.publish import make_folder, replace
+from daemon.slate import Twin, Vendor
+from daemon.stages.landing import still_path
+from daemon.states import SETTLED_STATES, ClipState
+from daemon.store import Card, Clip, Job
+from daemon.turnover.editorial import ales
+from daemon.turnover.naming import safe_name
+from daemon.turnover.record import complete, record
+from daemon.turnover.report import report
+from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
+
+_REST_SECONDS = 5.0
+"""Between two writings of a roll that is still on its way; a roll that is done is written at once."""
+
+
+class Turnover:
+    """The plan side; there is no work side."""
+
+    name = "turnover"
+
+    def __init__(self) -> None:
+        self._written: dict[int, float] = {}
+
+    def plan(self, production: Production, now: Moment) -> None:
+        """Write the rolls that changed."""
+        for card in production.store.cards():
+            clips = production.store.clips(card=card.id)
+            done = is_done(production, card, clips)
+            if not (card.turnover_due or (done and not card.complete)) or not card.shoot_day:
+                continue
+            rested = now.monotonic - self._written.get(card.id, float("-inf")) >= _REST_SECONDS
+            if (done or rested) and any(production.store.proxies(clip.id) for clip in clips):
+                self._written[card.id] = now.monotonic
+                _write(production, card, clips, now, done=done)
+
+    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
+        """Turnover has no jobs."""
+        raise AssertionError(self.name)
+
+
+def is_done(production: Production, card: Card, clips: list[Clip]) -> bool:
+    """Return whether nothing of a card is on its way any more."""
+    seen = production.seen.get(card.id)
+    return bool(clips) and all(clip.state in SETTLED_STATES for clip in clips) and not (seen and seen.busy)
+
+
+def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *, done: bool) -> None:
+    """Write sidecars, then `.complete`; what changes meanwhile makes the roll due again."""
+    store = production.store
+    folder = production.config.production_delivery / card.shoot_day / safe_name(card.roll)
+    staging = production.staging
+    make_folder(folder / "report", production.config.delivery.root)
+    roll = roll_of(production, card, clips, now)
+    sidecars = {name: text.encode() for name, text in ales(roll).items()}
+    sidecars["nearset.json"] = record(roll).encode()
+    sidecars["report/index.html"] = report(roll).encode()
+    for path, data in sidecars.items():
+        replace(data, folder / path, staging)
+    _drop_stale(folder, set(sidecars))
+    if done:
+        hashes = {path: hash_bytes("xxh128", data) for path, data in sidecars.items()}
+        replace(complete(roll, hashes).encode(), folder / ".complete", staging)
+        get().info("roll.complete", roll=card.roll, clips=len(roll.clips), undelivered=len(roll.undelivered))
+    store.set_card(card.id, turnover_due=0, complete=int(done))
+
+
+def _drop_stale(folder: Path, current: set[str]) -> None:
+    """Remove ALEs of ours that a revision no longer has (a rate that went away)."""
+    for path in folder.glob("*.ale"):
+        if path.name not in current:
+            path.unlink()
+
+
+def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) -> Roll:
+    """Return the roll as it stands."""
+    delivered = [clip for clip in clips if clip.essence and production.store.proxies(clip.id)]
+    stopped = [
+        clip for clip in clips if clip.state in SETTLED_STATES and clip.state is not ClipState.DELIVERED
+    ]
+    return Roll(
+        production=production.config.production.code,
+        title=production.config.production.title,
+        shoot_day=card.shoot_day,
+        name=card.roll,
+        card_path=card.path,
+        vendor=Vendor(card.vendor),
+        clips=tuple(_clip(production, card, clip) for clip in delivered),
+        undelivered=tuple(UndeliveredClip(clip.name, clip.state, clip.trouble) for clip in stopped),
+        missing=card.missing,
+        written_at=now.iso,
+        version=__version__,
+    )
+
+
+def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
+    store = production.store
+    proxies = store.proxies(clip.id)
+    assert clip.essence is not None
+    latest = {proxy.facts.twin: proxy for proxy in proxies}
+    known = store.files(card.id)
+    return TurnoverClip(
+        name=clip.name,
+        essence=clip.essence,
+        custody=clip.custody,
+        identity=clip.identity,
+        files=tuple(known[path] for path in (*clip.found.files, *clip.found.sidecars) if path in known),
+        published=tuple(proxy.facts for proxy in proxies),
+        stills={
+            twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)
+        },
+        words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
+    )

@@ -1,0 +1,93 @@
+"""Status: what is there, what is under way, at what rate, and why the rest waits. Read only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daemon.executor import Running
+from daemon.production import Moment, Production
+from daemon.slate import Twin
+from daemon.store import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStatus:
+    """One clip: state, proxies, and why it waits or stopped."""
+
+    name: str
+    state: str
+    plain: str
+    enhanced: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardStatus:
+    """One card and its clips."""
+
+    roll: str
+    path: str
+    shoot_day: str
+    complete: bool
+    clips: tuple[ClipStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStatus:
+    """One task under way: `rate` in units (bytes or frames) a second, `eta_seconds` until it is done."""
+
+    clip: str
+    stage: str
+    done: int
+    total: int
+    rate: float
+    eta_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A production at one moment."""
+
+    production: str
+    at: str
+    cards: tuple[CardStatus, ...]
+    work: tuple[WorkStatus, ...]
+    queued: int
+    roots_away: dict[str, str]
+
+
+def snapshot(production: Production, running: list[Running], now: Moment) -> Snapshot:
+    """Return the production as it is now."""
+    store = production.store
+    cards = tuple(
+        CardStatus(
+            card.roll,
+            card.path,
+            card.shoot_day,
+            card.complete,
+            tuple(_clip(production, clip) for clip in store.clips(card=card.id)),
+        )
+        for card in store.cards()
+    )
+    work = tuple(_work(production, task, now) for task in running)
+    return Snapshot(
+        production.config.production.code, now.iso, cards, work, store.queued(), dict(production.roots_away)
+    )
+
+
+def _clip(production: Production, clip: Clip) -> ClipStatus:
+    paths = {proxy.facts.twin: proxy.facts.path for proxy in production.store.proxies(clip.id)}
+    trouble = clip.trouble
+    why = f"{trouble.what}: {trouble.why}" if trouble.code else production.waiting.get(clip.id, "")
+    return ClipStatus(
+        clip.name, clip.state, paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""), why, trouble.fix
+    )
+
+
+def _work(production: Production, task: Running, now: Moment) -> WorkStatus:
+    clip = production.store.clip(production.store.job(task.job).clip)
+    elapsed = max(now.monotonic - task.started, 1e-3)
+    rate = task.done / elapsed
+    eta = (task.total - task.done) / rate if rate else 0.0
+    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), round(eta, 1))

@@ -1,0 +1,37 @@
+"""The status as a file: the service leaves it in its state folder, `nearset status` reads it.
+
+So a look never touches the database that the service alone writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon import wire
+from daemon.errors import ConfigError
+from daemon.status import Snapshot
+
+_NAME = "status.json"
+
+
+def write_status(state: Path, snapshot: Snapshot) -> None:
+    """Leave a snapshot, whole; it is not worth a flush to disk."""
+    part = state / f"{_NAME}.part"
+    part.write_text(wire.dump(Snapshot, snapshot), encoding="utf-8")
+    part.replace(state / _NAME)
+
+
+def read_status(state: Path) -> Snapshot:
+    """Return the last snapshot.
+
+    Raises:
+        ConfigError: the service never ran for this production.
+    """
+    try:
+        return wire.load(Snapshot, (state / _NAME).read_bytes())
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no status in {state}",
+            why="nearset has not run for this production yet",
+            fix="start it with `nearset run` or `nearset once`",
+        ) from None
