@@ -78,6 +78,17 @@ def render(
     return Rendered(frames, still, writer.digests)
 
 
+def first_pictures(decoder: Decoder, essence: Essence, spec: ProxySpec, count: int) -> list[Picture]:
+    """Return the first working pictures of a clip, to measure its noise on."""
+    pictures = []
+    for block in _conformed(decoder.blocks(), essence, spec):
+        if isinstance(block, VideoFrame):
+            pictures.append(picture_of(block))
+            if len(pictures) == count:
+                break
+    return pictures
+
+
 def still_number(essence: Essence) -> int:
     """Return which frame stands for the clip in reports: the middle one."""
     return essence.frames // 2

@@ -5,7 +5,7 @@ A vendor's raw tool fits behind `Decoder`: it gives the same two kinds of block 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -18,6 +18,7 @@ from engines.errors import Unreadable
 from engines.media.essence import Essence
 from engines.media.faults import translated
 from engines.media.probe import main_video, sound_of
+from engines.media.sequence import CONTAINER, decoded
 from engines.media.source import MediaFile, open_container
 
 
@@ -51,21 +52,10 @@ class LibavDecoder:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of all files in order."""
-        count = 0
-        source = (block for file in self._files for block in self._file(file))
-        for block in _conformed(source, self._essence) if self._is_conformed else source:
-            count += isinstance(block, VideoFrame)
-            yield block
-        if count != self._essence.frames:
-            raise Unreadable(
-                f"{self._files[0].name} gave {count} frames where {self._essence.frames} were counted",
-                why="some of its frames do not decode",
-                fix="look at the clip; copy it again from the card",
-            )
-
-    @property
-    def _is_conformed(self) -> bool:
-        return self._essence.variable_rate
+        blocks: Iterator[Block] = (block for file in self._files for block in self._file(file))
+        if self._essence.variable_rate:
+            blocks = _conformed(blocks, self._essence)
+        yield from _counted(blocks, self._essence, self._files[0].name)
 
     def _file(self, file: MediaFile) -> Iterator[Block]:
         with translated(file.name), open_container(file) as container:
@@ -82,6 +72,31 @@ class LibavDecoder:
                     yield frame
                 elif isinstance(frame, AudioFrame):
                     yield Sound(tracks[packet.stream.index], frame)
+
+
+class SequenceDecoder:
+    """Image sequences: one still a frame, no sound."""
+
+    def __init__(self, files: Sequence[MediaFile], essence: Essence) -> None:
+        self._files, self._essence = files, essence
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the stills in order."""
+        yield from _counted(decoded(self._files), self._essence, self._files[0].name)
+
+
+def _counted(blocks: Iterable[Block], essence: Essence, name: str) -> Iterator[Block]:
+    """Yield blocks and raise at the end unless they were exactly the essence's frames."""
+    count = 0
+    for block in blocks:
+        count += isinstance(block, VideoFrame)
+        yield block
+    if count != essence.frames:
+        raise Unreadable(
+            f"{name} gave {count} frames where {essence.frames} were counted",
+            why="some of its frames do not decode",
+            fix="look at the clip; copy it again from the card",
+        )
 
 
 def _conformed(blocks: Iterator[Block], essence: Essence) -> Iterator[Block]:
@@ -107,3 +122,10 @@ def _conformed(blocks: Iterator[Block], essence: Essence) -> Iterator[Block]:
     while shown is not None and made < essence.frames:
         made += 1
         yield shown
+
+
+def decoder_for(files: Sequence[MediaFile], essence: Essence) -> Decoder:
+    """Return the decoder of a clip; a vendor's raw tool is chosen here by the essence."""
+    if essence.container == CONTAINER:
+        return SequenceDecoder(files, essence)
+    return LibavDecoder(files, essence)

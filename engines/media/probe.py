@@ -32,6 +32,7 @@ from engines.media.essence import (
     TimecodeSource,
 )
 from engines.media.faults import translated
+from engines.media.sequence import is_sequence, probe_sequence
 from engines.media.source import MediaFile, open_container
 from engines.media.timecode import Timecode, label_rate, may_drop
 
@@ -94,6 +95,8 @@ def probe(
         Unreadable: damaged, cut short, or no movie. Undecodable: camera raw or a codec without decoder.
         VariableRate: no constant rate, and none was given.
     """
+    if is_sequence(files[0]):
+        return probe_sequence(files, rate)
     parts = [_probe_file(file) for file in files]
     essence = parts[0]
     for part in parts[1:]:

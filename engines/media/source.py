@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import av
 from av.container import InputContainer
 
-from engines.errors import Unreadable
+from engines.errors import Undecodable, Unreadable
 from engines.media.faults import translated
 
 _HEAD_BYTES = 64 * 1024 + 16
@@ -39,7 +39,15 @@ def demuxer_of(head: bytes, name: str) -> str:
 
     Raises:
         Unreadable: the bytes are none of the containers that cameras and recorders write.
+        Undecodable: they are camera raw; it is named.
     """
+    for magic, offset, raw in _RAW:
+        if head[offset : offset + len(magic)] == magic:
+            raise Undecodable(
+                f"{name} is {raw}, camera raw",
+                why="no decoder here makes a picture of it",
+                fix="transcode it with the vendor's tool, or let a proxy stand in with offload.stand_ins",
+            )
     for matches, demuxer in _KNOWN:
         if matches(head):
             return demuxer
@@ -89,4 +97,13 @@ _KNOWN = (
     (lambda head: head[:9] == b"YUV4MPEG2", "yuv4mpegpipe"),
     (lambda head: head[:3] == b"\x1f\x07\x00", "dv"),
     (_is_ts, "mpegts"),
+)
+
+_RAW = (
+    (b"RED1", 4, "R3D"),
+    (b"RED2", 4, "R3D"),
+    (b"ARRI", 0, "ARRIRAW"),
+    (b"ftypcrx ", 4, "Canon Cinema RAW Light"),
+    (b"II*\0", 0, "DNG or TIFF"),
+    (b"MM\0*", 0, "DNG or TIFF"),
 )
