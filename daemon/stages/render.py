@@ -23,7 +23,6 @@ from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
-from engines.errors import EncodeFailed
 from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of, spec_for
 
@@ -233,7 +232,7 @@ def work(task_text: str, progress: Progress) -> str:
     try:
         with opened(task.source.place, task.source.files) as files:
             made = _made(task, files, staged, progress)
-    except (EncodeFailed, OSError) as error:
+    except BaseException as error:
         staged.unlink(missing_ok=True)
         if is_full(error):
             raise disk_full(staged) from error
