@@ -1,6 +1,6 @@
 """The demo: a small card is shot, offloaded and sealed, and goes through the whole line to its report.
 
-    python -m bench.demo FOLDER
+python -m bench.demo FOLDER
 """
 
 from __future__ import annotations

@@ -46,9 +46,7 @@ def seconds(work: Callable[[], None]) -> float:
 def compare(path: Path, algorithms: tuple[str, ...], make: Callable[[], object]) -> tuple[float, float]:
     """Return GB/s of nearset and of the bare loop over the slowest of its algorithms."""
     size_gb = path.stat().st_size / 1e9
-    rounds = [
-        (seconds(lambda: ours(path, algorithms)), seconds(lambda: bare(path, make))) for _ in range(ROUNDS)
-    ]
+    rounds = [(seconds(lambda: ours(path, algorithms)), seconds(lambda: bare(path, make))) for _ in range(ROUNDS)]
     return size_gb / min(one for one, _ in rounds), size_gb / min(other for _, other in rounds)
 
 

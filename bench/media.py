@@ -25,7 +25,9 @@ def scene(number: int, width: int, height: int) -> npt.NDArray[np.float32]:
     """Return a clean picture R'G'B' `[H, W, 3]`, 0-1: a hillside at dusk that pans, a lamp and a chart."""
     across = (np.arange(width, dtype=np.float32) + 1.7 * number)[None, :] / width
     down = np.arange(height, dtype=np.float32)[:, None] / height
-    sky = np.stack([0.16 + 0.30 * down, 0.20 + 0.20 * down, 0.34 - 0.06 * down], -1) + np.zeros((1, width, 1), np.float32)
+    sky = np.stack([0.16 + 0.30 * down, 0.20 + 0.20 * down, 0.34 - 0.06 * down], -1) + np.zeros(
+        (1, width, 1), np.float32
+    )
     ridge = 0.56 + 0.07 * np.sin(9 * across) + 0.025 * np.sin(41 * across + 1) + 0.006 * np.sin(260 * across)
     ground = down > ridge
     grain = 0.5 + 0.5 * np.sin(420 * across + 35 * down) * np.sin(310 * down - 50 * across)

@@ -27,17 +27,13 @@ from daemon.production import Moment
 EXIT_HELD, EXIT_FAILED, EXIT_AWAY = 3, 4, 5
 _WAIT_SECONDS = 0.25
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=True, help="Proxies, plain and enhanced, from a card offload."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=True, help="Proxies, plain and enhanced, from a card offload.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
 recipe_app = typer.Typer(no_args_is_help=True, help="The recipe.")
 app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
 
-ConfigPath = Annotated[
-    Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")
-]
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_CONFIG = Path("config.yaml")
 
@@ -47,9 +43,7 @@ def main() -> None:
     try:
         app()
     except NearsetError as error:
-        print(
-            f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr
-        )
+        print(f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr)
         sys.exit(2)
 
 
@@ -125,9 +119,7 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFA
     except FileExistsError:
         print(f"nearset: {path} is there already and was left as it is", file=sys.stderr)
         sys.exit(2)
-    print(
-        f"wrote {path}; set the four values marked «set this», then `nearset config check`", file=sys.stderr
-    )
+    print(f"wrote {path}; set the four values marked «set this», then `nearset config check`", file=sys.stderr)
 
 
 @config_app.command("check")
@@ -155,9 +147,7 @@ def recipe_show(
     from daemon.display import show_words
 
     settings = configuration.load(config)
-    rows = recipe.load(settings.production.recipe, settings).explain(
-        clip=clip, roll=roll, scene=scene or None
-    )
+    rows = recipe.load(settings.production.recipe, settings).explain(clip=clip, roll=roll, scene=scene or None)
     if as_json:
         print(json.dumps({word: {"value": value, "from": where} for word, value, where in rows}, indent=1))
     else:
@@ -222,9 +212,7 @@ def _exit_code(seen: object) -> int:
 def _stop_asked() -> Iterator[threading.Event]:
     """Give a flag that SIGTERM and SIGINT set; the loop ends at its next turn."""
     flag = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: flag.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    before = {number: signal.signal(number, lambda *_: flag.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield flag
     finally:

@@ -40,11 +40,6 @@ def _clock_time(value: object) -> time:
         raise ValueError('a time such as "06:00" is needed') from error
 
 
-Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
-Codec = Annotated[ProxyCodec, BeforeValidator(lambda word: _codec(word), json_schema_input_type=str)]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-
-
 def _codec(word: object) -> ProxyCodec:
     try:
         return ProxyCodec(str(word))
@@ -52,14 +47,17 @@ def _codec(word: object) -> ProxyCodec:
         raise ValueError(f"one of {', '.join(ProxyCodec)} is needed") from None
 
 
+Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
+Codec = Annotated[ProxyCodec, BeforeValidator(_codec, json_schema_input_type=str)]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+
+
 class ProductionSection(Section):
     """Who is served."""
 
     code: Code = Field(description="Short name of the production; names its folders.")
     title: str = Field("", description="Full title, for reports.")
-    recipe: Folder | None = Field(
-        None, description="recipe.yaml of the production, outside offloads and deliveries."
-    )
+    recipe: Folder | None = Field(None, description="recipe.yaml of the production, outside offloads and deliveries.")
     day_starts: Annotated[time, BeforeValidator(_clock_time, json_schema_input_type=str)] = Field(
         time(6), description="A shot before this time belongs to the shoot day before."
     )
@@ -77,28 +75,18 @@ class Root(Section):
 class StandIns(Section):
     """What may stand in for camera raw that nothing here decodes."""
 
-    camera: bool = Field(
-        default=False, description="The camera's own proxies on the card, such as Sony's Sub folder."
-    )
+    camera: bool = Field(default=False, description="The camera's own proxies on the card, such as Sony's Sub folder.")
 
 
 class OffloadSection(Section):
     """Where cards come from, and when they count as whole."""
 
     roots: list[Root] = Field(min_length=1, description="Folders that cards are offloaded into; read only.")
-    settle_seconds: float = Field(
-        10.0, ge=0, le=3600, strict=False, description="How long a file must lie unchanged."
-    )
-    require_manifest: bool = Field(
-        default=True, description="Take only clips that a manifest (MHL) vouches for."
-    )
-    scan_seconds: float = Field(
-        30.0, ge=1, le=3600, strict=False, description="Between scans while nothing happens."
-    )
+    settle_seconds: float = Field(10.0, ge=0, le=3600, strict=False, description="How long a file must lie unchanged.")
+    require_manifest: bool = Field(default=True, description="Take only clips that a manifest (MHL) vouches for.")
+    scan_seconds: float = Field(30.0, ge=1, le=3600, strict=False, description="Between scans while nothing happens.")
     stand_ins: StandIns = StandIns()
-    roll_names: dict[str, str] = Field(
-        {}, description="Other roll names, by the roll folder's path under its root."
-    )
+    roll_names: dict[str, str] = Field({}, description="Other roll names, by the roll folder's path under its root.")
 
     @field_validator("roots", mode="before")
     @classmethod
@@ -123,9 +111,7 @@ class StateSection(Section):
 class ProxySection(Section):
     """What proxies are."""
 
-    codec: Codec = Field(
-        ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264."
-    )
+    codec: Codec = Field(ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264.")
     width: int | None = Field(
         None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source, at least 960."
     )
@@ -135,9 +121,7 @@ class RestoreSection(Section):
     """The restoration of the enhanced twin."""
 
     enabled: bool = Field(default=True, description="Make enhanced proxies.")
-    strength: float = Field(
-        1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored."
-    )
+    strength: float = Field(1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored.")
     model: Literal["lite"] = Field("lite", description="Size of the network.")
 
 
@@ -282,9 +266,7 @@ def _check_places(config: Config, document: yamlfile.Document) -> None:
     places += [(("delivery", "root"), config.delivery.root), (("state", "root"), config.state.root)]
     for (_, first), (at, second) in combinations(places, 2):
         if _overlap(first.resolve(), second.resolve()):
-            document.fault(
-                at, f"{second} overlaps with {first}; offloads, deliveries and state must lie apart"
-            )
+            document.fault(at, f"{second} overlaps with {first}; offloads, deliveries and state must lie apart")
     recipe = config.production.recipe
     for _, folder in places[:-1]:
         if recipe and recipe.resolve().is_relative_to(folder.resolve()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -20,11 +20,9 @@ class Progress:
 
     def __init__(self) -> None:
         console = Console(stderr=True)
-        self._live = (
-            Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
-        )
+        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
@@ -42,9 +40,7 @@ class Progress:
 def _progress(snapshot: Snapshot) -> Table:
     table = Table(box=None, show_header=False)
     for work in snapshot.work:
-        table.add_row(
-            Text(work.clip), work.stage, _share(work), _rate(work), f"ETA {_clock(work.eta_seconds)}"
-        )
+        table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), f"ETA {_clock(work.eta_seconds)}")
     clips = [clip for card in snapshot.cards for clip in card.clips]
     done = sum(clip.state == "delivered" for clip in clips)
     table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", "")
@@ -77,9 +73,7 @@ def show_status(snapshot: Snapshot) -> None:
             table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:
-        console.print(
-            Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}")
-        )
+        console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait", highlight=False)
 
 

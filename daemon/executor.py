@@ -144,9 +144,7 @@ class LocalExecutor:
 
     def _spawn(self, lane: str) -> _Child:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(
-            target=serve, args=(theirs, self.limits), name=f"nearset-{lane}", daemon=True
-        )
+        process = _SPAWN.Process(target=serve, args=(theirs, self.limits), name=f"nearset-{lane}", daemon=True)
         process.start()
         theirs.close()
         return _Child(process, ours)

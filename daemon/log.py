@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -41,16 +42,19 @@ def _colours(terminal: bool) -> bool:  # noqa: FBT001 - a fact, not a switch
     return terminal and not os.environ.get("NO_COLOR")
 
 
-def _printable(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Escape control characters: clip names come from cards, and a card must not write on a terminal."""
-    return {key: _escaped(value) if isinstance(value, str) else value for key, value in event.items()}
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _escaped(value)
+    return event
 
 
 def _escaped(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def _journal_line(_logger: Any, _method: str, event: dict[str, Any]) -> str:
+def _journal_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """Return a line as journald reads it: `<priority>` and JSON. Source: sd-daemon(3)."""
     line = structlog.processors.JSONRenderer(default=str)(_logger, _method, event)
     prefix = f"<{_PRIORITIES.get(event.get('level', 'info'), 6)}>" if os.environ.get("JOURNAL_STREAM") else ""

@@ -132,9 +132,7 @@ def find(tree: Iterable[str], roll: str) -> list[ManifestSource]:
             histories[outer].append(name)
         elif inner != ascmhl.FOLDER and _is_list(name) and _applies(folder, roll):
             lists.append(ManifestSource(ManifestKind.LIST, folder, (name,)))
-    found = [
-        ManifestSource(ManifestKind.HISTORY, folder, tuple(names)) for folder, names in histories.items()
-    ]
+    found = [ManifestSource(ManifestKind.HISTORY, folder, tuple(names)) for folder, names in histories.items()]
     return found + lists
 
 
@@ -196,9 +194,7 @@ def _history_folder(path: str) -> str:
     return path.rpartition(f"/{ascmhl.FOLDER}/")[0]
 
 
-def _read(
-    source: ManifestSource, there: frozenset[str], roll: str, read: Callable[[str], bytes]
-) -> FoundManifest:
+def _read(source: ManifestSource, there: frozenset[str], roll: str, read: Callable[[str], bytes]) -> FoundManifest:
     if source.kind is ManifestKind.HISTORY:
         history = ascmhl.load(source.folder, source.names, read)
         ascmhl.check_references(history, there, lambda path: _applies(_history_folder(path), roll), read)
@@ -235,9 +231,7 @@ def _of_history(source: str, history: ascmhl.History) -> FoundManifest:
 
 
 def _vouched(entry: ascmhl.Entry, source: str) -> tuple[Claim, ...]:
-    return tuple(
-        Claim(found.algorithm, found.value, source) for found in entry.hashes if found.action != "failed"
-    )
+    return tuple(Claim(found.algorithm, found.value, source) for found in entry.hashes if found.action != "failed")
 
 
 def _hashes(claims: list[Claim]) -> dict[str, str]:

@@ -13,7 +13,7 @@ have a work side, which runs in a child and alone may import torch, av or openvi
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
 from daemon.stages.intake import Intake
@@ -33,8 +33,13 @@ class Stage(Protocol):
     def plan(self, production: Production, now: Moment) -> None:
         """Look what is due: fire events, queue jobs. Quick, repeatable, and alone in changing states."""
 
+
+@runtime_checkable
+class WorkingStage(Stage, Protocol):
+    """A station whose work is done by children."""
+
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
-        """Take the result of a job of this stage; runs inside the transaction that ends the job."""
+        """Take the result of a job of this stage and end the job with it."""
 
 
 def stages() -> tuple[Stage, ...]:

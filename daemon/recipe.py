@@ -27,23 +27,31 @@ Rate = Annotated[Fraction, BeforeValidator(rate, json_schema_input_type=str)]
 _SECTIONS = ("scenes", "rolls", "clips")
 
 
+def _rotation(word: object) -> Rotation:
+    try:
+        return Rotation(str(word))
+    except ValueError:
+        raise ValueError("tag or bake is needed") from None
+
+
+def _range(word: object) -> CodeRange | None:
+    try:
+        return None if word is None else CodeRange(str(word))
+    except ValueError:
+        raise ValueError("legal or full is needed") from None
+
+
 class ProxyWords(Section):
     """What the proxy is."""
 
-    codec: Codec = Field(
-        ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264."
-    )
-    width: int | None = Field(
-        None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source."
-    )
+    codec: Codec = Field(ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264.")
+    width: int | None = Field(None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source.")
 
 
 class RestoreWords(Section):
     """How the enhanced twin is restored."""
 
-    strength: float = Field(
-        1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored."
-    )
+    strength: float = Field(1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored.")
 
 
 class SourceWords(Section):
@@ -51,15 +59,13 @@ class SourceWords(Section):
 
     rate: Rate | None = Field(None, description='Frames a second, such as 25 or "24000/1001".')
     deinterlace: bool = Field(default=False, description="Make progressive frames of fields, one a frame.")
-    rotation: Annotated[
-        Rotation, BeforeValidator(lambda word: _rotation(word), json_schema_input_type=str)
-    ] = Field(Rotation.TAG, description="tag: carry a rotation as a tag, bake: turn the picture.")
-    code_range: Annotated[
-        CodeRange | None, BeforeValidator(lambda word: _range(word), json_schema_input_type=str)
-    ] = Field(None, description="legal or full, where the file's own tag is wrong.")
-    reel: str | None = Field(
-        None, min_length=1, max_length=32, description="Reel name, where the file has none."
+    rotation: Annotated[Rotation, BeforeValidator(_rotation, json_schema_input_type=str)] = Field(
+        Rotation.TAG, description="tag: carry a rotation as a tag, bake: turn the picture."
     )
+    code_range: Annotated[CodeRange | None, BeforeValidator(_range, json_schema_input_type=str)] = Field(
+        None, description="legal or full, where the file's own tag is wrong."
+    )
+    reel: str | None = Field(None, min_length=1, max_length=32, description="Reel name, where the file has none.")
 
 
 class Words(Section):
@@ -87,9 +93,7 @@ class _Layer:
 
     def matches(self, *, clip: str, roll: str, scene: str | None) -> bool:
         name = {"clips": clip, "rolls": roll, "scenes": scene}.get(self.section, "")
-        return self.section in {"config", "defaults"} or (
-            name is not None and fnmatch.fnmatchcase(name, self.pattern)
-        )
+        return self.section in {"config", "defaults"} or (name is not None and fnmatch.fnmatchcase(name, self.pattern))
 
     @property
     def nearness(self) -> tuple[int, bool, int, int]:
@@ -157,7 +161,7 @@ def load(path: Path | None, config: Config) -> RecipeBook:
 
 
 def _from_config(config: Config) -> _Layer:
-    words = {
+    words: dict[str, dict[str, Any]] = {
         "proxy": {"codec": str(config.proxy.codec), "width": config.proxy.width},
         "restore": {"strength": config.enhance.restore.strength},
     }
@@ -194,17 +198,3 @@ def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, patte
             line, column = document.place((*path, name, word))
             where[name, word] = f"{document.name}:{line}:{column} {'.'.join(str(step) for step in path)}"
     return _Layer(section, pattern, words, where, document.place(path)[0])
-
-
-def _rotation(word: object) -> Rotation:
-    try:
-        return Rotation(str(word))
-    except ValueError:
-        raise ValueError("tag or bake is needed") from None
-
-
-def _range(word: object) -> CodeRange | None:
-    try:
-        return None if word is None else CodeRange(str(word))
-    except ValueError:
-        raise ValueError("legal or full is needed") from None

@@ -32,9 +32,7 @@ _TEMPORARY = (
     "*.crdownload",
     "*.download",
 )
-_OF_DESKTOPS = frozenset(
-    {"thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"}
-)
+_OF_DESKTOPS = frozenset({"thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"})
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "glusterfs", "afs", "fuse.glusterfs"}
 )

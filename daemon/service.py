@@ -18,7 +18,7 @@ from daemon.config import Config, claims, clashes
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
-from daemon.pipeline import stages
+from daemon.pipeline import WorkingStage, stages
 from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.requests import Request, take_requests
@@ -42,6 +42,7 @@ class Service:
         self.production = production
         self._executor = executor
         self._stages = {stage.name: stage for stage in stages()}
+        self._working = {name: stage for name, stage in self._stages.items() if isinstance(stage, WorkingStage)}
         self._recipe_mark: tuple[int, int] | None = None
         self._started: dict[int, float] = {}
 
@@ -82,9 +83,7 @@ class Service:
         store = self.production.store
         if self._executor.running() or store.jobs(JobState.QUEUED, JobState.LEASED):
             return bool(self.production.roots_away) and not self._executor.running()
-        due = any(
-            card.turnover_due and card.shoot_day for card in store.cards() if self._has_delivered(card.id)
-        )
+        due = any(card.turnover_due and card.shoot_day for card in store.cards() if self._has_delivered(card.id))
         return not due and all(self._rests(clip.id, clip.state) for clip in store.clips())
 
     def snapshot(self, now: Moment) -> Snapshot:
@@ -124,17 +123,19 @@ class Service:
             return
         job = store.job(report.job)
         seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
-        if report.trouble is None:
-            try:
-                self._stages[job.stage].settle(self.production, job, report.result, now)
-                get().info(
-                    "job.done", stage=job.stage, clip=store.clip(job.clip).name, seconds=round(seconds, 2)
-                )
-                return
-            except NearsetError as error:
-                report = Report(report.job, report.token, trouble=trouble_of(error))
-        assert report.trouble is not None
-        self._stumble(job, report.trouble, now)
+        trouble = report.trouble or self._settled(job, report.result, now)
+        if trouble:
+            self._stumble(job, trouble, now)
+        else:
+            get().info("job.done", stage=job.stage, clip=store.clip(job.clip).name, seconds=round(seconds, 2))
+
+    def _settled(self, job: Job, result: str, now: Moment) -> Trouble | None:
+        """Hand a result to its stage, and return the trouble it met."""
+        try:
+            self._working[job.stage].settle(self.production, job, result, now)
+        except NearsetError as error:
+            return trouble_of(error)
+        return None
 
     def _stumble(self, job: Job, trouble: Trouble, now: Moment) -> None:
         """Retry, hold or give up, by the table of verdicts; a root that went away costs no attempt."""
@@ -176,9 +177,7 @@ class Service:
             return
         self._recipe_mark = mark
         try:
-            self.production.recipes = recipe.load(
-                self.production.config.production.recipe, self.production.config
-            )
+            self.production.recipes = recipe.load(self.production.config.production.recipe, self.production.config)
         except RecipeError as error:
             get().error("recipe.refused", why=error.why, fix=error.fix)
             return
@@ -196,18 +195,12 @@ class Service:
     def _revise(self, now: Moment) -> None:
         """Send the clips that the recipe now words otherwise back to be planned anew."""
         store = self.production.store
-        for clip in store.clips(
-            states=[ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
-        ):
+        for clip in store.clips(states=[ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]):
             card = store.card(clip.card)
             words = self.production.recipes.words(clip=clip.name, roll=card.roll)
             if clip.want and clip.want != words.digest() and clip.state is not ClipState.HELD:
                 store.happen(clip.id, ClipEvent.REVISED, now.iso)
-            elif (
-                clip.state is ClipState.HELD
-                and clip.trouble.code == "media.variable_rate"
-                and words.source.rate
-            ):
+            elif clip.state is ClipState.HELD and clip.trouble.code == "media.variable_rate" and words.source.rate:
                 store.happen(clip.id, ClipEvent.RETRIED, now.iso)
 
     def _heed_requests(self, now: Moment) -> None:

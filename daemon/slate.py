@@ -119,8 +119,8 @@ class Published:
     """One proxy file in the delivery folder; never changed after.
 
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
-    `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source. `marks` are what an editor must know, such as
-    `unverified`, `stand-in`, `not enhanced: interlaced`.
+    `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
+    `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`.
     """
 
     twin: Twin

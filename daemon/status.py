@@ -80,9 +80,7 @@ def _clip(production: Production, clip: Clip) -> ClipStatus:
     paths = {proxy.facts.twin: proxy.facts.path for proxy in production.store.proxies(clip.id)}
     trouble = clip.trouble
     why = f"{trouble.what}: {trouble.why}" if trouble.code else production.waiting.get(clip.id, "")
-    return ClipStatus(
-        clip.name, clip.state, paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""), why, trouble.fix
-    )
+    return ClipStatus(clip.name, clip.state, paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""), why, trouble.fix)
 
 
 def _work(production: Production, task: Running, now: Moment) -> WorkStatus:

@@ -319,9 +319,7 @@ class Store:
         due = self._db.execute(query, (JobState.QUEUED,)).fetchone()["due"]
         return None if due is None else float(due)
 
-    def claim(
-        self, lane: str, token: str, now: float, lease_seconds: float, away: Iterable[str]
-    ) -> Job | None:
+    def claim(self, lane: str, token: str, now: float, lease_seconds: float, away: Iterable[str]) -> Job | None:
         """Lease the next due job of a lane whose root is not away; None where there is none."""
         parked = list(away)
         with self.transaction():
@@ -342,18 +340,14 @@ class Store:
     def extend(self, job: int, token: str, lease_until: float) -> None:
         """Keep a lease alive while its worker makes progress."""
         with self.transaction():
-            self._db.execute(
-                "update jobs set lease_until = ? where id = ? and token = ?", (lease_until, job, token)
-            )
+            self._db.execute("update jobs set lease_until = ? where id = ? and token = ?", (lease_until, job, token))
 
     def holds(self, job: int, token: str) -> bool:
         """Return whether the token still holds the job's lease; an answer under another is not taken."""
         query = "select 1 from jobs where id = ? and token = ? and state = ?"
         return self._db.execute(query, (job, token, JobState.LEASED)).fetchone() is not None
 
-    def finish(
-        self, job: int, event: JobEvent, *, not_before: float = 0, trouble: Trouble = _NO_TROUBLE
-    ) -> None:
+    def finish(self, job: int, event: JobEvent, *, not_before: float = 0, trouble: Trouble = _NO_TROUBLE) -> None:
         """Fire the event that ends a lease."""
         with self.transaction():
             state = fire(JOB_TABLE, self.job(job).state, event)
@@ -387,9 +381,7 @@ class Store:
 
     def _drop_jobs(self, clip: int) -> None:
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"
-        for row in self._db.execute(
-            query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)
-        ).fetchall():
+        for row in self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)).fetchall():
             self.finish(row["id"], JobEvent.DROPPED)
 
     # Proxies

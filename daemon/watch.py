@@ -51,9 +51,7 @@ class Hints:
                 observer.schedule(_Handler(self, str(path)), str(path), recursive=True)
             observer.start()
         except OSError as error:
-            get().warning(
-                "watch.off", why=str(error), fix="raise fs.inotify.max_user_watches; scans go on meanwhile"
-            )
+            get().warning("watch.off", why=str(error), fix="raise fs.inotify.max_user_watches; scans go on meanwhile")
             return None
         return observer
 

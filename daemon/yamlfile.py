@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -93,7 +93,7 @@ def _known(document: Document, root: Path, loc: Iterable[str | int]) -> Path:
     for step in loc:
         if (*root, *path, step) in document.places or not path:
             path = (*path, step)
-    return path if path else tuple(loc)
+    return path or tuple(loc)
 
 
 def _message(fault: Any, model: type[BaseModel]) -> str:
@@ -149,16 +149,15 @@ def _scalar(node: yaml.Node, path: Path, document: Document) -> Any:
         return text
     for pattern, meaning in _TRAPS:
         if pattern.fullmatch(text):
-            document.fault(
-                path, f'YAML reads {text} as {meaning}; write "{text}" in quotes, or true or false'
-            )
+            document.fault(path, f'YAML reads {text} as {meaning}; write "{text}" in quotes, or true or false')
             return text
-    if text in {"", "~", "null", "Null", "NULL"}:
-        return None
-    if text in {"true", "false"}:
-        return text == "true"
-    if re.fullmatch(r"[+-]?\d+", text):
-        return int(text)
-    if re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+)", text):
-        return float(text)
-    return text
+    return next((read(text) for pattern, read in _PLAIN if pattern.fullmatch(text)), text)
+
+
+_PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile(r"|~|null|Null|NULL"), lambda _: None),
+    (re.compile(r"true|false"), lambda text: text == "true"),
+    (re.compile(r"[+-]?\d+"), int),
+    (re.compile(r"[+-]?(\d+\.\d*|\.\d+)"), float),
+)
+"""What a plain word means; everything else is text."""

@@ -1,0 +1,1 @@
+"""nearset's engines: they know frames, and nothing of productions."""

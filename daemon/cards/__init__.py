@@ -104,9 +104,7 @@ def _marked_folder(path: str, seals: set[str]) -> str | None:
 
 def _may_seal(folder: str) -> bool:
     """Return whether a manifest in a folder can mean one roll: a root's or a shoot day's covers several."""
-    return (
-        folder != "." and basename(folder).lower() != _CAMERA_MEDIA and not _DAY.fullmatch(basename(folder))
-    )
+    return folder != "." and basename(folder).lower() != _CAMERA_MEDIA and not _DAY.fullmatch(basename(folder))
 
 
 def _seal_folder(path: str) -> str:

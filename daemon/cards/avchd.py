@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from daemon.cards.base import Tree, before, movie, no_index, stem, suffix
+from daemon.cards.base import Tree, before, movie, no_index, stem
 from daemon.slate import FoundClip, Vendor
 
-_STREAM = "BDMV/STREAM"
+_STREAM = re.compile(r"(^|/)BDMV/STREAM/[^/]+\.(mts|m2ts)$", re.IGNORECASE)
 
 
 class Avchd:
@@ -29,11 +29,4 @@ class Avchd:
 
     def clips(self, tree: Tree) -> list[FoundClip]:
         """Return a clip for each stream file."""
-        clips = []
-        for path in tree.paths:
-            if re.search(rf"(^|/){_STREAM}/[^/]+$", path, re.IGNORECASE) and suffix(path) in {
-                ".mts",
-                ".m2ts",
-            }:
-                clips.append(movie(stem(path), [path]))
-        return clips
+        return [movie(stem(path), [path]) for path in tree.paths if _STREAM.search(path)]

@@ -16,7 +16,25 @@ from daemon.slate import ClipKind, FoundClip, Vendor
 Read = Callable[[str], bytes]
 
 MOVIES = frozenset(
-    ".mov .mp4 .m4v .mxf .mts .m2ts .m2t .avi .mkv .webm .mpg .mpeg .m2p .ts .3gp .dv .y4m".split()
+    [
+        ".mov",
+        ".mp4",
+        ".m4v",
+        ".mxf",
+        ".mts",
+        ".m2ts",
+        ".m2t",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".mpg",
+        ".mpeg",
+        ".m2p",
+        ".ts",
+        ".3gp",
+        ".dv",
+        ".y4m",
+    ]
 )
 RAW_FORMATS = {
     ".r3d": "R3D",
@@ -78,9 +96,7 @@ def before(path: str, marker: str) -> str | None:
     return None if at < 0 else (path[: at - 1] if at > 0 else ".") or "."
 
 
-def movie(
-    name: str, files: Iterable[str], sidecars: Iterable[str] = (), stand_ins: Iterable[str] = ()
-) -> FoundClip:
+def movie(name: str, files: Iterable[str], sidecars: Iterable[str] = (), stand_ins: Iterable[str] = ()) -> FoundClip:
     """Return a clip of movie files, or of camera raw where that is what they are."""
     files = tuple(files)
     raw = RAW_FORMATS.get(suffix(files[0]), "")

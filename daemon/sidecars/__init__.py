@@ -1,0 +1,1 @@
+"""Sidecars: text and XML beside media, to dataclasses and back. Nothing here opens a file."""

@@ -61,8 +61,7 @@ def parse(text: str, source: str) -> Ale:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     try:
         heading_at, columns_at, data_at = (
-            next(n for n, line in enumerate(lines) if line.strip() == part)
-            for part in ("Heading", "Column", "Data")
+            next(n for n, line in enumerate(lines) if line.strip() == part) for part in ("Heading", "Column", "Data")
         )
     except StopIteration:
         raise _bad(source, "Heading, Column or Data is not there") from None
@@ -78,7 +77,7 @@ def parse(text: str, source: str) -> Ale:
 
 def _row(line: str, columns: tuple[str, ...], source: str) -> dict[str, str]:
     cells = line.split("\t")
-    if len([cell for cell in cells[len(columns) :] if cell.strip()]):
+    if [cell for cell in cells[len(columns) :] if cell.strip()]:
         raise _bad(source, f"a row has {len(cells)} cells for {len(columns)} columns")
     return dict(zip(columns, (cell.strip() for cell in cells), strict=False))
 
@@ -88,6 +87,4 @@ def _clean(value: str) -> str:
 
 
 def _bad(source: str, why: str) -> SidecarError:
-    return SidecarError(
-        f"{source} is no ALE that can be read", why=why, fix="export it again from where it came"
-    )
+    return SidecarError(f"{source} is no ALE that can be read", why=why, fix="export it again from where it came")

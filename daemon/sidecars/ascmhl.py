@@ -190,9 +190,7 @@ def check_references(
         if not concerns(path):
             continue
         if path not in there:
-            raise _broken(
-                history.folder or ".", f"the nested manifest {path}, which it refers to, is missing"
-            )
+            raise _broken(history.folder or ".", f"the nested manifest {path}, which it refers to, is missing")
         if hash_bytes("c4", read(path)) != reference.c4:
             raise _broken(history.folder or ".", f"the nested manifest {path} was changed: its C4 differs")
 
@@ -243,9 +241,7 @@ def _put(parent: xml.Element, name: str, text: str = "", **attributes: str) -> x
     return element
 
 
-def _put_all(
-    parent: xml.Element, name: str, content: Sequence[_T], put: Callable[[xml.Element, _T], object]
-) -> None:
+def _put_all(parent: xml.Element, name: str, content: Sequence[_T], put: Callable[[xml.Element, _T], object]) -> None:
     """Put a list's element, which the schema forbids to be empty."""
     element = _put(parent, name) if content else parent
     for one in content:
@@ -292,16 +288,12 @@ def _entry(element: xml.Element, source: str) -> Entry:
     if size and not well_formed(NULL, size):
         raise _nonsense(source, f"the size of {path} is {size!r}")
     hashes = tuple(
-        _recorded(child, path, source)
-        for child in element.iterchildren("{*}*")
-        if xml.local(child) in _FORMATS
+        _recorded(child, path, source) for child in element.iterchildren("{*}*") if xml.local(child) in _FORMATS
     )
     if not hashes:
         raise _nonsense(source, f"{path} has no hash of a known format")
     previous = xml.text(element, "previousPath")
-    return Entry(
-        path, int(size) if size else None, hashes, relative_path(previous, source) if previous else ""
-    )
+    return Entry(path, int(size) if size else None, hashes, relative_path(previous, source) if previous else "")
 
 
 def _recorded(element: xml.Element, path: str, source: str) -> RecordedHash:

@@ -56,9 +56,7 @@ def parse(data: bytes, *, source: str = "the MHL") -> LegacyList:
     root = xml.parse(data, source=source)
     version = xml.attribute(root, "version")
     if xml.local(root) != "hashlist" or version not in _VERSIONS:
-        raise _nonsense(
-            source, f"it is <{xml.local(root)}> version {version or 'unknown'}, not an MHL 1.0 or 1.1"
-        )
+        raise _nonsense(source, f"it is <{xml.local(root)}> version {version or 'unknown'}, not an MHL 1.0 or 1.1")
     creator = xml.child(root, "creatorinfo")
     tool = "" if creator is None else xml.text(creator, "tool")
     return LegacyList(version, tool, tuple(_entry(entry, source) for entry in xml.children(root, "hash")))

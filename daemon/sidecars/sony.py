@@ -137,9 +137,7 @@ def parse_index(data: bytes, *, source: str = "MEDIAPRO.XML") -> CardIndex:
     return CardIndex(
         camera=_of(_within(root, "Properties", "System"), "systemKind"),
         media_id=_of(_within(root, "Properties", "Attached"), "mediaId"),
-        materials=tuple(
-            _material(found, source) for found in _listed(xml.child(root, "Contents"), "Material")
-        ),
+        materials=tuple(_material(found, source) for found in _listed(xml.child(root, "Contents"), "Material")),
     )
 
 

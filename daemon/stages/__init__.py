@@ -1,0 +1,1 @@
+"""The stations of the line, one file each; `daemon.pipeline` puts them in order."""

@@ -18,7 +18,7 @@ from daemon.production import Moment, Production, Seen
 from daemon.scan import RootIdentity, Scan, Settling, identify, same_volume, scan
 from daemon.slate import CardPlace, ClipKind, FileMark, FoundCard, FoundClip
 from daemon.states import GATE_STATES, ClipEvent, ClipState
-from daemon.store import Clip, Job, trouble_of
+from daemon.store import Clip, trouble_of
 
 _BUSY_SCAN_SECONDS = 1.0
 """Between two scans of a root on which something still settles."""
@@ -66,10 +66,6 @@ class Intake:
                 watched.due = now.monotonic + _BUSY_SCAN_SECONDS
                 continue
             self._scan(production, configured.path, watched, now)
-
-    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
-        """Intake has no jobs."""
-        raise AssertionError(self.name)
 
     def _scan(self, production: Production, root: Path, watched: _Watched, now: Moment) -> None:
         seen = scan(root)
@@ -167,12 +163,8 @@ def _take(production: Production, root: Path, found: FoundCard, watched: _Watche
     settle_seconds = production.config.offload.settle_seconds
     place = CardPlace(str(root), found.path)
     prefix = place.relative("")
-    marks = {
-        path.removeprefix(prefix): mark for path, mark in watched.marks.items() if path.startswith(prefix)
-    }
-    moving = [
-        path for path in marks if not watched.settling.quiet(prefix + path, now.monotonic, settle_seconds)
-    ]
+    marks = {path.removeprefix(prefix): mark for path, mark in watched.marks.items() if path.startswith(prefix)}
+    moving = [path for path in marks if not watched.settling.quiet(prefix + path, now.monotonic, settle_seconds)]
     manifest, error = watched.card_manifests.get(found.path, (manifests.Manifest(), None))
     roll = production.config.offload.roll_names.get(found.path, found.roll)
     card = store.add_card(str(root), found, roll, now.iso)
@@ -293,6 +285,4 @@ def _missing(clip: Clip, absent: list[str]) -> FileMissing:
 
 def _vanished(production: Production, clip: Clip, now: Moment) -> None:
     if clip.state in GATE_STATES and clip.found.kind is not ClipKind.RAW:
-        production.store.happen(
-            clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, [*clip.found.files]))
-        )
+        production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, [*clip.found.files])))

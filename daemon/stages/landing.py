@@ -44,9 +44,7 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         production.store.landed(proxy.id)
         production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
         production.store.finish_by_key(proxy.want, JobEvent.SUCCEEDED)
-    get().info(
-        "proxy.published", path=str(target), revision=proxy.facts.revision, bytes=proxy.facts.size_bytes
-    )
+    get().info("proxy.published", path=str(target), revision=proxy.facts.revision, bytes=proxy.facts.size_bytes)
 
 
 def take_up(production: Production, now: Moment) -> None:

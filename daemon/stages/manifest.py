@@ -92,9 +92,7 @@ def _provable(expected: dict[str, str]) -> bool:
 def _hash(production: Production, clip: Clip, seen: Seen, now: Moment) -> None:
     """Queue the hashing, or skip it where the same bytes were hashed before and nothing changed since."""
     known = production.store.files(clip.card)
-    files = tuple(
-        (path, seen.marks[path], seen.expected(path)) for path in bytes_of(clip) if path in seen.marks
-    )
+    files = tuple((path, seen.marks[path], seen.expected(path)) for path in bytes_of(clip) if path in seen.marks)
     if all(_still_holds(known.get(path), mark, expected) for path, mark, expected in files):
         _verified(production, clip, now)
         return

@@ -175,9 +175,7 @@ def work(task_text: str, progress: Progress) -> str:
     progress(0, 1)
     place = task.source.place
     with opened(place, task.source.files) as files:
-        return wire.dump(
-            Essence, probe(files, rate=task.rate, sidecar=_timecode(place, task.source.sidecars))
-        )
+        return wire.dump(Essence, probe(files, rate=task.rate, sidecar=_timecode(place, task.source.sidecars)))
 
 
 def _timecode(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> SidecarTimecode | None:

@@ -202,9 +202,7 @@ def _spec(clip: Clip, words: Words) -> ProxySpec:
     )
 
 
-def _task(
-    production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str
-) -> RenderTask:
+def _task(production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str) -> RenderTask:
     return RenderTask(
         source=source_of(production, clip),
         essence=essence,
@@ -262,9 +260,7 @@ def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Prog
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
 
 
-def _enhancement(
-    task: RenderTask, files: list[MediaFile]
-) -> tuple[Enhance | None, str, str, dict[str, float]]:
+def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | None, str, str, dict[str, float]]:
     """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
     if task.restore is None:
         return None, "", "", {}
@@ -277,9 +273,7 @@ def _enhancement(
 
     backend = choose(task.restore.engine)
     weights = base_weights(task.restore.model)
-    noise = estimate(
-        first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES)
-    )
+    noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
     enhance = RestoreEngine(
         backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
     )

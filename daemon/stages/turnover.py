@@ -16,7 +16,7 @@ from daemon.publish import make_folder, replace
 from daemon.slate import Twin, Vendor
 from daemon.stages.landing import still_path
 from daemon.states import SETTLED_STATES, ClipState
-from daemon.store import Card, Clip, Job
+from daemon.store import Card, Clip
 from daemon.turnover.editorial import ales
 from daemon.turnover.naming import safe_name
 from daemon.turnover.record import complete, record
@@ -46,10 +46,6 @@ class Turnover:
             if (done or rested) and any(production.store.proxies(clip.id) for clip in clips):
                 self._written[card.id] = now.monotonic
                 _write(production, card, clips, now, done=done)
-
-    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
-        """Turnover has no jobs."""
-        raise AssertionError(self.name)
 
 
 def is_done(production: Production, card: Card, clips: list[Clip]) -> bool:
@@ -88,9 +84,7 @@ def _drop_stale(folder: Path, current: set[str]) -> None:
 def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) -> Roll:
     """Return the roll as it stands."""
     delivered = [clip for clip in clips if clip.essence and production.store.proxies(clip.id)]
-    stopped = [
-        clip for clip in clips if clip.state in SETTLED_STATES and clip.state is not ClipState.DELIVERED
-    ]
+    stopped = [clip for clip in clips if clip.state in SETTLED_STATES and clip.state is not ClipState.DELIVERED]
     return Roll(
         production=production.config.production.code,
         title=production.config.production.title,
@@ -119,8 +113,6 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         identity=clip.identity,
         files=tuple(known[path] for path in (*clip.found.files, *clip.found.sidecars) if path in known),
         published=tuple(proxy.facts for proxy in proxies),
-        stills={
-            twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)
-        },
+        stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
     )

@@ -37,9 +37,7 @@ def record(roll: Roll) -> str:
 
 def complete(roll: Roll, sidecars: dict[str, str]) -> str:
     """Return `.complete` of a roll; `sidecars` gives the xxh128 of each sidecar by path in the roll's folder."""
-    media = {
-        proxy.path: proxy.xxh128 for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))
-    }
+    media = {proxy.path: proxy.xxh128 for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))}
     return _text(
         {
             "schema": COMPLETE_SCHEMA,

@@ -38,9 +38,7 @@ def report(roll: Roll) -> str:
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("daemon.turnover", "")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 @cache
@@ -61,7 +59,7 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "end": start.plus(essence.frames).label,
         "frames": essence.frames,
         "rate": f"{float(essence.rate):.3f}".rstrip("0").rstrip("."),
-        "raster": f"{essence.width} × {essence.height}",
+        "raster": f"{essence.width}x{essence.height}",
         "codec": essence.codec,
         "camera": essence.camera,
         "sound": ", ".join(f"{track.channels} ch {track.codec}" for track in essence.audio) or "none",

@@ -7,7 +7,6 @@ import torch
 from engines.backends.base import Session
 from engines.model.network import Network
 from engines.model.packing import Packed
-from engines.model.topology import PICTURE_CHANNELS
 from engines.model.weights import Weights
 
 
@@ -32,7 +31,9 @@ class _EagerSession:
             {f"convolutions.{name}": torch.from_numpy(array) for name, array in weights.tensors.items()}
         )
         self._shape = (height, width)
-        self.reset()
+        self._before: torch.Tensor | None = None
+        self._output: torch.Tensor | None = None
+        self._hidden = self._blank()
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         current = torch.from_numpy(now)
@@ -45,7 +46,8 @@ class _EagerSession:
         return restored
 
     def reset(self) -> None:
-        self._before: torch.Tensor | None = None
-        self._output: torch.Tensor | None = None
-        self._hidden = torch.zeros(1, self._network.topology.hidden, *self._shape)
-        assert self._network.topology.layers[-2].outputs == PICTURE_CHANNELS
+        self._before = self._output = None
+        self._hidden = self._blank()
+
+    def _blank(self) -> torch.Tensor:
+        return torch.zeros(1, self._network.topology.hidden, *self._shape)

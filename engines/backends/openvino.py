@@ -35,7 +35,9 @@ class OpenVinoBackend:
         graph = onnx_graph(weights.topology, weights.tensors, height, width)
         model = self._core.read_model(graph.SerializeToString(), b"")
         settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
-        return _OpenVinoSession(self._core.compile_model(model, "CPU", settings), weights.topology.hidden, height, width)
+        return _OpenVinoSession(
+            self._core.compile_model(model, "CPU", settings), weights.topology.hidden, height, width
+        )
 
 
 class _OpenVinoSession:

@@ -1,0 +1,1 @@
+"""The enhancements, one file each: a picture in, a picture out, a dial that at zero changes nothing."""

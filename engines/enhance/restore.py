@@ -28,7 +28,14 @@ class Restore:
     name = "restore"
 
     def __init__(
-        self, backend: Backend, weights: Weights, height: int, width: int, *, strength: float, noise: NoiseProfile
+        self,
+        backend: Backend,
+        weights: Weights,
+        height: int,
+        width: int,
+        *,
+        strength: float,
+        noise: NoiseProfile,
     ) -> None:
         self._strength, self._noise = np.float32(strength), noise
         self._session = backend.open(weights, *packed_size(height, width)) if strength else None

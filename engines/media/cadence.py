@@ -30,9 +30,7 @@ _TOLERANCE_FRAMES = Fraction(1, 20)
 """Jitter that still counts as constant; phones stamp to a millisecond or so."""
 
 
-def cadence(
-    times: Sequence[Fraction], declared: Iterable[Fraction | None], tick: Fraction
-) -> tuple[Fraction, bool]:
+def cadence(times: Sequence[Fraction], declared: Iterable[Fraction | None], tick: Fraction) -> tuple[Fraction, bool]:
     """Return the frame rate and whether it is variable (then it is the average).
 
     `times` are presentation times in seconds, ascending; `tick` is their unit.

@@ -109,9 +109,7 @@ class Conform:
     def _built(self, frame: VideoFrame) -> Graph:
         graph = Graph()
         nodes = [
-            graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
-            )
+            graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000))
         ]
         for text in self._filters:
             name, _, arguments = text.partition("=")
@@ -156,9 +154,7 @@ def _legal_tables(source: VideoFrame, working: VideoFrame) -> tuple[Plane, Plane
     codes = np.arange(CODE_MAX + 1)
     luma = 64 + codes * 876 / (CODE_MAX if only_wider else shifted)
     chroma = 512 + (codes - 512) * 896 / shifted
-    return luma.round().clip(0, CODE_MAX).astype(np.uint16), chroma.round().clip(0, CODE_MAX).astype(
-        np.uint16
-    )
+    return luma.round().clip(0, CODE_MAX).astype(np.uint16), chroma.round().clip(0, CODE_MAX).astype(np.uint16)
 
 
 def picture_of(frame: VideoFrame) -> Picture:

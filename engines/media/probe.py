@@ -314,8 +314,7 @@ def _joined(first: Essence, other: Essence, name: str) -> Essence:
             fix="check that the files belong to one recording",
         )
     audio = tuple(
-        replace(one, samples=one.samples + more.samples)
-        for one, more in zip(first.audio, other.audio, strict=True)
+        replace(one, samples=one.samples + more.samples) for one, more in zip(first.audio, other.audio, strict=True)
     )
     return replace(first, frames=first.frames + other.frames, audio=audio)
 
@@ -330,9 +329,7 @@ def _at_rate(essence: Essence, rate: Fraction | None, name: str) -> Essence:
         )
     seconds = essence.frames / essence.rate
     note = f"variable rate ({float(essence.rate):.3f} on average) conformed to {rate} by recipe"
-    return replace(
-        _relabelled(essence, rate), frames=max(1, round(seconds * rate)), notes=(*essence.notes, note)
-    )
+    return replace(_relabelled(essence, rate), frames=max(1, round(seconds * rate)), notes=(*essence.notes, note))
 
 
 def _relabelled(essence: Essence, rate: Fraction) -> Essence:
@@ -353,9 +350,7 @@ def _timed(essence: Essence, sidecar: SidecarTimecode | None) -> Essence:
         notes = essence.notes + note
         if start:
             source = TimecodeSource.XML
-            return replace(
-                essence, start_frame=start.frame, drop_frame=start.drop, timecode_source=source, notes=notes
-            )
+            return replace(essence, start_frame=start.frame, drop_frame=start.drop, timecode_source=source, notes=notes)
         essence = replace(essence, notes=notes)
     if essence.created:
         moment = datetime.fromisoformat(essence.created)

@@ -52,9 +52,7 @@ def probe_sequence(files: Sequence[MediaFile], rate: Fraction | None) -> Essence
         )
     first = next(decoded(files[:1]), None)
     if first is None:
-        raise Unreadable(
-            f"{name} holds no picture", why="it is damaged", fix="copy the clip again from the card"
-        )
+        raise Unreadable(f"{name} holds no picture", why="it is damaged", fix="copy the clip again from the card")
     start = _timecode(header, rate)
     return Essence(
         container=CONTAINER,

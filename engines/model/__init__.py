@@ -1,0 +1,1 @@
+"""The restoration network: its description, weights, noise and training."""

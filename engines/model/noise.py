@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,8 @@ class NoiseProfile:
     def deviation(self, signal: Floats) -> Floats:
         """Return the standard deviation at a signal, same shape."""
         variance = np.float32(self.shot) * signal + np.float32(self.read)
-        return np.sqrt(np.maximum(variance, np.float32(_FLOOR)))
+        deviation: Floats = np.sqrt(np.maximum(variance, np.float32(_FLOOR)))
+        return deviation
 
     def noise_map(self, packed: Packed) -> Packed:
         """Return the network's noise map `[1, 1, h, w]` for a packed picture: the deviation at its local mean."""
@@ -51,8 +53,8 @@ class NoiseProfile:
 def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
     """Return the noise of a shot from two or more of its pictures in a row; one gives space alone."""
     means, variances = [], []
-    for before, now in zip([None, *pictures], pictures, strict=False):
-        mean, variance = _blocks(now.y, None if before is None else before.y)
+    for number, now in enumerate(pictures):
+        mean, variance = _blocks(now.y, pictures[number - 1].y if number else None)
         means.append(mean)
         variances.append(variance)
     return _fit(np.concatenate(means), np.concatenate(variances))
@@ -61,11 +63,11 @@ def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
 def _blocks(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16] | None) -> tuple[Floats, Floats]:
     """Return mean and noise variance of each block that neither clips."""
     blocks = _cut(now)
-    mean = blocks.mean(-1)
+    mean: Floats = blocks.mean(-1)
     variance = _plane_residual(blocks)
     if before is not None:
         change = blocks - _cut(before)
-        variance = np.minimum(variance, change.var(-1) / 2)
+        variance = np.minimum(variance, change.var(-1) / 2).astype(np.float32)
     usable = (blocks.min(-1) > 0.02) & (blocks.max(-1) < 0.98)  # noqa: PLR2004 - clipped noise is not noise
     return mean[usable], variance[usable]
 
@@ -73,7 +75,8 @@ def _blocks(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16] | None) 
 def _cut(plane: npt.NDArray[np.uint16]) -> Floats:
     rows, columns = plane.shape[0] // _BLOCK, plane.shape[1] // _BLOCK
     cut = plane[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32) / CODE_MAX
-    return cut.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2).reshape(rows * columns, _BLOCK * _BLOCK)
+    blocks: Floats = cut.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2).reshape(rows * columns, _BLOCK * _BLOCK)
+    return blocks
 
 
 def _plane_residual(blocks: Floats) -> Floats:
@@ -84,14 +87,14 @@ def _plane_residual(blocks: Floats) -> Floats:
     residual = blocks.var(-1)
     for axis in (down, across):
         residual = residual - (blocks @ axis) ** 2 / power / blocks.shape[1]
-    return np.maximum(residual, 0)
+    return np.maximum(residual, 0).astype(np.float32)
 
 
 def _fit(mean: Floats, variance: Floats) -> NoiseProfile:
     """Return the line under the quiet blocks of each brightness, by least squares weighted by their count."""
     edges = np.linspace(0, 1, _BINS + 1)
     signal, level, weight = [], [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = np.sort(variance[(mean >= low) & (mean < high)])
         if len(inside) < 8:  # noqa: PLR2004 - too few to call any of them quiet
             continue
@@ -104,7 +107,9 @@ def _fit(mean: Floats, variance: Floats) -> NoiseProfile:
     return _line(np.array(signal), np.array(level), np.array(weight))
 
 
-def _line(signal: npt.NDArray[np.float64], level: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> NoiseProfile:
+def _line(
+    signal: npt.NDArray[np.float64], level: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+) -> NoiseProfile:
     flat = float(np.average(level, weights=weight))
     if len(signal) < 3:  # noqa: PLR2004 - a slope needs more
         return NoiseProfile(0.0, max(flat, _FLOOR))

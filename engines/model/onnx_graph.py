@@ -7,6 +7,7 @@ that are renewed in place ask for. State tensors are plain inputs and outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,10 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         nodes,
         topology.name,
         [_value(name, count, height, width) for name, count in zip(INPUTS, channels, strict=True)],
-        [_value("output", PICTURE_CHANNELS, height, width), _value("hidden_next", topology.hidden, height, width)],
+        [
+            _value("output", PICTURE_CHANNELS, height, width),
+            _value("hidden_next", topology.hidden, height, width),
+        ],
         [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
@@ -55,7 +59,7 @@ def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoP
 def _nodes(layer: Layer) -> list[onnx.NodeProto]:
     """Return the nodes of one layer; the tensor of the layer `hidden` is renamed, for it is an input's name."""
     final = "hidden_state" if layer.name == "hidden" else layer.name
-    chain: list[tuple[str, list[str], dict[str, object]]] = []
+    chain: list[tuple[str, list[str], dict[str, Any]]] = []
     if layer.op == "up":
         chain.append(("DepthToSpace", [], {"blocksize": 2, "mode": "CRD"}))
     if layer.skip:

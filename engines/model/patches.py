@@ -55,9 +55,7 @@ TRAINING = (
     Footage("footage/torchcodec_nasa_13013.mp4", 2, 80, "public domain (NASA)"),
     Footage("cards/gopro/karma.mp4", 2, 160, "Apache-2.0 or MIT"),
     Footage("cards/canon/MVI_4823.AVI", 2, 78, "free to use as stated by its repository"),
-    Footage(
-        "cards/mxf_imf/PHDR/VIDEO_23e9a145-f2da-4183-86b2-1c399db41afb.mxf", 4, 24, "Apache-2.0"
-    ),
+    Footage("cards/mxf_imf/PHDR/VIDEO_23e9a145-f2da-4183-86b2-1c399db41afb.mxf", 4, 24, "Apache-2.0"),
 )
 """What base weights are trained on. Held out, to judge by: sam2_05_juggle, vmaf_park_joy, vmaf_src01,
 videocontext_bar_lowlight, media3_8k_terrarium, flutter_bee, all of noise/."""
@@ -93,7 +91,7 @@ def _pictures(path: Path, divide: int, frames: int) -> Iterator[npt.NDArray[np.f
 
 
 def _plane(plane: av.video.plane.VideoPlane) -> npt.NDArray[np.uint16]:
-    rows = np.frombuffer(plane, np.uint16).reshape(plane.height, plane.line_size // 2)
+    rows: npt.NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)
     return rows[:, : plane.width].copy()
 
 

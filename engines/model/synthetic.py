@@ -18,9 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 LEGAL_BLACK, LEGAL_SPAN = 64 / 1023, 876 / 1023
-_TO_YCBCR = torch.tensor(
-    [[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]]
-)
+_TO_YCBCR = torch.tensor([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
 """BT.709, R'G'B' to Y'CbCr. Source: ITU-R BT.709-6, item 3.2-3.3."""
 _LEGAL_SCALE = torch.tensor([876 / 1023, 896 / 1023, 896 / 1023])
 
@@ -44,7 +42,10 @@ class Noise:
 
 def random_noise(generator: torch.Generator) -> Noise:
     """Return a camera drawn at random: coarse and correlated most often, as real footage is."""
-    draw = lambda low, high: low + (high - low) * torch.rand((), generator=generator).item()  # noqa: E731 - local
+
+    def draw(low: float, high: float) -> float:
+        return low + (high - low) * torch.rand((), generator=generator).item()
+
     kind = ("coarse", "coarse", "bayer", "white", "white")[int(draw(0, 5))]
     level = 10 ** draw(-2.7, -0.85)  # standard deviation at middle grey: 0.5 to 36 of 255
     share = draw(0.0, 1.0)
@@ -110,7 +111,8 @@ def _unit_field(shape: torch.Size, noise: Noise, generator: torch.Generator) -> 
     coarse = _unit(_blurred(torch.randn(shape, generator=generator), noise.blur))
     field = noise.white**0.5 * white + (1 - noise.white) ** 0.5 * coarse
     shared = field.mean(1, keepdim=True) * 3**0.5
-    return noise.mix**0.5 * shared + (1 - noise.mix) ** 0.5 * field
+    mixed: Tensor = noise.mix**0.5 * shared + (1 - noise.mix) ** 0.5 * field
+    return mixed
 
 
 def _demosaicked(shape: torch.Size, generator: torch.Generator) -> Tensor:

@@ -88,9 +88,7 @@ class Topology:
     @property
     def parameters(self) -> int:
         """Count of trained numbers."""
-        return sum(
-            layer.rows * layer.inputs * layer.kernel**2 + layer.rows for layer in self.layers
-        )
+        return sum(layer.rows * layer.inputs * layer.kernel**2 + layer.rows for layer in self.layers)
 
     @property
     def digest(self) -> str:

@@ -52,7 +52,8 @@ def train(settings: Settings, shots: Shots, tell: Tell) -> tuple[Network, int]:
     """Return the averaged network and the steps that were made."""
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
-    network = Network(topology(settings.size)).to(memory_format=torch.channels_last)
+    network = Network(topology(settings.size))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
     averaged = deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=1e-4)
     began = time.monotonic()

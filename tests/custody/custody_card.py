@@ -47,8 +47,7 @@ def generation_xml(seal: Seal) -> bytes:
     lines = "".join(_line_xml(line) for line in seal.lines)
     ignore = "".join(f"<pattern>{pattern}</pattern>" for pattern in seal.ignore)
     references = "".join(
-        f"<hashlistreference><path>{path}</path><c4>{c4}</c4></hashlistreference>"
-        for path, c4 in seal.references
+        f"<hashlistreference><path>{path}</path><c4>{c4}</c4></hashlistreference>" for path, c4 in seal.references
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?><hashlist version="2.0" xmlns="urn:ASC:MHL:v2.0">'
@@ -60,8 +59,7 @@ def generation_xml(seal: Seal) -> bytes:
 
 def chain_xml(links: Iterable[tuple[int, str, str]]) -> bytes:
     body = "".join(
-        f'<hashlist sequencenr="{number}"><path>{path}</path><c4>{c4}</c4></hashlist>'
-        for number, path, c4 in links
+        f'<hashlist sequencenr="{number}"><path>{path}</path><c4>{c4}</c4></hashlist>' for number, path, c4 in links
     )
     return (
         f'<?xml version="1.0"?><ascmhldirectory xmlns="urn:ASC:MHL:DIRECTORY:v2.0">{body}</ascmhldirectory>'
@@ -80,8 +78,7 @@ def seal(folder: Path, *generations: Seal) -> None:
 
 def legacy_xml(*lines: tuple[str, str, str]) -> bytes:
     body = "".join(
-        f"<hash><file>{path}</file><size>1</size><{name}>{value}</{name}></hash>"
-        for path, name, value in lines
+        f"<hash><file>{path}</file><size>1</size><{name}>{value}</{name}></hash>" for path, name, value in lines
     )
     return f'<?xml version="1.0"?><hashlist version="1.1">{body}</hashlist>'.encode()
 

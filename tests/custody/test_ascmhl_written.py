@@ -16,9 +16,7 @@ from daemon.sidecars.ascmhl import Entry, Generation, Link, RecordedHash, Refere
 
 FORMATS = sorted(ALGORITHMS - {"null", "xxhash"})
 NAMES = st.text(
-    st.characters(
-        codec="utf-8", exclude_characters="/\\\x7f", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]
-    ),
+    st.characters(codec="utf-8", exclude_characters="/\\\x7f", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]),
     min_size=1,
     max_size=12,
 ).filter(lambda name: name.strip() == name and name not in {".", ".."} and name[1:2] != ":")
@@ -60,9 +58,7 @@ def test_a_generation_written_is_the_generation_read(generation):
 
 
 def test_what_is_written_holds_to_the_published_schemas(samples):
-    entry = Entry(
-        "Clip/A001C001.mov", 4, (RecordedHash("xxh64", hash_bytes("xxh64", b"take"), "original"),), "old.mov"
-    )
+    entry = Entry("Clip/A001C001.mov", 4, (RecordedHash("xxh64", hash_bytes("xxh64", b"take"), "original"),), "old.mov")
     c4 = hash_bytes("c4", b"")
     generation = Generation(
         "transfer",
@@ -84,9 +80,7 @@ def test_a_card_sealed_by_nearset_verifies_in_the_reference_tool(tmp_path):
     pytest.importorskip("ascmhl", reason="the reference tool is a development extra")
     recorded = RecordedHash("c4", hash_bytes("c4", b"take"), "original")
     ignore = (".DS_Store", "ascmhl", "ascmhl/")
-    generation = Generation(
-        "in-place", "2026-03-02T18:00:00+00:00", (Entry("a.mov", 4, (recorded,), ""),), ignore, ()
-    )
+    generation = Generation("in-place", "2026-03-02T18:00:00+00:00", (Entry("a.mov", 4, (recorded,), ""),), ignore, ())
     name, data = "0001_A001_2026-03-02_180000Z.mhl", written(generation)
     chain = ascmhl.compose_chain([Link(1, name, hash_bytes("c4", data))])
     put(tmp_path, {"a.mov": b"take", f"ascmhl/{name}": data, "ascmhl/ascmhl_chain.xml": chain})

@@ -58,9 +58,7 @@ def test_upper_case_digits_and_windows_slashes_are_read():
     assert found.entries[0].hashes == {"md5": "ab" * 16}
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/etc/passwd", "../a.mov", "Clip/../../a.mov", r"C:\a.mov", r"..\a.mov", "."]
-)
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../a.mov", "Clip/../../a.mov", r"C:\a.mov", r"..\a.mov", "."])
 def test_a_list_that_points_out_of_its_folder_is_refused(path):
     with pytest.raises(SidecarError):
         mhl.parse(legacy_xml((path, "md5", "0" * 32)))
@@ -127,9 +125,7 @@ def test_a_generation_of_nonsense_is_refused(samples, good, bad):
         ascmhl.parse_generation(data.replace(good.encode(), bad.encode()))
 
 
-@pytest.mark.parametrize(
-    ("good", "bad"), [('"1"', '"one"'), ("c43q", "c40q"), ("0001_", "x/0001_"), (".mhl", ".txt")]
-)
+@pytest.mark.parametrize(("good", "bad"), [('"1"', '"one"'), ("c43q", "c40q"), ("0001_", "x/0001_"), (".mhl", ".txt")])
 def test_a_chain_of_nonsense_is_refused(samples, good, bad):
     folder = samples / "sidecars" / "ascmhl" / "scenario_01" / "travel_01" / "A002R2EC" / "ascmhl"
     data = (folder / ascmhl.CHAIN).read_bytes()

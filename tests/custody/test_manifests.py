@@ -190,9 +190,7 @@ def test_a_nested_history_owns_its_clips_and_the_outer_one_vouches_for_it(tmp_pa
 def test_an_outer_history_vouches_for_the_one_between_it_and_the_roll(tmp_path):
     sealed(tmp_path / "day", {"A001/Clip/A001C001.mov": b"first take"})
     between = next((tmp_path / "day" / "ascmhl").glob("*.mhl"))
-    seal(
-        tmp_path, Seal([Line("n.txt", x(b""))], references=[(f"day/ascmhl/{between.name}", "c4" + "1" * 88)])
-    )
+    seal(tmp_path, Seal([Line("n.txt", x(b""))], references=[(f"day/ascmhl/{between.name}", "c4" + "1" * 88)]))
     with pytest.raises(BadManifest, match="was changed"):
         manifest_of(tmp_path, "day/A001")
 

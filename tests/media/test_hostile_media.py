@@ -75,9 +75,7 @@ def test_a_file_cut_short_never_crashes(tmp_path: Path, suffix: str) -> None:
 
 
 def test_bits_flipped_anywhere_never_crash(tmp_path: Path) -> None:
-    whole = bytearray(
-        Shot(frames=3, codec="mpeg4", pixel_format="yuv420p").write(tmp_path / "w.mov").read_bytes()
-    )
+    whole = bytearray(Shot(frames=3, codec="mpeg4", pixel_format="yuv420p").write(tmp_path / "w.mov").read_bytes())
     head = whole.index(b"moov")
     clip = tmp_path / "A001.mov"
     for offset in range(head, len(whole), 17):

@@ -37,9 +37,7 @@ def test_48_and_fast_rates_keep_their_labels(tmp_path: Path) -> None:
 
 
 def test_without_timecode_the_time_of_day_stands_in_and_is_marked(tmp_path: Path) -> None:
-    shot = Shot(
-        codec="mpeg4", pixel_format="yuv420p", metadata={"creation_time": "2026-11-24T14:30:05.000000Z"}
-    )
+    shot = Shot(codec="mpeg4", pixel_format="yuv420p", metadata={"creation_time": "2026-11-24T14:30:05.000000Z"})
     essence = probed(shot.write(tmp_path / "phone.mp4"))
     assert essence.timecode_source is TimecodeSource.TIME_OF_DAY
     assert Timecode(essence.start_frame, essence.rate).label == "14:30:05:00"

@@ -98,9 +98,7 @@ def test_full_range_of_a_stills_camera(tmp_path: Path, pixel_format: str, width:
             rows[:, : plane.width] = value
         return frame
 
-    shot = Shot(
-        frames=2, codec="mjpeg", pixel_format=pixel_format, options={"qmin": "1", "q": "1"}, color_range=2
-    )
+    shot = Shot(frames=2, codec="mjpeg", pixel_format=pixel_format, options={"qmin": "1", "q": "1"}, color_range=2)
     clip = shot.write(tmp_path / "MVI_0001.avi", paint)
     done = deliver(clip, out=tmp_path / "proxy.mov", codec=ProxyCodec.PRORES_HQ, width=width)
     luma, cb, cr = decoded(done.path)[0]

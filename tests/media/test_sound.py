@@ -15,18 +15,14 @@ STEREO_24 = Sound("pcm_s24le", "s32", "stereo")
 
 
 @pytest.mark.parametrize("tracks", [1, 2, 8])
-@pytest.mark.parametrize(
-    "sound", [MONO_24, MONO_16, STEREO_24, Sound("pcm_s24be", "s32"), Sound("pcm_f32le", "flt")]
-)
+@pytest.mark.parametrize("sound", [MONO_24, MONO_16, STEREO_24, Sound("pcm_s24be", "s32"), Sound("pcm_f32le", "flt")])
 def test_pcm_is_kept_bit_for_bit(tmp_path: Path, tracks: int, sound: Sound) -> None:
     clip = Shot(sounds=(sound,) * tracks).write(tmp_path / "A001.mov")
     done = deliver(clip, out=tmp_path / "proxy.mov")
     assert len(done.proxy.audio) == tracks
     for seed, written in enumerate(sound_of(done.path)):
         expected = sound.samples(9600, seed)
-        assert np.array_equal(
-            written, expected if expected.shape == written.shape else expected.reshape(1, -1)
-        )
+        assert np.array_equal(written, expected if expected.shape == written.shape else expected.reshape(1, -1))
 
 
 def test_each_track_keeps_its_layout_language_and_name(tmp_path: Path) -> None:

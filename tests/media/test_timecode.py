@@ -26,9 +26,7 @@ RATES = [
     4 * NTSC,
     Fraction(120),
 ]
-COUNTED = st.sampled_from(
-    [(rate, drop) for rate in RATES for drop in (False, True) if not drop or may_drop(rate)]
-)
+COUNTED = st.sampled_from([(rate, drop) for rate in RATES for drop in (False, True) if not drop or may_drop(rate)])
 
 
 @given(COUNTED, st.integers(0, 120 * 86400))
