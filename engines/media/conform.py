@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -67,11 +69,12 @@ class Conform:
         )
 
     def _legalised(self, frame: VideoFrame, source: VideoFrame) -> None:
-        """Bring full-range codes to legal in place; swscale is 3 codes short of white from 8 bit to 10."""
-        if self._essence.code_range is CodeRange.LEGAL or self._essence.is_rgb:
+        """Bring codes to legal in place, where swscale would be up to 3 codes off white."""
+        if self._essence.code_range is CodeRange.LEGAL:
             return
         if self._to_legal is None:
-            self._to_legal = _legal_tables(source, frame)
+            tables = _from_rgb if self._essence.is_rgb else _from_full
+            self._to_legal = tables(source, frame)
         luma, chroma = self._to_legal
         for plane, table in zip(frame.planes, (luma, chroma, chroma), strict=True):
             codes = _plane(plane)
@@ -141,7 +144,18 @@ def _filters(essence: Essence, spec: ProxySpec) -> list[str]:
     return steps
 
 
-def _legal_tables(source: VideoFrame, working: VideoFrame) -> tuple[Plane, Plane]:
+def _from_rgb(source: VideoFrame, working: VideoFrame) -> tuple[Plane, Plane]:
+    """Return what brings R'G'B' to legal: as it is from 8 bit, and from more bits 255/256 of swscale's codes.
+
+    Source: our measurement of FFmpeg 8.1's swscale: white of 10- to 16-bit and float R'G'B' comes as 943.
+    """
+    del working
+    codes = np.arange(CODE_MAX + 1)
+    share = 1.0 if source.format.components[0].bits == 8 else 255 / 256  # noqa: PLR2004 - bits
+    return _table(64 + (codes - 64) * share), _table(512 + (codes - 512) * share)
+
+
+def _from_full(source: VideoFrame, working: VideoFrame) -> tuple[Plane, Plane]:
     """Return full range to legal, 10 bit, for luma and chroma codes as swscale widened them.
 
     It shifts 8-bit codes up (white is 1020), but for luma of a picture that only gets wider codes: there it
@@ -154,7 +168,11 @@ def _legal_tables(source: VideoFrame, working: VideoFrame) -> tuple[Plane, Plane
     codes = np.arange(CODE_MAX + 1)
     luma = 64 + codes * 876 / (CODE_MAX if only_wider else shifted)
     chroma = 512 + (codes - 512) * 896 / shifted
-    return luma.round().clip(0, CODE_MAX).astype(np.uint16), chroma.round().clip(0, CODE_MAX).astype(np.uint16)
+    return _table(luma), _table(chroma)
+
+
+def _table(codes: npt.NDArray[np.floating[Any]]) -> Plane:
+    return codes.round().clip(0, CODE_MAX).astype(np.uint16)
 
 
 def picture_of(frame: VideoFrame) -> Picture:

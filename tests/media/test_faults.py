@@ -16,7 +16,8 @@ from engines.media.proxy import ProxyCodec, spec_for
 from engines.render import render
 
 FFMPEG = sorted(
-    {kind for kind in vars(av.error).values() if isinstance(kind, type) and issubclass(kind, av.FFmpegError)},
+    {kind for kind in vars(av.error).values() if isinstance(kind, type) and issubclass(kind, av.FFmpegError)}
+    - {av.error.MemoryError},
     key=lambda kind: kind.__name__,
 )
 
@@ -37,6 +38,13 @@ def test_every_ffmpeg_error_is_mapped(kind: type[av.FFmpegError]) -> None:
 def test_what_pyav_throws_while_reading_is_mapped(kind: type[Exception]) -> None:
     with pytest.raises(Unreadable), translated("A001.mov"):
         raise kind("boom")
+
+
+def test_running_out_of_memory_is_nobodys_clip() -> None:
+    """Neither the clip nor the delivery is to blame: it goes through to the job's retry."""
+    for boundary in (translated, written):
+        with pytest.raises(MemoryError), boundary("A001.mov"):
+            raise av.error.MemoryError(1, "boom")
 
 
 def test_a_missing_decoder_is_undecodable() -> None:
