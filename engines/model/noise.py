@@ -75,8 +75,8 @@ def _blocks(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16] | None) 
 def _cut(plane: npt.NDArray[np.uint16]) -> Floats:
     rows, columns = plane.shape[0] // _BLOCK, plane.shape[1] // _BLOCK
     cut = plane[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32) / CODE_MAX
-    blocks: Floats = cut.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2).reshape(rows * columns, _BLOCK * _BLOCK)
-    return blocks
+    blocks = cut.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
+    return blocks.reshape(rows * columns, _BLOCK * _BLOCK).astype(np.float32, copy=False)
 
 
 def _plane_residual(blocks: Floats) -> Floats:
@@ -87,7 +87,8 @@ def _plane_residual(blocks: Floats) -> Floats:
     residual = blocks.var(-1)
     for axis in (down, across):
         residual = residual - (blocks @ axis) ** 2 / power / blocks.shape[1]
-    return np.maximum(residual, 0).astype(np.float32)
+    clipped: Floats = np.maximum(residual, 0).astype(np.float32)
+    return clipped
 
 
 def _fit(mean: Floats, variance: Floats) -> NoiseProfile:
