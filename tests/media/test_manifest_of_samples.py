@@ -16,6 +16,7 @@ ROW = re.compile(
     r"^\| `((?:footage|cards|noise)/[^`]+)` \|[^|]*\| ([^|]+) \| ([^|]+) \| (\d+) \| ([^|]+) \|", re.MULTILINE
 )
 PRESENTED = {
+    "cards/avchd/Sony ILCE-7M3 (A7M3).mts": 13,  # interlaced: its 26 packets are fields
     "footage/intel_car_topdown_cut.mp4": 62,  # one packet lies before the edit list's start
     "footage/media3_hlg_editlist.mp4": 77,  # the edit list trims nine frames of the head
     "footage/torchcodec_nasa_13013.mp4": 390,  # the list counts its first stream, the picture is the larger one
