@@ -41,7 +41,7 @@ class _EagerSession:
         output_before = current if self._output is None else self._output
         with torch.inference_mode():
             output, self._hidden = self._network(current, before, output_before, torch.from_numpy(noise), self._hidden)
-        self._before, self._output = current.clone(), output
+        self._before, self._output = current.clone(), output.clamp(0, 1)
         restored: Packed = output.numpy()
         return restored
 

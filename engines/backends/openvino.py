@@ -63,6 +63,7 @@ class _OpenVinoSession:
         self._request.set_tensor("output", ov.Tensor(self._outputs[1], shared_memory=True))
         self._request.set_tensor("hidden_next", ov.Tensor(self._hidden[1], shared_memory=True))
         self._request.infer()
+        np.clip(self._outputs[1], 0, 1, out=self._outputs[1])
         self._outputs.reverse()
         self._hidden.reverse()
         self._before, self._fresh = now, False

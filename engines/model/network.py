@@ -26,11 +26,11 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the restored picture and the next hidden state.
 
-        Shape: pictures `[N, 8, h, w]`, noise `[N, 1, h, w]`, hidden `[N, H, h, w]`; h and w are half the
-        picture's and multiples of four. Range: code values / 1023; noise is a standard deviation in the same
-        unit.
+        Shape: pictures `[N, 8, h, w]`, noise `[N, 1, h, w]` (see NOISE_SCALE), hidden `[N, H, h, w]`; h and w are half the
+        picture's and multiples of four. Range: code values / 1023; what is fed back as `output_before` is
+        clamped to 0-1 by the caller, so that nothing can run away over a long clip.
         """
-        tensors = {"input": torch.cat((now, before, output_before, noise, hidden), dim=1)}
+        tensors = {"input": torch.cat((now, before - now, output_before - now, noise, hidden), dim=1)}
         for layer in self.topology.layers:
             value = self.convolutions[layer.name](tensors[layer.source])
             if layer.op == "up":

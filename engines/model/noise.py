@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from engines.media.frames import CODE_MAX, Picture
 from engines.model.packing import Packed
+from engines.model.topology import NOISE_SCALE
 
 _BLOCK = 16
 _BINS = 12
@@ -46,8 +47,11 @@ class NoiseProfile:
         return deviation
 
     def noise_map(self, packed: Packed) -> Packed:
-        """Return the network's noise map `[1, 1, h, w]` for a packed picture: the deviation at its local mean."""
-        return self.deviation(packed[:, :4].mean(1, keepdims=True, dtype=np.float32))
+        """Return the network's noise map `[1, 1, h, w]` for a packed picture: the deviation at its local
+        mean, times NOISE_SCALE.
+        """
+        scale = np.float32(NOISE_SCALE)
+        return scale * self.deviation(packed[:, :4].mean(1, keepdims=True, dtype=np.float32))
 
 
 def estimate(pictures: Sequence[Picture]) -> NoiseProfile:

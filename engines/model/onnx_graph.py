@@ -31,7 +31,11 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     """
     if height % 4 or width % 4:
         raise ValueError(f"{height}x{width} is not on the network's grid of four")
-    nodes = [helper.make_node("Concat", list(INPUTS), ["input"], axis=1)]
+    nodes = [
+        helper.make_node("Sub", ["before", "now"], ["change"]),
+        helper.make_node("Sub", ["output_before", "now"], ["change_of_output"]),
+        helper.make_node("Concat", ["now", "change", "change_of_output", "noise", "hidden"], ["input"], axis=1),
+    ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
     nodes.append(helper.make_node("Add", ["now", "out"], ["output"]))

@@ -47,7 +47,7 @@ def random_noise(generator: torch.Generator) -> Noise:
         return low + (high - low) * torch.rand((), generator=generator).item()
 
     kind = ("coarse", "coarse", "bayer", "white", "white")[int(draw(0, 5))]
-    level = 10 ** draw(-2.7, -0.85)  # standard deviation at middle grey: 0.5 to 36 of 255
+    level = 10 ** draw(-2.7, -1.0)  # standard deviation at middle grey: 0.5 to 26 of 255
     share = draw(0.0, 1.0)
     return Noise(
         kind,

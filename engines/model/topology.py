@@ -4,7 +4,8 @@ Two interpreters read it: `network.py` (torch: training and the reference) and `
 back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
 
 A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
-picture, the picture before, the output before, a noise map and the hidden state:
+picture, how the picture before and the output before differ from it (differences stay exact where bfloat16
+would round code values away), a noise map and the hidden state:
 
     in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
                  -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [hidden] h
@@ -26,6 +27,8 @@ from typing import Literal
 PICTURE_CHANNELS = 8
 """Channels of one packed 4:2:2 picture at half resolution."""
 NOISE_CHANNELS = 1
+NOISE_SCALE = 8.0
+"""The noise map is the standard deviation in code values / 1023 times this, so that it weighs like a picture."""
 GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
 

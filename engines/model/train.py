@@ -24,7 +24,7 @@ from torch import Tensor
 from engines.model.network import Network
 from engines.model.patches import TRAINING, Shots, decode_clean, sha256_of
 from engines.model.synthetic import add_noise, random_noise
-from engines.model.topology import topology
+from engines.model.topology import NOISE_SCALE, topology
 from engines.model.weights import save_weights
 
 
@@ -45,7 +45,7 @@ class Settings:
     ema: float = 0.9995  # averaged weights are what ships: +0.1-0.2 dB for nothing
     clean_share: float = 0.06  # sequences without noise: clean in must come out clean
     map_jitter: float = 0.25  # the noise map is an estimate in the field, so it is one here
-    clip_norm: float = 0.5
+    clip_norm: float = 1.0  # about three times a usual gradient: one wild batch must not swamp Adam's memory
 
 
 def train(settings: Settings, shots: Shots, tell: Tell) -> tuple[Network, int]:
@@ -97,21 +97,23 @@ def batch(settings: Settings, shots: Shots, generator: torch.Generator) -> tuple
 
 
 def sequence_loss(network: Network, clean: Tensor, noisy: Tensor, deviation: Tensor) -> Tensor:
-    """Return the loss over a sequence: Charbonnier on code values, luma first, each frame alike.
+    """Return the loss over a sequence: Charbonnier on errors in units of the noise, luma first, each frame alike.
 
-    Squared error alone lets bright noisy sequences rule; absolute error aims at the median of shot noise. The
-    Charbonnier penalty with a knee at 8 code values of 1023 is squared where errors are small.
+    In code values, loud sequences rule and quiet ones are damaged (2026-11-24, docs/log.md); in units of the noise
+    each counts as its decibels do. Absolute error aims at the median of shot noise, so the penalty is squared
+    where errors are small.
     """
     length, count, _, rows, columns = noisy.shape
-    before = output = noisy[0]
+    before = fed_back = noisy[0]
     hidden = noisy.new_zeros(count, network.topology.hidden, rows, columns)
     total = noisy.new_zeros(())
     weights = noisy.new_tensor([1.0] * 4 + [0.5] * 4).view(1, 8, 1, 1)
+    unit = deviation.mean((0, 2, 3, 4)).view(-1, 1, 1, 1) + 0.003  # [N, 1, 1, 1]
     for now in range(length):
-        output, hidden = network(noisy[now], before, output, deviation[now], hidden)
-        before = noisy[now]
-        error = (output.float() - clean[now]) * weights
-        total = total + ((error**2 + 0.008**2).sqrt() - 0.008).mean()
+        output, hidden = network(noisy[now], before, fed_back, deviation[now] * NOISE_SCALE, hidden)
+        before, fed_back = noisy[now], output.clamp(0, 1)
+        error = (output.float() - clean[now]) * weights / unit
+        total = total + ((error**2 + 0.25).sqrt() - 0.5).mean()
     return total / length
 
 
@@ -129,7 +131,7 @@ class Tell:
         if step % 100 == 0:
             eta = seconds / max(done, 1e-6) * (1 - done)
             print(  # noqa: T201 - the command's own progress
-                f"step {step}  loss {self._loss * 1e3:.3f}e-3  {step / seconds:.2f} steps/s  ETA {eta / 60:.1f} min",
+                f"step {step}  loss {self._loss:.4f}  {step / seconds:.2f} steps/s  ETA {eta / 60:.1f} min",
                 file=sys.stderr,
                 flush=True,
             )
