@@ -137,7 +137,8 @@ def identify(root: Path) -> RootIdentity | None:
     """Return by what a root is known, None where it is not there."""
     try:
         device = root.stat().st_dev
-        next(os.scandir(root), None)
+        with os.scandir(root) as entries:
+            next(entries, None)
     except OSError:
         return None
     try:
