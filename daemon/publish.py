@@ -158,6 +158,14 @@ def replace(data: bytes, target: Path, staging: Path) -> None:
         fsync_folder(target.parent)
 
 
+def withdraw(target: Path) -> None:
+    """Take a sidecar away that is about to be no longer true."""
+    with delivering(target):
+        if target.exists():
+            target.unlink()
+            fsync_folder(target.parent)
+
+
 def sweep(staging: Path, keep: frozenset[str]) -> None:
     """Remove what a run before left in the staging folder, but for the names to keep."""
     if not staging.is_dir():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from daemon import cards, manifests
 from daemon.beneath import read_small
-from daemon.errors import FileMissing, NearsetError, SourceChanged
+from daemon.errors import BadHash, FileMissing, NearsetError, SourceChanged
 from daemon.log import get
 from daemon.production import Moment, Production, Seen
 from daemon.scan import RootIdentity, Scan, Settling, identify, same_volume, scan
@@ -225,26 +225,32 @@ def _unsettled(clip: Clip, still: _Stillness, *, fresh: bool) -> str:
     if clip.state in {ClipState.DISCOVERED, ClipState.DUPLICATE}:
         return ""
     paths = (*clip.found.files, *clip.found.sidecars)
-    if any(still.differs(path) for path in paths if path in still.marks):
-        return "a file of it changed"
-    if clip.state in {ClipState.QUIET, ClipState.MANIFESTED}:
+    differs = any(still.differs(path) for path in paths if path in still.marks)
+    if clip.state in {ClipState.QUIET, ClipState.MANIFESTED}:  # about to be hashed: what was hashed before is no measure
         moved = any(not still.still(path) for path in paths)
         return "the service started anew" if moved and fresh else "a file of it changed" if moved else ""
-    if clip.state is ClipState.HELD and clip.trouble.code in {"clip.bad_hash", "clip.file_missing"}:
-        return "it is being copied again" if any(path in still.moving for path in paths) and not fresh else ""
-    return ""
+    if clip.state in {ClipState.HELD, ClipState.FAILED}:
+        again = differs if fresh else any(path in still.moving for path in paths)
+        return "it is being copied again" if again else ""
+    return "a file of it changed" if differs else ""
 
 
 def _changed(production: Production, clip: Clip, reason: str, now: Moment) -> None:
     store = production.store
     if clip.state is ClipState.DISCOVERED:
         return
-    get().info("clip.changed", clip=clip.name, state=clip.state, why=reason)
-    if store.proxies(clip.id) or clip.state is ClipState.DELIVERED:
-        if clip.state is not ClipState.HELD:
+    if store.proxies(clip.id) and not _unproven(clip):
+        if clip.trouble.code != SourceChanged.code:
+            get().warning("clip.changed", clip=clip.name, state=clip.state, why=reason)
             store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_after_delivery(clip, reason)))
         return
+    get().info("clip.changed", clip=clip.name, state=clip.state, why=reason)
     store.happen(clip.id, ClipEvent.CHANGED, now.iso)
+
+
+def _unproven(clip: Clip) -> bool:
+    """Return whether a clip's bytes are on trial, so that other ones are what is hoped for."""
+    return clip.state in GATE_STATES or clip.trouble.code in {BadHash.code, FileMissing.code}
 
 
 def _after_delivery(clip: Clip, reason: str) -> SourceChanged:

@@ -12,7 +12,7 @@ from daemon import __version__
 from daemon.hashing import hash_bytes
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import make_folder, replace
+from daemon.publish import make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
 from daemon.stages.landing import still_path
 from daemon.states import SETTLED_STATES, ClipState
@@ -64,6 +64,7 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     sidecars = {name: text.encode() for name, text in ales(roll).items()}
     sidecars["nearset.json"] = record(roll).encode()
     sidecars["report/index.html"] = report(roll).encode()
+    withdraw(folder / ".complete")  # it vouches for the sidecars of before
     for path, data in sidecars.items():
         replace(data, folder / path, staging)
     _drop_stale(folder, set(sidecars))
