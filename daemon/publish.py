@@ -87,8 +87,8 @@ def make_folder(path: Path, root: Path) -> None:
                 fsync_folder(made.parent)
 
 
-def publish_new(staged: Path, target: Path) -> None:
-    """Give a flushed, staged file its name, once; done before, it is done still.
+def publish_new(staged: Path, target: Path, xxh128: str) -> None:
+    """Give a flushed, staged file its name, once; done before, it is done still. `xxh128` is of its bytes.
 
     Raises:
         NameTaken: something else has the name. DeliveryError: the volume refuses.
@@ -96,8 +96,10 @@ def publish_new(staged: Path, target: Path) -> None:
     with delivering(target):
         try:
             _claim(staged, target)
-        except FileExistsError:
-            if not _same(staged, target):
+        except (FileExistsError, FileNotFoundError) as error:
+            if not holds(target, xxh128):
+                if isinstance(error, FileNotFoundError):
+                    raise
                 raise NameTaken(
                     f"{target.name} is there already and is another file",
                     why=f"{target} was put there by somebody else or changed after it was delivered",
@@ -129,19 +131,16 @@ def _rename_new(staged: Path, target: Path) -> None:
     staged.replace(target)
 
 
-def _same(staged: Path, target: Path) -> bool:
-    if not staged.exists() or target.is_symlink() or not target.is_file():
+def holds(path: Path, xxh128: str) -> bool:
+    """Return whether a regular file is there and holds just these bytes."""
+    if path.is_symlink() or not path.is_file():
         return False
-    if staged.stat().st_ino == target.stat().st_ino and staged.stat().st_dev == target.stat().st_dev:
-        return True
-    if staged.stat().st_size != target.stat().st_size:
-        return False
-    with staged.open("rb", buffering=0) as one, target.open("rb", buffering=0) as other:
-        return hash_file(one, (), progress=_quiet) == hash_file(other, (), progress=_quiet)
+    with path.open("rb", buffering=0) as file:
+        return hash_file(file, (), progress=_quiet)["xxh128"] == xxh128
 
 
 def _quiet(_count: int) -> None:
-    """Tell nobody: a comparison is short."""
+    """Tell nobody: only what a crash left behind is looked at."""
 
 
 def replace(data: bytes, target: Path, staging: Path) -> None:

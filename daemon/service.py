@@ -45,6 +45,7 @@ class Service:
         self._working = {name: stage for name, stage in self._stages.items() if isinstance(stage, WorkingStage)}
         self._recipe_mark: tuple[int, int] | None = None
         self._started: dict[int, float] = {}
+        self._littered = False
 
     def hint(self, roots: set[str]) -> None:
         """Scan these roots at the next tick."""
@@ -60,7 +61,7 @@ class Service:
         for job in store.expired(None):
             store.uncount(job.id)
             store.finish(job.id, JobEvent.STUMBLED)
-        sweep(self.production.staging, keep=frozenset(proxy.staged for proxy in store.intended()))
+        self._sweep()
         self._recipe_mark = self._recipe_seen()
         self._revise(now)
 
@@ -77,6 +78,14 @@ class Service:
         for report in self._executor.poll(now.monotonic, wait_seconds):
             self._take(report, now)
         self._keep_leases(now)
+        if self._littered and not self._executor.running():
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove from the staging folder what no intent needs."""
+        intended = self.production.store.intended()
+        sweep(self.production.staging, keep=frozenset(name for it in intended for name in (it.staged, it.still)))
+        self._littered = False
 
     def is_idle(self) -> bool:
         """Return whether nothing is left that the service itself can do."""
@@ -119,6 +128,7 @@ class Service:
     def _take(self, report: Report, now: Moment) -> None:
         """Take a report; one whose lease is no longer held is not wanted any more."""
         store = self.production.store
+        self._littered = True
         if not store.holds(report.job, report.token):
             return
         job = store.job(report.job)
@@ -169,6 +179,7 @@ class Service:
                 self.production.store.extend(running.job, running.token, now.utc_seconds + _LEASE_SECONDS)
             else:
                 self._executor.cancel(running.job)
+                self._littered = True
 
     def _reload_recipe(self, now: Moment) -> None:
         """Take in a recipe that changed; a faulty one is told once and the last good one stays."""

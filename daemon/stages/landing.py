@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from daemon.errors import DeliveryError, NameTaken
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import make_folder, publish_new
+from daemon.publish import holds, make_folder, publish_new, replace
 from daemon.slate import Twin
-from daemon.states import ClipEvent, JobEvent
+from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Proxy
 from daemon.turnover.naming import safe_name
 
@@ -28,15 +28,15 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
             ours has the name; the intent is dropped.
     """
     roll = roll_folder(production, proxy.clip)
-    staged = production.staging / proxy.staged
     target = roll / proxy.facts.path
-    still = production.staging / proxy.still
     make_folder(target.parent, production.config.delivery.root)
     make_folder(roll / "report", production.config.delivery.root)
+    still = production.staging / proxy.still
+    if proxy.still and still.exists():
+        replace(still.read_bytes(), roll / still_path(proxy), production.staging)
+        still.unlink()
     try:
-        publish_new(staged, target)
-        if still.exists():
-            publish_new(still, roll / still_path(proxy))
+        publish_new(production.staging / proxy.staged, target, proxy.facts.xxh128)
     except NameTaken:
         production.store.forget_intent(proxy.id)
         raise
@@ -50,15 +50,34 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
 def take_up(production: Production, now: Moment) -> None:
     """Bring every intent that a crash left behind to its end; runs once, at the start."""
     for proxy in production.store.intended():
-        target = roll_folder(production, proxy.clip) / proxy.facts.path
-        if (production.staging / proxy.staged).exists() or target.exists():
+        clip = production.store.clip(proxy.clip)
+        staged = production.staging / proxy.staged
+        is_due = _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
+        if is_due and (holds(staged, proxy.facts.xxh128) or _is_in_place(production, proxy)):
             try:
                 land(production, proxy, now)
             except DeliveryError as error:
-                get().warning("proxy.not_published", path=str(target), code=error.code, why=error.why)
-                production.store.forget_intent(proxy.id)
+                get().warning("proxy.not_published", path=proxy.facts.path, code=error.code, why=error.why)
         else:
-            production.store.forget_intent(proxy.id)
+            _settle_intent(production, proxy)
+
+
+def clear_intents(production: Production, clip: int, twin: Twin) -> None:
+    """Bring what an earlier try of a clip's twin intended to an end: a fact where it is in place, else nothing."""
+    for proxy in production.store.intended():
+        if proxy.clip == clip and proxy.facts.twin is twin:
+            _settle_intent(production, proxy)
+
+
+def _settle_intent(production: Production, proxy: Proxy) -> None:
+    if _is_in_place(production, proxy):
+        production.store.landed(proxy.id)
+    else:
+        production.store.forget_intent(proxy.id)
+
+
+def _is_in_place(production: Production, proxy: Proxy) -> bool:
+    return holds(roll_folder(production, proxy.clip) / proxy.facts.path, proxy.facts.xxh128)
 
 
 def roll_folder(production: Production, clip: int) -> Path:

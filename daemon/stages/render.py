@@ -17,9 +17,9 @@ from daemon.production import Moment, Production, key_of
 from daemon.publish import disk_full, fsync_file
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
-from daemon.stages.landing import land
+from daemon.stages.landing import clear_intents, land
 from daemon.stages.probe import Source, opened, source_of, words_of
-from daemon.states import ClipEvent, ClipState
+from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
@@ -94,6 +94,11 @@ class Render:
         task = wire.load(RenderTask, job.task)
         made = wire.load(Rendered, result)
         store = production.store
+        clear_intents(production, job.clip, task.twin)
+        landed = store.proxies(job.clip, task.twin)
+        if landed and landed[-1].want == job.key:  # an earlier try got further than it could tell
+            store.finish(job.id, JobEvent.SUCCEEDED)
+            return
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
         facts = Published(
