@@ -17,6 +17,7 @@ from daemon.production import Moment, Production, Seen, key_of
 from daemon.slate import CardPlace, ClipKind, Custody, FileMark, Trouble, VerifiedFile
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
+from daemon.turnover.naming import safe_name
 from daemon.worker import Progress
 
 PRIORITY = 10
@@ -163,7 +164,7 @@ def _repeated(production: Production, first: Clip) -> Trouble:
 def _roll_taken(production: Production, clip: Clip) -> RollNameTaken | None:
     card = production.store.card(clip.card)
     for other in production.store.cards():
-        if other.id < card.id and other.roll == card.roll:
+        if other.id < card.id and safe_name(other.roll).lower() == safe_name(card.roll).lower():
             return RollNameTaken(
                 f"roll {card.roll} is in {card.path}, and another card of that name was here first",
                 why=f"{other.path} is roll {other.roll} and holds other clips",

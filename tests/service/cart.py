@@ -66,14 +66,14 @@ def footage(
     """The bytes of a tiny clip with timecode and one track of sound; another seed is another recording."""
     buffer = BytesIO()
     with av.open(buffer, "w", format=container, options={"fflags": "+bitexact"}) as file:
-        stream: Any = file.add_stream(codec, rate=rate, options={"flags": "+ildct+ilme"} if interlaced else {})
+        stream: Any = file.add_stream(codec, rate=rate)
         stream.width, stream.height = size
-        stream.pix_fmt = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+        stream.pix_fmt = "yuv422p10le" if codec in {"prores_ks", "v210"} else "yuv420p"
         context = stream.codec_context
         context.time_base = Fraction(1, 1000) if ticks else 1 / rate
         stream.time_base = context.time_base
         if interlaced:
-            context.field_order = 2
+            context.field_order = 4
         if rotation:
             stream.set_display_rotation(-rotation)
         if start:
@@ -83,8 +83,6 @@ def footage(
             frame = _picture(seed, number, size).reformat(format=stream.pix_fmt)
             frame.time_base = context.time_base
             frame.pts = ticks[number] if ticks else number
-            if interlaced:
-                frame.interlaced_frame = True
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
         if track:

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cart import DELIVERED, HELD, Cart, footage, seal
+
+from daemon.errors import ConfigError
+
+ODD = {
+    "A001 C001 take 2": 1,
+    "Größe_東京_ß": 2,
+    "<script>alert(1)<": 3,
+    "x" * 200: 4,
+    "A001:C005": 5,
+    "A001*C005": 6,
+    "CON": 7,
+    "-rf": 8,
+    "a'b\"c&d": 9,
+}
+
+
+def test_odd_names_are_delivered_under_names_that_every_system_takes(cart: Cart) -> None:
+    roll = cart.roll("Tag & Nacht <i>")
+    cart.put(roll, {f"{name}.mov": footage(seed) for name, seed in ODD.items()})
+    seal(roll)
+    cart.remember(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == dict.fromkeys(ODD, DELIVERED)
+    names = [Path(path) for path in cart.movies()]
+    assert len(names) == 2 * len(ODD)
+    assert all(set(str(path)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") for path in names)
+    assert len({path.name.lower() for path in names if path.parent.name == "proxy"}) == len(ODD)
+    (folder,) = {path.parent.parent for path in names}
+    report = (cart.delivery / folder / "report" / "index.html").read_text(encoding="utf-8")
+    assert "<script>alert(1)<" not in report
+    assert "<i>" not in report
+    told = json.loads((cart.delivery / folder / "nearset.json").read_text(encoding="utf-8"))
+    assert {clip["name"] for clip in told["clips"]} == set(ODD)
+    cart.assert_honest()
+
+
+def test_names_that_come_later_and_collide_when_made_safe_take_nothing_from_earlier_ones(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001 C001.mov": footage(1)})
+    seal(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        cart.put(roll, {"A001+C001.mov": footage(2), "A001!C001.mov": footage(3)})
+        seal(roll)
+        cart.remember(roll)
+        shift.drive()
+        assert set(shift.clip_states()) == {DELIVERED}
+        assert all(len(shift.proxies(clip.name)) == 2 for clip in shift.clips())
+    assert len(cart.movies()) == 6
+    cart.assert_honest()
+
+
+def test_names_that_differ_in_case_alone_stay_apart(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"take.mov": footage(1), "TAKE.mov": footage(2)})
+    seal(roll)
+    cart.remember(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        assert set(shift.clip_states()) == {DELIVERED}
+    assert len({path.lower() for path in cart.movies()}) == 4
+    cart.assert_honest()
+
+
+def test_rolls_whose_names_are_alike_when_made_safe_do_not_share_a_folder(cart: Cart) -> None:
+    cart.card("C001.mov", roll="A 1")
+    cart.card("C001.mov", roll="A+1", first_seed=5)
+    with cart.shift() as shift:
+        shift.drive()
+        states = sorted(shift.clip_states())
+        assert states == [DELIVERED, HELD]
+        (held,) = [clip for clip in shift.clips() if clip.state == HELD]
+        assert held.trouble.code == "card.roll_name_taken"
+    cart.assert_honest()
+
+
+def test_a_link_in_a_roll_leads_nowhere(cart: Cart) -> None:
+    secret = cart.folder / "secret.mov"
+    secret.write_bytes(footage(9))
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1)})
+    (roll / "A001C002.mov").symlink_to(secret)
+    seal(roll, {"A001C001.mov": footage(1), "A001C002.mov": footage(9)})
+    cart.remember(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED, "A001C002": HELD}
+    cart.assert_honest()
+
+
+def test_two_services_never_serve_one_production(cart: Cart) -> None:
+    with cart.shift(), pytest.raises(ConfigError, match="served already"), cart.shift():
+        pass
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"offload": {"roots": ["offload"]}},
+        {"offload": {"roots": ["offload/20260302"]}},
+        {"offload": {"roots": ["delivery"]}},
+        {"offload": {"roots": ["elsewhere"]}, "delivery": {"root": "offload"}},
+    ],
+)
+def test_two_productions_never_overlap(cart: Cart, words: dict[str, object]) -> None:
+    cart.card("A001C001.mov")
+    cart.serve()
+    other = Cart(cart.folder, {"production": {"code": "OTHER"}, "state": {"root": "state"}, **words})
+    with pytest.raises(ConfigError, match="overlap"), other.shift():
+        pass
+    cart.assert_honest()
+
+
+def test_two_productions_share_delivery_and_state_roots_in_folders_of_their_own(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.serve()
+    other = Cart(cart.folder, {"production": {"code": "OTHER"}, "offload": {"roots": ["other"], "settle_seconds": 1}})
+    (cart.folder / "other").mkdir()
+    with other.shift() as shift:
+        shift.drive()
+        assert shift.clips() == []
+    cart.assert_honest()
