@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.model.topology import SLOPE, Layer, Topology
+from engines.model.topology import GAIN, MEAN_SIDE, SLOPE, Layer, Topology
 
 
 class Network(nn.Module):
@@ -19,7 +19,9 @@ class Network(nn.Module):
         for layer in topology.layers:
             nn.init.kaiming_normal_(self._named(layer.name).weight, a=SLOPE)
             nn.init.zeros_(self._named(layer.name).bias)  # type: ignore[arg-type] # every layer has a bias
-        nn.init.normal_(self._named("out").weight, std=1e-3)  # starts near the identity
+        with torch.no_grad():
+            self._named("head").weight.mul_(GAIN)  # details are small numbers; the layers behind work near one
+        nn.init.normal_(self._named("out").weight, std=1e-3 / GAIN)  # starts near the identity
 
     def forward(
         self, now: Tensor, before: Tensor, output_before: Tensor, noise: Tensor, hidden: Tensor
@@ -30,7 +32,8 @@ class Network(nn.Module):
         picture's and multiples of four. Range: code values / 1023; what is fed back as `output_before` is
         clamped to 0-1 by the caller, so that nothing can run away over a long clip.
         """
-        tensors = {"input": torch.cat((now, before - now, output_before - now, noise, hidden), dim=1)}
+        detail = now - _local_mean(now)
+        tensors = {"input": torch.cat((detail, before - now, output_before - now, noise, hidden), dim=1)}
         for layer in self.topology.layers:
             value = self.convolutions[layer.name](tensors[layer.source])
             if layer.op == "up":
@@ -48,6 +51,13 @@ class Network(nn.Module):
         layer = self.convolutions[name]
         assert isinstance(layer, nn.Conv2d)
         return layer
+
+
+def _local_mean(picture: Tensor) -> Tensor:
+    """Return the mean over a window of MEAN_SIDE, of what lies inside the picture."""
+    side = MEAN_SIDE // 2
+    down = functional.avg_pool2d(picture, (MEAN_SIDE, 1), 1, (side, 0), count_include_pad=False)
+    return functional.avg_pool2d(down, (1, MEAN_SIDE), 1, (0, side), count_include_pad=False)
 
 
 def _convolution(layer: Layer) -> nn.Conv2d:

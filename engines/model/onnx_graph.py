@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.model.topology import NOISE_CHANNELS, PICTURE_CHANNELS, SLOPE, Layer, Topology
+from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, PICTURE_CHANNELS, SLOPE, Layer, Topology
 
 OPSET = 17
 INPUTS = ("now", "before", "output_before", "noise", "hidden")
@@ -32,9 +32,12 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     if height % 4 or width % 4:
         raise ValueError(f"{height}x{width} is not on the network's grid of four")
     nodes = [
+        _mean("now", "mean_down", (MEAN_SIDE, 1)),
+        _mean("mean_down", "mean", (1, MEAN_SIDE)),
+        helper.make_node("Sub", ["now", "mean"], ["detail"]),
         helper.make_node("Sub", ["before", "now"], ["change"]),
         helper.make_node("Sub", ["output_before", "now"], ["change_of_output"]),
-        helper.make_node("Concat", ["now", "change", "change_of_output", "noise", "hidden"], ["input"], axis=1),
+        helper.make_node("Concat", ["detail", "change", "change_of_output", "noise", "hidden"], ["input"], axis=1),
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
@@ -54,6 +57,14 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(model)
     return model
+
+
+def _mean(source: str, target: str, window: tuple[int, int]) -> onnx.NodeProto:
+    down, across = window[0] // 2, window[1] // 2
+    pads = [down, across, down, across]
+    return helper.make_node(
+        "AveragePool", [source], [target], kernel_shape=list(window), strides=[1, 1], pads=pads, count_include_pad=0
+    )
 
 
 def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoProto:

@@ -4,7 +4,7 @@ Two interpreters read it: `network.py` (torch: training and the reference) and `
 back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
 
 A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
-picture, how the picture before and the output before differ from it (differences stay exact where bfloat16
+picture less its local mean, how the picture before and the output before differ from it (differences stay exact where bfloat16
 would round code values away), a noise map and the hidden state:
 
     in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
@@ -29,6 +29,11 @@ PICTURE_CHANNELS = 8
 NOISE_CHANNELS = 1
 NOISE_SCALE = 8.0
 """The noise map is the standard deviation in code values / 1023 times this, so that it weighs like a picture."""
+MEAN_SIDE = 9
+"""Packed pixels of the window whose mean is taken from the picture before the first layer: without its large
+constant part the network learns many times faster (2026-11-24, docs/log.md)."""
+GAIN = 8.0
+"""What the first layer's weights start larger by."""
 GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
 
