@@ -106,6 +106,7 @@ CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
     _C.PROXIED: {
         _E.ENHANCED_PUBLISHED: _C.DELIVERED,
         _E.REVISED: _C.PROBED,
+        _E.CANNOT_DECODE: _C.UNDECODABLE,
         _E.GIVEN_UP: _C.FAILED,
         **_ANYTIME,
     },

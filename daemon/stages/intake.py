@@ -226,7 +226,10 @@ def _unsettled(clip: Clip, still: _Stillness, *, fresh: bool) -> str:
         return ""
     paths = (*clip.found.files, *clip.found.sidecars)
     differs = any(still.differs(path) for path in paths if path in still.marks)
-    if clip.state in {ClipState.QUIET, ClipState.MANIFESTED}:  # about to be hashed: what was hashed before is no measure
+    if clip.state in {
+        ClipState.QUIET,
+        ClipState.MANIFESTED,
+    }:  # to be hashed: an older hash is no measure
         moved = any(not still.still(path) for path in paths)
         return "the service started anew" if moved and fresh else "a file of it changed" if moved else ""
     if clip.state in {ClipState.HELD, ClipState.FAILED}:

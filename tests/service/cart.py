@@ -1,4 +1,4 @@
-"""A production on a cart, in a temporary folder: cards are offloaded by hand, time stands still, work is done at once."""
+"""A production on a cart, in a temporary folder: cards are offloaded by hand, time stands still, work is at hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from daemon import config as configuration
-from daemon import wire
 from daemon.clock import ManualClock
 from daemon.config import Config
 from daemon.errors import NearsetError
@@ -272,12 +271,10 @@ class Cart:
             shift.service.start(shift.now())
             yield shift
 
-    def serve(self) -> Shift:
-        """Serve until idle and stop; what the service knew can still be asked of the snapshot."""
+    def serve(self) -> None:
+        """Serve until idle, and stop."""
         with self.shift() as shift:
             shift.drive()
-            self.last = shift.service.snapshot(shift.now())
-        return shift
 
     def roll(self, name: str = "A001", day: str = "20260302") -> Path:
         folder = self.offload / day / "Camera Media" / name
@@ -395,4 +392,3 @@ def trouble(code: str) -> Trouble:
 
 
 HELD, DELIVERED = str(ClipState.HELD), str(ClipState.DELIVERED)
-__all__ = ["DELIVERED", "HELD", "Cart", "Hands", "Shift", "footage", "legacy", "seal", "trouble", "wire"]

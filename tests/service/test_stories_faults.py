@@ -266,9 +266,7 @@ def test_a_crash_between_name_and_fact_is_taken_up_without_a_second_revision(
     cart.assert_honest()
 
 
-def test_a_half_written_file_of_an_older_intent_is_never_published(
-    cart: Cart, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_half_written_file_of_an_older_intent_is_never_published(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
     cart.card("A001C001.mov")
     refuse(monkeypatch, errno.ENOSPC)
     with cart.shift() as shift:

@@ -31,7 +31,9 @@ def test_odd_names_are_delivered_under_names_that_every_system_takes(cart: Cart)
         assert shift.states() == dict.fromkeys(ODD, DELIVERED)
     names = [Path(path) for path in cart.movies()]
     assert len(names) == 2 * len(ODD)
-    assert all(set(str(path)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") for path in names)
+    assert all(
+        set(str(path)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") for path in names
+    )
     assert len({path.name.lower() for path in names if path.parent.name == "proxy"}) == len(ODD)
     (folder,) = {path.parent.parent for path in names}
     report = (cart.delivery / folder / "report" / "index.html").read_text(encoding="utf-8")

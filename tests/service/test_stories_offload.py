@@ -63,14 +63,14 @@ def test_a_resumed_offload_brings_a_second_generation_and_redoes_nothing(cart: C
     seal(roll, {"A001C001.mov": first})
     with cart.shift() as shift:
         shift.drive()
-        before = {path: os.stat(cart.delivery / path).st_mtime_ns for path in cart.movies()}
+        before = {path: (cart.delivery / path).stat().st_mtime_ns for path in cart.movies()}
         cart.put(roll, {"A001C002.mov": second})
         seal(roll, {"A001C001.mov": first}, {"A001C002.mov": second})
         cart.remember(roll)
         shift.drive()
         assert set(shift.states().values()) == {DELIVERED}
         assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
-    assert before == {path: os.stat(cart.delivery / path).st_mtime_ns for path in before}
+    assert before == {path: (cart.delivery / path).stat().st_mtime_ns for path in before}
     assert len(cart.record()["clips"]) == 2
     cart.assert_honest()
 
