@@ -1,0 +1,137 @@
+"""One contract for every back-end that this machine has: what a session promises, each keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engines.backends import choose
+from engines.backends.eager import EagerBackend
+from engines.backends.identity import IdentityBackend
+from engines.backends.openvino import OpenVinoBackend
+from engines.enhance.restore import Restore
+from engines.errors import BackendUnavailable
+from engines.media.frames import Picture
+from engines.model.noise import NoiseProfile
+from engines.model.packing import pack, packed_size
+from engines.model.weights import base_weights
+
+NOISE = NoiseProfile(2e-4, 1e-4)
+BACKENDS = {
+    "identity": IdentityBackend,
+    "eager": EagerBackend,
+    "openvino f32": lambda: OpenVinoBackend("f32"),
+    "openvino": OpenVinoBackend,
+}
+
+
+def shot(count: int, height: int, width: int, seed: int = 1) -> list[Picture]:
+    """A gradient that drifts, under noise."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(200, 800, width)[None, :] + np.linspace(-60, 60, height)[:, None]
+    pictures = []
+    for number in range(count):
+        y = np.clip(np.roll(ramp, number, 1) + rng.normal(0, 12, ramp.shape), 4, 1019).astype(np.uint16)
+        chroma = np.clip(512 + rng.normal(0, 6, (2, height, width // 2)), 4, 1019).astype(np.uint16)
+        pictures.append(Picture(number, y, chroma[0], chroma[1]))
+    return pictures
+
+
+def streamed(backend, pictures):
+    session = backend.open(base_weights("lite"), *packed_size(pictures[0].height, pictures[0].width))
+    packed = [pack(picture) for picture in pictures]
+    return [session.step(picture, NOISE.noise_map(picture)).copy() for picture in packed], session
+
+
+def psnr(one, other):
+    return 10 * np.log10(1 / max(float(np.mean((np.asarray(one) - np.asarray(other)) ** 2)), 1e-20))
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_session_gives_a_picture_of_the_same_shape_for_each(name):
+    pictures = shot(3, 72, 96)
+    outputs, _ = streamed(BACKENDS[name](), pictures)
+    assert [output.shape for output in outputs] == [(1, 8, 36, 48)] * 3
+    assert all(np.isfinite(output).all() and output.dtype == np.float32 for output in outputs)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_reset_session_remembers_nothing(name):
+    pictures = shot(3, 72, 96)
+    first, session = streamed(BACKENDS[name](), pictures)
+    session.reset()
+    again = session.step(pack(pictures[0]), NOISE.noise_map(pack(pictures[0])))
+    np.testing.assert_array_equal(again, first[0])
+
+
+@pytest.mark.parametrize("name", ["openvino f32", "openvino"])
+def test_twenty_frames_agree_with_the_reference(name):
+    pictures = shot(20, 72, 96)
+    reference, _ = streamed(EagerBackend(), pictures)
+    outputs, _ = streamed(BACKENDS[name](), pictures)
+    assert psnr(outputs, np.clip(reference, 0, 1)) >= 50
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(("height", "width"), [(240, 426), (480, 854), (66, 130)])
+def test_rasters_off_the_grid_come_back_as_they_were(name, height, width):
+    pictures = shot(2, height, width)
+    restore = Restore(BACKENDS[name](), base_weights("lite"), height, width, strength=1.0, noise=NOISE)
+    for picture in pictures:
+        restored = restore(picture)
+        assert (restored.y.shape, restored.cb.shape) == (picture.y.shape, picture.cb.shape)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_strength_zero_gives_back_the_very_picture(name):
+    picture = shot(1, 72, 96)[0]
+    restore = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=0.0, noise=NOISE)
+    assert restore(picture) is picture
+
+
+def test_half_strength_lies_between(name="openvino"):
+    picture = shot(1, 72, 96)[0]
+    whole, half = (
+        Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=dial, noise=NOISE)(picture) for dial in (1, 0.5)
+    )
+    middle = (whole.y.astype(int) + picture.y) / 2
+    assert np.abs(half.y - middle).max() <= 2
+
+
+def test_the_identity_engine_changes_nothing():
+    pictures = shot(3, 66, 130)
+    restore = Restore(IdentityBackend(), base_weights("lite"), 66, 130, strength=1.0, noise=NOISE)
+    for picture in pictures:
+        restored = restore(picture)
+        np.testing.assert_array_equal(restored.y, picture.y)
+        np.testing.assert_array_equal(restored.cr, picture.cr)
+
+
+def test_codes_outside_the_nominal_range_survive():
+    picture = shot(1, 72, 96)[0]
+    picture.y[:16] = 1015
+    picture.y[-16:] = 20
+    restored = Restore(OpenVinoBackend(), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)(picture)
+    assert restored.y[:8].min() > 940
+    assert restored.y[-8:].max() < 64
+
+
+def test_a_cut_starts_the_network_anew():
+    dark, bright = shot(4, 72, 96), shot(4, 72, 96, seed=2)
+    for picture in dark:
+        picture.y[:] = picture.y // 3
+    straight = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
+    for picture in dark:
+        straight(picture)
+    fresh = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
+    np.testing.assert_array_equal(straight(bright[0]).y, fresh(bright[0]).y)
+
+
+def test_auto_says_what_it_took():
+    backend = choose("auto")
+    assert backend.name == "openvino"
+    assert backend.describe().startswith("openvino ")
+
+
+def test_an_engine_that_is_not_here_is_refused_by_name():
+    with pytest.raises(BackendUnavailable, match="tensorrt"):
+        choose("tensorrt")

@@ -1,0 +1,171 @@
+"""The network's description, its two interpreters, its weights, its noise and its training."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from engines.errors import BadWeights
+from engines.media.frames import Picture
+from engines.model.network import Network
+from engines.model.noise import estimate
+from engines.model.onnx_graph import onnx_graph
+from engines.model.packing import pack, packed_size, unpack
+from engines.model.patches import TRAINING, Shots
+from engines.model.synthetic import Noise, add_noise, pack_planes, planes
+from engines.model.topology import topology
+from engines.model.train import Settings, tensors_of, train
+from engines.model.weights import base_weights, load_weights, save_weights
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_packing_and_back_is_the_identity(half_rows, half_columns, seed):
+    height, width = half_rows * 2, half_columns * 2
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, 1024, (height, side), dtype=np.uint16) for side in (width, width // 2, width // 2)]
+    picture = Picture(0, *codes)
+    packed = pack(picture)
+    assert packed.shape == (1, 8, *packed_size(height, width))
+    for plane, original in zip(unpack(packed, picture), codes, strict=True):
+        np.testing.assert_array_equal(np.rint(plane), original)
+
+
+def test_planes_of_packed_pictures_and_back():
+    packed = torch.rand(3, 8, 12, 20)
+    assert torch.equal(pack_planes(*planes(packed)), packed)
+
+
+@pytest.mark.parametrize("size", ["nano", "lite", "mid", "full"])
+def test_the_graph_has_the_topologys_names_and_shapes(size):
+    described = topology(size)
+    graph = onnx_graph(described, tensors_of(Network(described)), 16, 24)
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.graph.initializer}
+    assert shapes == {f"{layer.name}.weight": layer.weight_shape for layer in described.layers} | {
+        f"{layer.name}.bias": (layer.rows,) for layer in described.layers
+    }
+    assert [value.name for value in graph.graph.input] == ["now", "before", "output_before", "noise", "hidden"]
+    assert [value.name for value in graph.graph.output] == ["output", "hidden_next"]
+
+
+def test_a_topology_is_known_by_its_digest():
+    digests = {topology(size).digest for size in ("nano", "lite", "mid", "full")}
+    assert len(digests) == 4
+    assert topology("lite").digest == topology("lite").digest
+    assert topology("lite").parameters == sum(p.numel() for p in Network(topology("lite")).parameters())
+
+
+def test_the_base_weights_say_how_they_were_made():
+    weights = base_weights("lite")
+    assert weights.card["topology"] == weights.topology.digest
+    permitted = {footage.path: footage.licence for footage in TRAINING}
+    assert weights.card["footage"]
+    for clip in weights.card["footage"]:
+        assert permitted[clip["path"]] == clip["licence"]
+        assert len(clip["sha256"]) == 64
+
+
+def test_no_clip_that_judges_was_trained_on():
+    trained = {Path(footage.path).name for footage in TRAINING}
+    assert not trained & {"sam2_05_juggle.mp4", "flutter_bee.mp4", "videocontext_bar_lowlight.webm"}
+    assert not any(footage.path.startswith("noise/") for footage in TRAINING)
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / "restore-nano.safetensors"
+    save_weights(path, tensors_of(Network(topology("nano"))), {"name": "restore-nano"})
+    return path
+
+
+def test_weights_come_back_as_they_were_saved(good):
+    weights = load_weights(good, "nano")
+    assert weights.card == {"name": "restore-nano"}
+    assert weights.name.startswith("restore-nano@")
+
+
+def test_a_truncated_file_is_refused(good):
+    good.write_bytes(good.read_bytes()[:-100])
+    with pytest.raises(BadWeights):
+        load_weights(good, "nano")
+
+
+def test_another_sizes_weights_are_refused(good):
+    with pytest.raises(BadWeights):
+        load_weights(good, "lite")
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(tmp_path, poison):
+    tensors = tensors_of(Network(topology("nano")))
+    tensors["mid1.weight"] = tensors["mid1.weight"].copy()
+    tensors["mid1.weight"][0, 0, 0, 0] = poison
+    path = tmp_path / "bad.safetensors"
+    save_weights(path, tensors, {})
+    with pytest.raises(BadWeights, match="not finite"):
+        load_weights(path, "nano")
+
+
+def flat_shot(seed: int = 1) -> torch.Tensor:
+    coarse = torch.rand(1, 8, 17, 30, generator=torch.Generator().manual_seed(seed)) * 0.7 + 0.15
+    return torch.nn.functional.interpolate(coarse, scale_factor=8, mode="bilinear").repeat(4, 1, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["white", "bayer"])
+@pytest.mark.parametrize("level", [0.005, 0.02, 0.05])
+def test_noise_is_told_within_a_tenth(kind, level):
+    noise = Noise(kind, shot=0.5 * level**2 / 0.4, read=level * 0.7)
+    noisy, deviation = add_noise(flat_shot(), noise, torch.Generator().manual_seed(3))
+    luma = (planes(noisy)[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
+    profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
+    told = profile.noise_map(noisy[:1].numpy()).mean() / 8
+    assert told == pytest.approx(deviation.mean().item(), rel=0.10)
+
+
+def test_coarse_noise_is_told_from_one_code_value_to_another():
+    """Blurred noise hides from space; time shows it, a little loud for its blocks correlate."""
+    noise = Noise("coarse", shot=0.0, read=0.02, blur=1.0, white=0.3, mix=0.3)
+    noisy, _ = add_noise(flat_shot(), noise, torch.Generator().manual_seed(3))
+    luma = (planes(noisy)[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
+    profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
+    truth = float((noisy - flat_shot())[:, :4].std())
+    assert profile.noise_map(noisy[:1].numpy()).mean() / 8 == pytest.approx(truth, rel=0.15)
+
+
+def test_a_clean_picture_is_told_as_clean():
+    luma = (planes(flat_shot())[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
+    profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
+    assert profile.noise_map(flat_shot()[:1].numpy()).max() / 8 < 0.002
+
+
+def test_a_short_training_learns():
+    rendered = (flat_shot().numpy() * 1023).round().astype(np.uint16)
+    shots = Shots([np.concatenate([rendered, rendered])], torch.Generator().manual_seed(1))
+    losses: list[float] = []
+    short = Settings(size="nano", steps=24, batch=2, length=3, side=24, warmup_steps=4, clean_share=0.0)
+    network, steps = train(short, shots, lambda _step, _done, loss, _seconds, _net: losses.append(loss))
+    assert steps == 24
+    assert sum(losses[-6:]) < sum(losses[:6])
+    assert all(np.isfinite(array).all() for array in tensors_of(network).values())
+
+
+def test_the_openvino_child_needs_no_torch():
+    code = (
+        "import sys; from engines.backends import choose; from engines.enhance.restore import Restore;"
+        "from engines.model.weights import base_weights; from engines.model.noise import NoiseProfile;"
+        "Restore(choose('openvino'), base_weights('lite'), 64, 64, strength=1, noise=NoiseProfile(0, 1e-4));"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_card_is_plain_json(good):
+    assert json.loads(good.with_suffix(".json").read_text()) == {"name": "restore-nano"}
