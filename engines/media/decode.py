@@ -5,6 +5,7 @@ A vendor's raw tool fits behind `Decoder`: it gives the same two kinds of block 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +18,7 @@ from av.video.frame import VideoFrame
 from engines.errors import Unreadable
 from engines.media.essence import Essence
 from engines.media.faults import translated
-from engines.media.probe import main_video, sound_of
+from engines.media.probe import main_video, parted, sound_of
 from engines.media.sequence import CONTAINER, decoded
 from engines.media.source import MediaFile, open_container
 
@@ -52,7 +53,10 @@ class LibavDecoder:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of all files in order."""
-        blocks: Iterator[Block] = (block for file in self._files for block in self._file(file))
+        pictures, sounds = parted(self._files)
+        blocks: Iterator[Block] = (block for file in pictures for block in self._file(file))
+        if sounds:
+            blocks = heapq.merge(blocks, *self._apart(sounds), key=_seconds)
         if self._essence.variable_rate:
             blocks = _conformed(blocks, self._essence)
         yield from _counted(blocks, self._essence, self._files[0].name)
@@ -60,6 +64,15 @@ class LibavDecoder:
     def _file(self, file: MediaFile) -> Iterator[Block]:
         with translated(file.name), open_container(file) as container:
             yield from self._demuxed(container, file)
+
+    def _apart(self, sounds: Sequence[MediaFile]) -> list[Iterator[Block]]:
+        """Return the sound that lies in files of its own, numbered on behind the picture's tracks."""
+        streams = []
+        track = len(self._essence.audio) - sum(_tracks_in(file) for file in sounds)
+        for file in sounds:
+            streams.append(_sound_file(file, track))
+            track += _tracks_in(file)
+        return streams
 
     def _demuxed(self, container: InputContainer, file: MediaFile) -> Iterator[Block]:
         video = main_video(container, file.name)
@@ -72,6 +85,29 @@ class LibavDecoder:
                     yield frame
                 elif isinstance(frame, AudioFrame):
                     yield Sound(tracks[packet.stream.index], frame)
+
+
+def _tracks_in(file: MediaFile) -> int:
+    with translated(file.name), open_container(file) as container:
+        return len(sound_of(container)[0])
+
+
+def _sound_file(file: MediaFile, first_track: int) -> Iterator[Block]:
+    with translated(file.name), open_container(file) as container:
+        sound, _ = sound_of(container)
+        tracks = {stream.index: first_track + number for number, stream in enumerate(sound)}
+        for packet in container.demux(sound):
+            for frame in packet.decode():
+                if isinstance(frame, AudioFrame):
+                    yield Sound(tracks[packet.stream.index], frame)
+
+
+def _seconds(block: Block) -> Fraction:
+    """Return when a block is presented."""
+    frame = block if isinstance(block, VideoFrame) else block.frame
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return frame.pts * frame.time_base
 
 
 class SequenceDecoder:

@@ -97,15 +97,38 @@ def probe(
     """
     if is_sequence(files[0]):
         return probe_sequence(files, rate)
-    parts = [_probe_file(file) for file in files]
+    pictures, sounds = parted(files)
+    parts = [_probe_file(file) for file in pictures]
     essence = parts[0]
     for part in parts[1:]:
         essence = _joined(essence, part, files[0].name)
+    for file in sounds:
+        essence = replace(essence, audio=(*essence.audio, *_probe_sound(file, len(essence.audio))))
     if essence.variable_rate:
         essence = _at_rate(essence, rate, files[0].name)
     elif rate is not None and rate != essence.rate:
         essence = _relabelled(replace(essence, notes=(*essence.notes, f"rate {rate} by recipe")), rate)
     return _timed(essence, sidecar)
+
+
+def parted(files: Sequence[MediaFile]) -> tuple[list[MediaFile], list[MediaFile]]:
+    """Return the files that hold picture and those that hold sound alone, as P2 records them."""
+    pictures: list[MediaFile] = [files[0]]
+    sounds: list[MediaFile] = []
+    for file in files[1:]:
+        with translated(file.name), open_container(file) as container:
+            (pictures if container.streams.video else sounds).append(file)
+    return pictures, sounds
+
+
+def _probe_sound(file: MediaFile, tracks_before: int) -> tuple[AudioTrack, ...]:
+    """Return the tracks of a file that holds sound alone."""
+    with translated(file.name), open_container(file) as container:
+        tracks, _ = sound_of(container)
+        counts = dict.fromkeys((track.index for track in tracks), 0)
+        for packet in container.demux(tracks):
+            counts[packet.stream.index] += _samples(packet)
+        return tuple(_track(tracks_before + number, track, counts[track.index]) for number, track in enumerate(tracks))
 
 
 def main_video(container: InputContainer, name: str) -> VideoStream:

@@ -21,7 +21,7 @@ class Network(nn.Module):
             nn.init.zeros_(self._named(layer.name).bias)  # type: ignore[arg-type] # every layer has a bias
         with torch.no_grad():
             self._named("head").weight.mul_(GAIN)  # details are small numbers; the layers behind work near one
-        nn.init.normal_(self._named("out").weight, std=1e-3 / GAIN)  # starts near the identity
+        nn.init.normal_(self._named("out").weight, std=1e-3)  # starts near the identity
 
     def forward(
         self, now: Tensor, before: Tensor, output_before: Tensor, noise: Tensor, hidden: Tensor
@@ -45,7 +45,7 @@ class Network(nn.Module):
             elif layer.op == "state":
                 value = torch.tanh(value)
             tensors[layer.name] = value
-        return now + tensors["out"], tensors["hidden"]
+        return now + noise * torch.tanh(tensors["out"]), tensors["hidden"]
 
     def _named(self, name: str) -> nn.Conv2d:
         layer = self.convolutions[name]

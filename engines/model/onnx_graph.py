@@ -41,7 +41,9 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
-    nodes.append(helper.make_node("Add", ["now", "out"], ["output"]))
+    nodes.append(helper.make_node("Tanh", ["out"], ["share"]))
+    nodes.append(helper.make_node("Mul", ["noise", "share"], ["residual"]))
+    nodes.append(helper.make_node("Add", ["now", "residual"], ["output"]))
     nodes.append(helper.make_node("Identity", ["hidden_state"], ["hidden_next"]))
     channels = (*(PICTURE_CHANNELS,) * 3, NOISE_CHANNELS, topology.hidden)
     graph = helper.make_graph(

@@ -11,7 +11,9 @@ would round code values away), a noise map and the hidden state:
                  -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [hidden] h
 
 Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
-that no colour is converted and no chroma resampled. Residual out: the network predicts what to add.
+that no colour is converted and no chroma resampled. What is added to the picture is the noise map times the tanh
+of the last layer: never more than NOISE_SCALE standard deviations, so that nothing can be invented where there is
+no noise, and nothing can run away over a long clip.
 
 Source: the scheme is the recurrent half-resolution U-net of the project's model notes; channel widths as
 measured there (2026-11).

@@ -91,7 +91,8 @@ def test_strength_zero_gives_back_the_very_picture(name):
 def test_half_strength_lies_between(name="openvino"):
     picture = shot(1, 72, 96)[0]
     whole, half = (
-        Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=dial, noise=NOISE)(picture) for dial in (1, 0.5)
+        Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=dial, noise=NOISE)(picture)
+        for dial in (1, 0.5)
     )
     middle = (whole.y.astype(int) + picture.y) / 2
     assert np.abs(half.y - middle).max() <= 2
