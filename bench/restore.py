@@ -28,7 +28,7 @@ from engines.enhance.restore import Restore
 from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
 from engines.model.noise import estimate
-from engines.model.packing import pack, unpack
+from engines.model.packing import unpack
 from engines.model.patches import TRAINING, decode_clean
 from engines.model.synthetic import Noise, add_noise
 from engines.model.weights import base_weights
@@ -47,6 +47,7 @@ NOISES = {
     "demosaicked": Noise("bayer", shot=0.5 * 0.03**2 / 0.4, read=0.03 * 0.7),
     "coarse, correlated": Noise("coarse", shot=0.5 * 0.03**2 / 0.4, read=0.03 * 0.7, blur=1.0, white=0.3, mix=0.3),
 }
+PEERS = ("hqdn3d", "atadenoise", "nlmeans")
 _FACTORS = (0.6, 1.0, 1.6)
 GOAL_DB, GOAL_SPEED = 1.5, 8.0
 
@@ -89,9 +90,19 @@ def _row(clip: str, name: str, clean: npt.NDArray[np.float32], noisy: npt.NDArra
         best = int(np.argmax(scores))
         psnr[method], fps[method] = scores[best], tried[best][1]
         if out and method == "nlmeans":
-            _save(out / f"{clip}_{name.split(',')[0]}_{name[-4:].strip()}.png", before, restored, tried[best][0], truth)
+            _save(
+                out / f"{clip}_{name.split(',', maxsplit=1)[0]}_{name[-4:].strip()}.png",
+                before,
+                restored,
+                tried[best][0],
+                truth,
+            )
     size = f"{before[0].width}x{before[0].height}"
-    return Row(clip, name, size, {k: round(v, 2) for k, v in psnr.items()}, {k: round(v, 2) for k, v in fps.items()})
+    return Row(clip, name, size, _rounded(psnr), _rounded(fps))
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 2) for name, value in values.items()}
 
 
 def _settings(sigma: float) -> dict[str, list[str]]:
@@ -164,7 +175,6 @@ def _pictures(packed: npt.NDArray[np.float32]) -> list[Picture]:
     for number, frame in enumerate(packed):
         planes = [np.rint(plane).astype(np.uint16) for plane in unpack(frame[None], like)]
         result.append(Picture(number, *planes))
-    assert np.array_equal(pack(result[0])[0, 0], pack(result[0])[0, 0])
     return result
 
 
@@ -193,10 +203,11 @@ def _save(path: Path, *stages: list[Picture]) -> None:
 
 
 def _line(row: Row) -> str:
-    best = max(row.psnr[name] for name in ("hqdn3d", "atadenoise", "nlmeans"))
+    best = max(row.psnr[name] for name in PEERS)
     parts = "  ".join(f"{name} {value:.2f}" for name, value in row.psnr.items())
     speed = row.fps["restore"] / row.fps["nlmeans"]
-    return f"{row.clip:28.28} {row.noise:26} {row.size:8}  {parts}  over best {row.psnr['restore'] - best:+.2f} dB  {speed:.0f}x"
+    gain = row.psnr["restore"] - best
+    return f"{row.clip:28.28} {row.noise:26} {row.size:8}  {parts}  over best {gain:+.2f} dB  {speed:.0f}x"
 
 
 def summary(rows: list[Row]) -> dict[str, float]:

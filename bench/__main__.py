@@ -1,0 +1,30 @@
+"""All measurements in one run and one table: `make bench`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_BENCHES = (
+    ("hashing", "xxh128 of a warm file, at least 1 GB/s"),
+    ("plain", "plain proxy at least 0.9x the same ffmpeg command"),
+    ("enhanced", "enhanced render at least 0.9x what its stations allow"),
+    ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
+    ("latency", "a card's way from its last byte to its files"),
+)
+
+
+def main() -> int:
+    """Run each bench in a process of its own and print the table."""
+    outcomes = []
+    for name, goal in _BENCHES:
+        print(f"\n== {name}: {goal}", flush=True)
+        outcomes.append((name, goal, subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode))
+    print()
+    for name, goal, code in outcomes:
+        print(f"{name:10} {'met   ' if code == 0 else 'MISSED'}  {goal}")
+    return int(any(code for *_, code in outcomes))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
