@@ -148,6 +148,7 @@ def replace(data: bytes, target: Path, staging: Path) -> None:
     with delivering(target):
         if target.is_file() and not target.is_symlink() and target.read_bytes() == data:
             return
+        staging.mkdir(parents=True, exist_ok=True)
         part = staging / f"{target.name}.{os.getpid()}.sidecar"
         with part.open("wb") as file:
             file.write(data)

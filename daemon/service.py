@@ -21,13 +21,15 @@ from daemon.log import get
 from daemon.pipeline import WorkingStage, stages
 from daemon.production import Moment, Production
 from daemon.publish import sweep
+from daemon.recipe import Words
 from daemon.requests import Request, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
 from daemon.stages.intake import Intake
+from daemon.stages.render import can_be_made
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
-from daemon.store import Job, Store, trouble_of
+from daemon.store import Clip, Job, Store, trouble_of
 from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
@@ -118,12 +120,8 @@ class Service:
                 job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, self.production.roots_away)
                 if job is None:
                     break
-                self._make_staging()
                 self._started[job.id] = now.monotonic
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
-
-    def _make_staging(self) -> None:
-        self.production.staging.mkdir(parents=True, exist_ok=True)
 
     def _take(self, report: Report, now: Moment) -> None:
         """Take a report; one whose lease is no longer held is not wanted any more."""
@@ -211,7 +209,7 @@ class Service:
             words = self.production.recipes.words(clip=clip.name, roll=card.roll)
             if clip.want and clip.want != words.digest() and clip.state is not ClipState.HELD:
                 store.happen(clip.id, ClipEvent.REVISED, now.iso)
-            elif clip.state is ClipState.HELD and clip.trouble.code == "media.variable_rate" and words.source.rate:
+            elif clip.state is ClipState.HELD and _is_cured(clip, words):
                 store.happen(clip.id, ClipEvent.RETRIED, now.iso)
 
     def _heed_requests(self, now: Moment) -> None:
@@ -225,6 +223,13 @@ class Service:
             if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
                 get().info("clip.retried", clip=clip.name, state=clip.state)
                 store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+
+
+def _is_cured(clip: Clip, words: Words) -> bool:
+    """Return whether the recipe now has the word for which a clip is held."""
+    if clip.trouble.code == "media.variable_rate":
+        return words.source.rate is not None
+    return clip.trouble.code == "media.encode_failed" and clip.essence is not None and can_be_made(clip, words)
 
 
 _EVENTS = {

@@ -165,11 +165,13 @@ class Store:
         return _card(self._db.execute("select * from cards where id = ?", (card,)).fetchone())
 
     def add_card(self, root: str, found: FoundCard, roll: str, at: str) -> int:
-        """Note a card, new or seen again, and return its id."""
+        """Note a card, new or seen again, and return its id; one that was delivered from keeps its roll name."""
         with self.transaction():
             row = self._db.execute(
                 "insert into cards (root, path, roll, vendor, day_folder, shoot_day, missing, found_at) "
-                "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (root, path) do update set roll = excluded.roll, "
+                "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (root, path) do update set roll = case when exists "
+                "(select 1 from proxies join clips on clips.id = proxies.clip where clips.card = cards.id) "
+                "then cards.roll else excluded.roll end, "
                 "vendor = excluded.vendor, missing = excluded.missing returning id",
                 (
                     root,

@@ -68,7 +68,11 @@ class Intake:
             self._scan(production, configured.path, watched, now)
 
     def _scan(self, production: Production, root: Path, watched: _Watched, now: Moment) -> None:
-        seen = scan(root)
+        try:
+            seen = scan(root)
+        except OSError as error:  # it went away since it was looked at
+            production.roots_away[str(root)] = error.strerror or str(error)
+            return
         _tell_problems(root, seen, fresh=watched.fresh)
         watched.marks = seen.marks
         watched.settling.observe(seen.marks, now.monotonic)

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from daemon import wire
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
-from daemon.publish import disk_full, fsync_file
+from daemon.publish import delivering, disk_full, fsync_file
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
 from daemon.stages.landing import clear_intents, land
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import ClipEvent, ClipState, JobEvent
-from daemon.store import Clip, Job
+from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
+from engines.errors import EngineError
 from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of, spec_for
 
@@ -80,14 +81,20 @@ class Render:
     name = "render"
 
     def plan(self, production: Production, now: Moment) -> None:
-        """Queue the plain proxy of a probed clip, then its enhanced twin."""
-        for clip in production.store.clips(states=[ClipState.PROBED]):
+        """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
+        for clip in production.store.clips(states=[ClipState.PROBED, ClipState.PROXIED]):
+            try:
+                self._plan_clip(production, clip, now)
+            except EngineError as error:  # no proxy can be specified, say for a raster too small for the codec
+                production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(error))
+
+    def _plan_clip(self, production: Production, clip: Clip, now: Moment) -> None:
+        if clip.state is ClipState.PROBED:
             self._want(production, clip, Twin.PLAIN, ClipEvent.PLAIN_PUBLISHED, now)
-        for clip in production.store.clips(states=[ClipState.PROXIED]):
-            if why_not_enhanced(production, clip):
-                production.store.happen(clip.id, ClipEvent.ENHANCED_PUBLISHED, now.iso)
-            else:
-                self._want(production, clip, Twin.ENHANCED, ClipEvent.ENHANCED_PUBLISHED, now)
+        elif why_not_enhanced(production, clip):
+            production.store.happen(clip.id, ClipEvent.ENHANCED_PUBLISHED, now.iso)
+        else:
+            self._want(production, clip, Twin.ENHANCED, ClipEvent.ENHANCED_PUBLISHED, now)
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Put the finished proxy in place."""
@@ -152,6 +159,15 @@ def why_not_enhanced(production: Production, clip: Clip) -> str:
     if clip.essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
         return "not enhanced: interlaced, and the recipe does not deinterlace"
     return ""
+
+
+def can_be_made(clip: Clip, words: Words) -> bool:
+    """Return whether a probed clip's proxies can be specified under the recipe's words."""
+    try:
+        _spec(clip, words)
+    except EngineError:
+        return False
+    return True
 
 
 def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
@@ -232,6 +248,8 @@ def work(task_text: str, progress: Progress) -> str:
     task = wire.load(RenderTask, task_text)
     staged = Path(task.staging) / task.staged
     began = time.monotonic()
+    with delivering(staged):
+        staged.parent.mkdir(parents=True, exist_ok=True)
     try:
         with opened(task.source.place, task.source.files) as files:
             made = _made(task, files, staged, progress)

@@ -332,3 +332,45 @@ def test_complete_comes_last(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> Non
     told = set(cart.complete()["xxh128"])
     assert {path for path in everything if not path.endswith(".jpg")} == told | {".complete"}
     cart.assert_honest()
+
+
+def test_a_delivery_folder_that_cannot_be_made_fails_with_its_reason_and_retry_delivers(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.config.delivery.root.write_bytes(b"a file where the folder should be")
+    with cart.shift() as shift:
+        shift.drive()
+        failed = shift.clip("A001C001")
+        assert (failed.state, failed.trouble.code) == ("failed", "delivery")
+        cart.config.delivery.root.unlink()
+        cart.retry()
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+    cart.assert_honest()
+
+
+def test_a_staging_folder_that_somebody_removes_is_made_again(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        until(shift, "proxied")
+        cart.staging.rmdir()
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+    cart.assert_honest()
+
+
+def test_a_root_that_goes_in_the_middle_of_a_scan_is_away_and_not_the_end(
+    cart: Cart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart.card("A001C001.mov")
+
+    def gone(root: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(root))
+
+    with cart.shift() as shift:
+        with monkeypatch.context() as patch:
+            patch.setattr("daemon.stages.intake.scan", gone)
+            shift.ticks(3)
+            assert str(cart.offload) in shift.production.roots_away
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+    cart.assert_honest()

@@ -130,3 +130,18 @@ def test_two_productions_share_delivery_and_state_roots_in_folders_of_their_own(
         shift.drive()
         assert shift.clips() == []
     cart.assert_honest()
+
+
+def test_a_roll_that_was_delivered_keeps_its_name_whatever_the_configuration_says_later(cart: Cart) -> None:
+    roll = cart.card("A001C001.mov")
+    cart.serve()
+    place = roll.relative_to(cart.offload).as_posix()
+    cart.words = {"offload": {"roots": ["offload"], "settle_seconds": 1, "roll_names": {place: "B002"}}}
+    cart.put(roll, {"A001C002.mov": footage(2)})
+    seal(roll)
+    cart.remember(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        assert set(shift.clip_states()) == {DELIVERED}
+    assert {clip["name"] for clip in cart.record("A001")["clips"]} == {"A001C001", "A001C002"}
+    cart.assert_honest()

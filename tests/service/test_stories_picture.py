@@ -190,3 +190,36 @@ def test_a_recipe_that_goes_back_to_what_was_makes_a_revision_again_and_never_wr
         assert delivered(shift)
         assert [number for twin, number in shift.revisions("A001C001") if twin == "plain"] == [1, 2, 3]
     cart.assert_honest()
+
+
+def test_a_picture_too_small_for_its_codec_is_held_alone_until_the_recipe_names_another(cart: Cart) -> None:
+    offload(cart, A001C001=footage(1), A001C002=footage(2, size=(320, 192)))
+    cart.recipe.write_text("defaults: {proxy: {codec: dnxhr_lb}}\n")
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == {"A001C001": HELD, "A001C002": DELIVERED}
+        assert "recipe" in shift.clip("A001C001").trouble.fix
+        cart.recipe.write_text(
+            "defaults: {proxy: {codec: dnxhr_lb}}\nclips: {A001C001: {proxy: {codec: prores_proxy}}}\n"
+        )
+        shift.drive()
+        assert delivered(shift)
+        assert shift.revisions("A001C002") == [("enhanced", 1), ("plain", 1)]
+    cart.assert_honest()
+
+
+def test_a_recipe_that_changes_while_a_clip_is_rendered_drops_the_old_picture(cart: Cart) -> None:
+    offload(cart, A001C001=footage(1))
+    cart.recipe.write_text("defaults: {}\n")
+
+    def change() -> None:
+        cart.recipe.write_text("defaults: {proxy: {codec: prores_lt}}\n")
+
+    with cart.shift() as shift:
+        while "render" not in [running.stage for running in cart.hands.running()]:
+            shift.tick()
+        change()
+        shift.drive()
+        assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
+        assert {proxy.facts.codec for proxy in shift.proxies("A001C001")} == {"prores_lt"}
+    cart.assert_honest()
