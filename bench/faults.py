@@ -152,6 +152,11 @@ def _watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     return watched
 
 
+def digest_of(path: Path) -> str:
+    """Return a file's xxh128, empty where there is none."""
+    return hash_bytes("xxh128", path.read_bytes()) if path.is_file() else ""
+
+
 @dataclass(frozen=True)
 class Run:
     """How one forked run of the service ended: its exit code, negative for a signal, and the points it passed."""
@@ -183,7 +188,7 @@ class Case:
     def looks(self) -> dict[str, tuple[str, int]]:
         """Return digest and mtime of each camera file."""
         files = sorted(path for path in (self.folder / "offload").rglob("*") if path.is_file())
-        return {str(path): (hash_bytes("xxh128", path.read_bytes()), path.stat().st_mtime_ns) for path in files}
+        return {str(path): (digest_of(path), path.stat().st_mtime_ns) for path in files}
 
     def serve(self, points: Points | None = None, *, inline: bool = True) -> Run:
         """Fork the service and run it until it ends or is killed."""
@@ -214,7 +219,7 @@ class Case:
         found = []
         for path in self._movies():
             name = path.relative_to(self._roll()).as_posix()
-            if known.get(name) != hash_bytes("xxh128", path.read_bytes()):
+            if known.get(name) != digest_of(path):
                 found.append(f"{name} is half published")
         return found + self._lies()
 
@@ -226,10 +231,7 @@ class Case:
             return [*found, "nothing was delivered"]
         record = json.loads((self._roll() / "nearset.json").read_text(encoding="utf-8"))
         told = {proxy["path"]: proxy["xxh128"] for clip in record["clips"] for proxy in clip["proxies"]}
-        there = {
-            path.relative_to(self._roll()).as_posix(): hash_bytes("xxh128", path.read_bytes())
-            for path in self._movies()
-        }
+        there = {path.relative_to(self._roll()).as_posix(): digest_of(path) for path in self._movies()}
         if told != there or len(told) != len(_TWINS) * len(CLIPS):
             found.append(f"delivered {sorted(there)}, recorded {sorted(told)}")
         stills = len(list((self._roll() / "report").glob("*.jpg")))
@@ -275,9 +277,7 @@ class Case:
             return []
         told = json.loads(path.read_text(encoding="utf-8"))["xxh128"]
         return [
-            f".complete lies about {name}"
-            for name, digest in told.items()
-            if hash_bytes("xxh128", (self._roll() / name).read_bytes()) != digest
+            f".complete lies about {name}" for name, digest in told.items() if digest_of(self._roll() / name) != digest
         ]
 
 
@@ -310,7 +310,7 @@ class Campaign:
                 if run.code not in {-signal.SIGKILL, 0} or (run.code == 0 and not again):
                     found.append(f"exit code {run.code} where it was to be killed")
             found += self._end(case)
-            self._judge("twice" if again else kind, found)
+            self._judge(kind, found)
 
     def kill_child(self, at: int) -> None:
         """Kill a real child at a point of the service, which must end well by itself."""
@@ -378,7 +378,7 @@ def run(campaign: Campaign, most: int) -> int:
     for at in chosen:
         campaign.kill(at, kinds[at - 1].split()[-1])
     for _ in range(max(1, len(chosen) // 5)):
-        campaign.kill(campaign.random.randint(1, total), "", campaign.random.randint(1, total // 2))
+        campaign.kill(campaign.random.randint(1, total), "twice", campaign.random.randint(1, total // 2))
     with_children = len(campaign.points(inline=False))
     for _ in range(max(1, len(chosen) // 20)):
         campaign.kill_child(campaign.random.randint(1, with_children))
