@@ -202,15 +202,18 @@ class Service:
         return (seen.st_mtime_ns, seen.st_size) if seen else None
 
     def _revise(self, now: Moment) -> None:
-        """Send the clips that the recipe now words otherwise back to be planned anew."""
+        """Send the clips that the recipe now words otherwise back to be probed and planned anew."""
         store = self.production.store
-        for clip in store.clips(states=[ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]):
+        for clip in store.clips(
+            states=[ClipState.READY, ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
+        ):
             card = store.card(clip.card)
             words = self.production.recipes.words(clip=clip.name, roll=card.roll)
-            if clip.want and clip.want != words.digest() and clip.state is not ClipState.HELD:
+            if clip.state is ClipState.HELD:
+                if _is_cured(clip, words):
+                    store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+            elif clip.state is ClipState.READY or (clip.want and clip.want != words.digest()):
                 store.happen(clip.id, ClipEvent.REVISED, now.iso)
-            elif clip.state is ClipState.HELD and _is_cured(clip, words):
-                store.happen(clip.id, ClipEvent.RETRIED, now.iso)
 
     def _heed_requests(self, now: Moment) -> None:
         for request in take_requests(self.production.config.production_state):

@@ -5,6 +5,7 @@ is the gate. Behind it a clip is probed, proxied and delivered. What cannot go o
 decides), undecodable (camera raw), failed (retried and given up), duplicate (the same bytes are here already).
 
 - An event that the table does not allow raises StateError and changes nothing.
+- A recipe that words a clip otherwise sends it back to be probed anew, since words say what its source is, too.
 - A change of a camera file before delivery sends a clip back to the start; after delivery it is held.
 - Nothing is ever deleted by an event; a missing mount is no event at all, it only parks the root's jobs.
 """
@@ -98,19 +99,19 @@ CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
     },
     _C.PROBED: {
         _E.PLAIN_PUBLISHED: _C.PROXIED,
-        _E.REVISED: _C.PROBED,
+        _E.REVISED: _C.READY,
         _E.CANNOT_DECODE: _C.UNDECODABLE,
         _E.GIVEN_UP: _C.FAILED,
         **_ANYTIME,
     },
     _C.PROXIED: {
         _E.ENHANCED_PUBLISHED: _C.DELIVERED,
-        _E.REVISED: _C.PROBED,
+        _E.REVISED: _C.READY,
         _E.CANNOT_DECODE: _C.UNDECODABLE,
         _E.GIVEN_UP: _C.FAILED,
         **_ANYTIME,
     },
-    _C.DELIVERED: {_E.REVISED: _C.PROBED, _E.HOLD: _C.HELD},
+    _C.DELIVERED: {_E.REVISED: _C.READY, _E.HOLD: _C.HELD},
     _C.HELD: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.UNDECODABLE: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.FAILED: {_E.RETRIED: _C.DISCOVERED, _E.REVISED: _C.DISCOVERED, **_ANYTIME},

@@ -171,7 +171,8 @@ def can_be_made(clip: Clip, words: Words) -> bool:
 
 
 def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
-    """Return the idempotency key of a proxy: source bytes, recipe, model by name, settings."""
+    """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, model by name."""
+    assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     spec = _spec(clip, words)
     return key_of(
@@ -179,6 +180,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
         _VERSION,
         str(clip.id),
         clip.identity,
+        wire.dump(Essence, clip.essence),
         twin,
         wire.dump(ProxySpec, spec),
         wire.dump(Restore, restore) if restore else "",

@@ -6,6 +6,7 @@ on its way any more. All of it is written by the control process, since it is sm
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from daemon import __version__
@@ -67,7 +68,7 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     withdraw(folder / ".complete")  # it vouches for the sidecars of before
     for path, data in sidecars.items():
         replace(data, folder / path, staging)
-    _drop_stale(folder, set(sidecars))
+    _drop_stale(folder, safe_name(card.roll), set(sidecars))
     if done:
         hashes = {path: hash_bytes("xxh128", data) for path, data in sidecars.items()}
         replace(complete(roll, hashes).encode(), folder / ".complete", staging)
@@ -75,11 +76,12 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     store.set_card(card.id, turnover_due=0, complete=int(done))
 
 
-def _drop_stale(folder: Path, current: set[str]) -> None:
-    """Remove ALEs of ours that a revision no longer has (a rate that went away)."""
+def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:
+    """Remove ALEs of ours that a revision no longer has (a rate that went away); an editor's own stay."""
+    ours = re.compile(rf"{re.escape(roll)}(_\d+)?\.ale")
     for path in folder.glob("*.ale"):
-        if path.name not in current:
-            path.unlink()
+        if path.name not in current and ours.fullmatch(path.name):
+            withdraw(path)
 
 
 def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) -> Roll:

@@ -7,6 +7,7 @@ from posixpath import basename
 
 from daemon.sidecars.ale import Ale, compose, rate_text, video_format
 from daemon.slate import Twin
+from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll, TurnoverClip
 from engines.media.timecode import Timecode
 
@@ -43,8 +44,8 @@ def ales(roll: Roll) -> dict[str, str]:
     most_first = sorted(rates, key=lambda rate: (-len(rates[rate]), rate))
     texts = {}
     for number, rate in enumerate(most_first):
-        name = roll.name if number == 0 else f"{roll.name}_{rate_text(rate).replace('.', '')}"
-        texts[f"{name}.ale"] = compose(_ale(roll, rate, rates[rate]))
+        ending = "" if number == 0 else f"_{rate_text(rate).replace('.', '')}"
+        texts[f"{safe_name(roll.name)}{ending}.ale"] = compose(_ale(roll, rate, rates[rate]))
     return texts
 
 

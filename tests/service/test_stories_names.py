@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -144,4 +145,34 @@ def test_a_roll_that_was_delivered_keeps_its_name_whatever_the_configuration_say
         shift.drive()
         assert set(shift.clip_states()) == {DELIVERED}
     assert {clip["name"] for clip in cart.record("A001")["clips"]} == {"A001C001", "A001C002"}
+    cart.assert_honest()
+
+
+def test_what_an_editor_puts_beside_a_delivery_stays(cart: Cart) -> None:
+    roll = cart.card("A001C001.mov")
+    cart.serve()
+    notes = cart.delivered() / "A001 pulls.ale"
+    notes.write_text("an editor's own")
+    cart.put(roll, {"A001C002.mov": footage(2)})
+    seal(roll)
+    cart.remember(roll)
+    cart.serve()
+    assert notes.read_text() == "an editor's own"
+    cart.assert_honest()
+
+
+def test_a_list_of_a_rate_that_went_away_goes_too(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1), "A001C002.mov": footage(2, rate=Fraction(25))})
+    seal(roll)
+    cart.remember(roll)
+    cart.recipe.write_text("defaults: {}\n")
+    with cart.shift() as shift:
+        shift.drive()
+        assert {path.name for path in cart.delivered().glob("*.ale")} == {"A001.ale", "A001_25.ale"}
+        cart.recipe.write_text("clips: {A001C002: {source: {rate: 24}}}\n")
+        shift.drive()
+        assert shift.revisions("A001C002") == [("enhanced", 1), ("enhanced", 2), ("plain", 1), ("plain", 2)]
+        assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
+    assert {path.name for path in cart.delivered().glob("*.ale")} == {"A001.ale"}
     cart.assert_honest()

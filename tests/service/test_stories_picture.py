@@ -223,3 +223,29 @@ def test_a_recipe_that_changes_while_a_clip_is_rendered_drops_the_old_picture(ca
         assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
         assert {proxy.facts.codec for proxy in shift.proxies("A001C001")} == {"prores_lt"}
     cart.assert_honest()
+
+
+def test_a_recipe_that_changes_before_the_probe_is_heeded_by_it(cart: Cart) -> None:
+    offload(cart, A001C001=footage(1))
+    cart.recipe.write_text("defaults: {}\n")
+    with cart.shift() as shift:
+        while "probe" not in [running.stage for running in cart.hands.running()]:
+            shift.tick()
+        cart.recipe.write_text("defaults: {source: {rate: 25, reel: A001R1AB}}\n")
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+        assert (probed(twins(cart)[0]).rate, probed(twins(cart)[0]).reel) == (25, "A001R1AB")
+        assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
+    cart.assert_honest()
+
+
+def test_a_reel_that_the_recipe_names_later_is_in_the_next_revision(cart: Cart) -> None:
+    offload(cart, A001C001=footage(1))
+    cart.recipe.write_text("defaults: {}\n")
+    with cart.shift() as shift:
+        shift.drive()
+        cart.recipe.write_text("defaults: {source: {reel: A001R1AB}}\n")
+        shift.drive()
+        assert shift.revisions("A001C001") == [("enhanced", 1), ("enhanced", 2), ("plain", 1), ("plain", 2)]
+        assert probed(twins(cart, "A001C001_r2")[0]).reel == "A001R1AB"
+    cart.assert_honest()
