@@ -4,8 +4,7 @@ python -m bench.faults [--points N] [--seed S] [--json]
 
 Prints what was killed how often and what came of it; exits 1 if anything was lost, doubled or half published.
 
-A point is a commit, a flush, a link, a rename, a removal, a new folder or a word of progress of the work, before and
-after. A run is forked from this process, so that libraries are loaded once; work is then done inside the service, so
+A run is forked from this process, so that libraries are loaded once; work is then done inside the service, so
 that it dies with it. Further runs have real children: one of them is killed, or the service above them is.
 """
 
@@ -22,20 +21,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bench.media import movie, seal
+from bench.points import Inline, Points, begin, kill_a_child
 from daemon import cli, executor
-from daemon.errors import NearsetError
-from daemon.executor import Report, Running
 from daemon.hashing import hash_bytes
-from daemon.pipeline import work_of
 from daemon.states import ClipState, JobState
-from daemon.store import Store, trouble_of
+from daemon.store import Store
 from engines import render as _loaded_render
 from engines.backends import identity as _loaded_identity
 from engines.enhance import restore as _loaded_restore
@@ -57,99 +53,6 @@ workers: {retry_seconds: 0}
 log: {level: warning, format: json}
 """
 _TWINS = [("enhanced", 1), ("plain", 1)]
-
-
-class Inline:
-    """An executor that does its work in the service's own process; each word of progress is a point."""
-
-    def __init__(self, *_: object) -> None:
-        self._task: tuple[Running, str] | None = None
-
-    def open(self) -> None:
-        """There is nothing to open."""
-
-    def free(self, lane: str) -> int:
-        """Return 1 while nothing is under way."""
-        del lane
-        return int(self._task is None)
-
-    def start(self, lane: str, job: int, token: str, stage: str, task: str, now: float) -> None:
-        """Take a task."""
-        del lane
-        self._task = (Running(job, token, stage, now, now), task)
-
-    def poll(self, now: float, wait_seconds: float) -> list[Report]:
-        """Do the task, and return its report."""
-        del now, wait_seconds
-        if self._task is None:
-            return []
-        (running, task), self._task = self._task, None
-        try:
-            result = work_of(running.stage)(task, lambda *_: point("progress"))
-        except NearsetError as error:
-            return [Report(running.job, running.token, trouble=trouble_of(error))]
-        return [Report(running.job, running.token, result=result)]
-
-    def running(self) -> list[Running]:
-        """Return the task under way."""
-        return [self._task[0]] if self._task else []
-
-    def cancel(self, job: int) -> None:
-        """Drop the task."""
-        del job
-        self._task = None
-
-    def close(self) -> None:
-        """Drop the task."""
-        self._task = None
-
-
-@dataclass
-class Points:
-    """Counts the points of a run, and does something at one of them."""
-
-    at: int = 0
-    then: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)
-    seen: list[str] = field(default_factory=list)
-
-
-_points = Points()
-
-
-def point(kind: str) -> None:
-    """One more point was reached."""
-    _points.seen.append(kind)
-    if len(_points.seen) == _points.at:
-        _points.then()
-
-
-def watch_writes() -> None:
-    """Make a point of every commit and every call that changes a file system."""
-    for name in ("link", "replace", "fsync", "unlink", "mkdir"):
-        setattr(os, name, _watched(name, getattr(os, name)))
-    transaction = Store.transaction
-
-    @contextmanager
-    def watched(store: Store) -> Iterator[None]:
-        outer = not store._db.in_transaction  # noqa: SLF001 - a test of the store's own commits
-        with transaction(store):
-            yield
-            if outer:
-                point("before commit")
-        if outer:
-            point("after commit")
-
-    Store.transaction = watched  # type: ignore[method-assign]
-
-
-def _watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    def watched(*arguments: Any, **words: Any) -> Any:
-        point(f"before {name}")
-        result = call(*arguments, **words)
-        point(f"after {name}")
-        return result
-
-    return watched
 
 
 def digest_of(path: Path) -> str:
@@ -201,12 +104,10 @@ class Case:
         return Run(os.waitstatus_to_exitcode(status), seen)
 
     def _serve_here(self, points: Points, told: Path, *, inline: bool) -> int:
-        global _points  # noqa: PLW0603 - one run a process
         log = os.open(self.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        _points = points
-        watch_writes()
+        begin(points)
         if inline:
             executor.LocalExecutor = Inline  # type: ignore[assignment,misc]
         code = cli._serve(self.folder / "config.yaml", once=True)  # noqa: SLF001 - what `nearset once` calls
@@ -315,7 +216,7 @@ class Campaign:
     def kill_child(self, at: int) -> None:
         """Kill a real child at a point of the service, which must end well by itself."""
         with self._case(f"child, point {at}") as case:
-            run = case.serve(Points(at, _kill_a_child), inline=False)
+            run = case.serve(Points(at, kill_a_child), inline=False)
             self.kills += len(run.points) >= at
             found = case.faults_at_the_end() + ([] if run.code == 0 else [f"exit code {run.code}"])
             self._judge("a child", found)
@@ -350,14 +251,6 @@ class Campaign:
     def _judge(self, kind: str, found: list[str]) -> None:
         self.tally[kind] += 1
         self.faults += found
-
-
-def _kill_a_child() -> None:
-    import multiprocessing
-
-    children = multiprocessing.active_children()
-    if children:
-        os.kill(children[len(_points.seen) % len(children)].pid or 0, signal.SIGKILL)
 
 
 def shoot(folder: Path) -> Path:

@@ -32,8 +32,8 @@ class Network(nn.Module):
         picture's and multiples of four. Range: code values / 1023; what is fed back as `output_before` is
         clamped to 0-1 by the caller, so that nothing can run away over a long clip.
         """
-        detail = now - _local_mean(now)
-        tensors = {"input": torch.cat((detail, before - now, output_before - now, noise, hidden), dim=1)}
+        seen = (now - _local_mean(now), before - now, output_before - now)
+        tensors = {"input": torch.cat((*(part / noise for part in seen), noise, hidden), dim=1)}
         for layer in self.topology.layers:
             value = self.convolutions[layer.name](tensors[layer.source])
             if layer.op == "up":

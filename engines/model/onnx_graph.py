@@ -18,6 +18,7 @@ from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, PICTURE_CHANNELS, 
 
 OPSET = 17
 INPUTS = ("now", "before", "output_before", "noise", "hidden")
+SEEN = ("detail", "change", "change_of_output")
 OUTPUTS = ("output", "hidden_next")
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
@@ -37,7 +38,8 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
         helper.make_node("Sub", ["before", "now"], ["change"]),
         helper.make_node("Sub", ["output_before", "now"], ["change_of_output"]),
-        helper.make_node("Concat", ["detail", "change", "change_of_output", "noise", "hidden"], ["input"], axis=1),
+        *(helper.make_node("Div", [part, "noise"], [f"{part}_in_noise"]) for part in SEEN),
+        helper.make_node("Concat", [*(f"{part}_in_noise" for part in SEEN), "noise", "hidden"], ["input"], axis=1),
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))

@@ -5,7 +5,7 @@ back-end). So the two cannot drift apart, and initialiser names stay stable for 
 
 A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
 picture less its local mean, how the picture before and the output before differ from it (differences stay exact where bfloat16
-would round code values away), a noise map and the hidden state:
+would round code values away), all three divided by the noise map, the map itself and the hidden state:
 
     in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
                  -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [hidden] h
@@ -34,7 +34,7 @@ NOISE_SCALE = 8.0
 MEAN_SIDE = 9
 """Packed pixels of the window whose mean is taken from the picture before the first layer: without its large
 constant part the network learns many times faster (2026-11-24, docs/log.md)."""
-GAIN = 8.0
+GAIN = 4.0
 """What the first layer's weights start larger by."""
 GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
