@@ -8,6 +8,7 @@ unmounted folder parks its jobs and nothing is taken for deleted.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 import uuid
@@ -34,8 +35,11 @@ _TEMPORARY = (
 )
 _OF_DESKTOPS = frozenset({"thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"})
 _NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "glusterfs", "afs", "fuse.glusterfs"}
+    {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "ceph", "glusterfs", "afs", "lustre"}
 )
+_NETWORK_FUSE = frozenset({"sshfs", "glusterfs", "rclone", "s3fs", "davfs", "vmhgfs-fuse", "ceph-fuse", "smbnetfs"})
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+_MARKER_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,11 @@ class RootIdentity:
 
 
 def scan(root: Path) -> Scan:
-    """Return what lies under a root; a folder that cannot be read is a problem, never the end."""
+    """Return what lies under a root; a folder in it that cannot be read is a problem, never the end.
+
+    Raises:
+        OSError: the root itself cannot be read, so that nothing may be taken for deleted.
+    """
     began = time.monotonic()
     marks: dict[str, FileMark] = {}
     problems: list[tuple[str, str]] = []
@@ -65,13 +73,18 @@ def scan(root: Path) -> Scan:
     while folders:
         folder = folders.pop()
         try:
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+            with os.scandir(root / folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
+            if not folder:
+                raise
             problems.append((folder, error.strerror or str(error)))
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if not is_temporary(entry.name):
+            if not _is_text(entry.name):
+                problems.append((os.fsencode(path).decode("utf-8", "backslashreplace"), "its name is not UTF-8"))
+            elif not is_temporary(entry.name):
                 _look(entry, path, device, folders, marks, problems)
     return Scan(marks, problems, time.monotonic() - began)
 
@@ -98,6 +111,11 @@ def _look(
         marks[path] = FileMark(seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
     else:
         problems.append((path, "a link or device; only regular files are taken"))
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name can be written down; bytes that are no UTF-8 come as lone surrogates."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def is_temporary(name: str) -> bool:
@@ -141,11 +159,22 @@ def identify(root: Path) -> RootIdentity | None:
             next(entries, None)
     except OSError:
         return None
+    return RootIdentity(device, _read_marker(root))
+
+
+def _read_marker(root: Path) -> str | None:
+    """Return a root's marker, None where it has none; a link or a pipe of that name is none."""
     try:
-        marker = (root / MARKER).read_text(encoding="ascii").strip()[:64]
-    except (OSError, UnicodeDecodeError):
-        marker = None
-    return RootIdentity(device, marker)
+        descriptor = os.open(root / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, _MARKER_BYTES).decode("ascii", "replace").strip() or None if regular else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def same_volume(remembered: RootIdentity, seen: RootIdentity) -> bool:
@@ -171,7 +200,7 @@ def is_network(path: Path, mountinfo: str) -> bool:
     for mount_point, file_system in _mounts(mountinfo):
         if path.is_relative_to(mount_point) and len(mount_point) >= len(best):
             best, kind = mount_point, file_system
-    return kind in _NETWORK
+    return kind in _NETWORK or kind.removeprefix("fuse.") in _NETWORK_FUSE
 
 
 def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
@@ -179,4 +208,4 @@ def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
         before, separator, after = line.partition(" - ")
         fields = before.split()
         if separator and len(fields) > 4 and after.split():  # noqa: PLR2004 - the fifth field is the mount point
-            yield fields[4].replace("\\040", " "), after.split()[0]
+            yield _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]), after.split()[0]

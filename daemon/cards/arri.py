@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname
 
-from daemon.cards.base import Read, Tree, lone_movies, sequences, stem, suffix
+from daemon.cards.base import Read, Tree, lone_movies, no_accessory, sequences, stem, suffix
 from daemon.errors import NearsetError
 from daemon.slate import FoundClip, Vendor
 
@@ -19,6 +19,8 @@ class Arri:
     """ARRI's roll folder."""
 
     vendor = Vendor.ARRI
+    flat = True
+    is_accessory = staticmethod(no_accessory)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder of an ARRI clip; of a folder of ARRIRAW frames the one above."""
@@ -48,10 +50,15 @@ class Arri:
 
 
 def _names(path: str, read: Read) -> list[str]:
-    """Return the first column of an ALE's data that looks like clip names."""
+    """Return an ALE's clip names."""
     try:
-        lines = read(path).decode("utf-8", "replace").replace("\r", "\n").split("\n")
+        text = read(path).decode("utf-8", "replace")
     except NearsetError:
         return []  # an index that cannot be read says nothing about what is missing; the manifest still does
-    rows = [line.split("\t") for line in lines[lines.index("Data") + 1 :]] if "Data" in lines else []
-    return [stem(cell) for row in rows for cell in row[:1] if cell]
+    lines = [line.strip("\n") for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    if "Data" not in lines:
+        return []
+    head, rows = lines[: lines.index("Data")], lines[lines.index("Data") + 1 :]
+    columns = head[-1].split("\t") if "Column" in head else []
+    at = columns.index("Name") if "Name" in columns else 0
+    return [stem(cells[at]) for row in rows if len(cells := row.split("\t")) > at]

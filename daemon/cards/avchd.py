@@ -1,14 +1,14 @@
-"""AVCHD: `PRIVATE/AVCHD/BDMV/STREAM/00000.MTS`, one recording a stream file.
+"""AVCHD: `PRIVATE/AVCHD/BDMV/STREAM/00000.MTS`, one clip a stream file.
 
-Files that a camera split at its file system's limit (exactly full, numbered on) are one clip. Source: field
-guide; the 2 and 4 GB limits of FAT32 as cameras use them.
+A recording that the camera split at 2 or 4 GB is several clips here: names alone do not tell it from several
+recordings. Source: field guide.
 """
 
 from __future__ import annotations
 
 import re
 
-from daemon.cards.base import Tree, before, movie, no_index, stem
+from daemon.cards.base import Tree, before, movie, no_accessory, no_index, stem
 from daemon.slate import FoundClip, Vendor
 
 _STREAM = re.compile(r"(^|/)BDMV/STREAM/[^/]+\.(mts|m2ts)$", re.IGNORECASE)
@@ -18,7 +18,9 @@ class Avchd:
     """The consumer card of Panasonic and Sony."""
 
     vendor = Vendor.AVCHD
+    flat = False
     missing = staticmethod(no_index)
+    is_accessory = staticmethod(no_accessory)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder that holds PRIVATE/AVCHD or AVCHD."""

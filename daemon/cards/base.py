@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from posixpath import basename, dirname, splitext
 from typing import Protocol
 
@@ -46,7 +47,9 @@ RAW_FORMATS = {
     ".nev": "Nikon N-RAW",
 }
 STILLS = frozenset({".exr", ".dng", ".ari", ".arx", ".dpx"})
-_NUMBERED = re.compile(r"^(.*?)(\d{3,})$")
+_BESIDE = frozenset({".xml", ".xmp", ".srt", ".sidecar", ".cdl", ".cc"})
+_NUMBERED = re.compile(r"^(.*?)(\d{3,18})$", re.ASCII)
+_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,10 @@ class Tree:
 
 
 class Recogniser(Protocol):
-    """Knows one vendor's card structure."""
+    """Knows one vendor's card structure; `flat` where only clip names tell it, not folders."""
 
     vendor: Vendor
+    flat: bool
 
     def roll_folder(self, path: str) -> str | None:
         """Return the roll folder that a file's path gives away, None where it does not."""
@@ -78,6 +82,9 @@ class Recogniser(Protocol):
 
     def missing(self, tree: Tree, read: Read) -> list[str]:
         """Return the clips that the card's own index names and the roll lacks."""
+
+    def is_accessory(self, path: str) -> bool:
+        """Return whether a recording that no clip took is none by itself: a proxy or a track on its own."""
 
 
 def stem(path: str) -> str:
@@ -92,8 +99,18 @@ def suffix(path: str) -> str:
 
 def before(path: str, marker: str) -> str | None:
     """Return what stands before a folder in a path, `.` for nothing; None where the folder is not in it."""
-    at = f"/{path}".upper().find(f"/{marker.upper()}/")
-    return None if at < 0 else (path[: at - 1] if at > 0 else ".") or "."
+    found = _folder(marker).search(path)
+    return (path[: found.start()] or ".") if found else None
+
+
+@cache
+def _folder(marker: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|/){re.escape(marker)}/", re.IGNORECASE)
+
+
+def is_day(name: str) -> bool:
+    """Return whether a folder's name is a shoot day: YYYYMMDD or YYYY-MM-DD."""
+    return bool(_DAY.fullmatch(name))
 
 
 def movie(name: str, files: Iterable[str], sidecars: Iterable[str] = (), stand_ins: Iterable[str] = ()) -> FoundClip:
@@ -106,34 +123,49 @@ def movie(name: str, files: Iterable[str], sidecars: Iterable[str] = (), stand_i
 
 def sequences(paths: Collection[str]) -> tuple[list[FoundClip], set[str]]:
     """Return the image sequences among paths (two or more numbered stills alike), and the files they take."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for path in paths:
         numbered = _NUMBERED.match(stem(path)) if suffix(path) in STILLS else None
         if numbered:
-            groups.setdefault((dirname(path), numbered[1], suffix(path)), []).append(path)
-    clips, taken = [], set()
-    for (folder, base, ending), files in sorted(groups.items()):
-        if len(files) < 2:  # noqa: PLR2004 - one still is no sequence
+            groups.setdefault((dirname(path), numbered[1], suffix(path)), []).append((int(numbered[2]), path))
+    clips: list[FoundClip] = []
+    taken: set[str] = set()
+    for (folder, base, ending), frames in sorted(groups.items()):
+        if len(frames) < 2:  # noqa: PLR2004 - one still is no sequence
             continue
         name = base.rstrip("._- ") or basename(folder) or ending[1:]
         raw = RAW_FORMATS.get(ending, "")
-        kind = ClipKind.RAW if raw else ClipKind.SEQUENCE
-        clips.append(FoundClip(name, kind, tuple(sorted(files)), raw_format=raw))
+        files = tuple(path for _, path in sorted(frames))
+        clips.append(FoundClip(name, ClipKind.RAW if raw else ClipKind.SEQUENCE, files, raw_format=raw))
         taken.update(files)
     return clips, taken
 
 
+def is_recording(path: str) -> bool:
+    """Return whether a file is a recording by itself: a movie or camera raw. A lone `.dng` is a photograph."""
+    return suffix(path) in MOVIES or (suffix(path) in RAW_FORMATS and suffix(path) != ".dng")
+
+
 def lone_movies(paths: Iterable[str]) -> list[FoundClip]:
-    """Return a clip for each movie or camera raw file, with the sidecars that share its name."""
+    """Return a clip for each movie or camera raw file, with the sidecars that share its name.
+
+    Two recordings of one name (`.mov` and `.mp4`) share none: the first takes them.
+    """
     paths = list(paths)
-    media = [path for path in paths if suffix(path) in MOVIES or suffix(path) in RAW_FORMATS]
     beside: dict[str, list[str]] = {}
     for path in paths:
-        if path not in set(media) and suffix(path) in {".xml", ".xmp", ".srt", ".sidecar", ".cdl", ".cc"}:
+        if suffix(path) in _BESIDE:
             beside.setdefault(splitext(path)[0].lower(), []).append(path)
-    return [movie(stem(path), [path], beside.get(splitext(path)[0].lower(), ())) for path in media]
+    return [
+        movie(stem(path), [path], beside.pop(splitext(path)[0].lower(), ())) for path in paths if is_recording(path)
+    ]
 
 
 def no_index(_tree: Tree, _read: Read) -> list[str]:
     """Return nothing: this card keeps no index."""
     return []
+
+
+def no_accessory(_path: str) -> bool:
+    """Return False: whatever recording lies on this card is a clip."""
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname
 
-from daemon.cards.base import MOVIES, RAW_FORMATS, Tree, movie, no_index, stem, suffix
+from daemon.cards.base import MOVIES, RAW_FORMATS, Tree, movie, no_accessory, no_index, stem, suffix
 from daemon.slate import FoundClip, Vendor
 
 _CLIPS = re.compile(r"(^|/)CONTENTS/CLIPS\d{3}/", re.IGNORECASE)
@@ -16,7 +16,9 @@ class Canon:
     """Canon's XF structure."""
 
     vendor = Vendor.CANON
+    flat = False
     missing = staticmethod(no_index)
+    is_accessory = staticmethod(no_accessory)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder that holds CONTENTS/CLIPSnnn."""
@@ -25,14 +27,17 @@ class Canon:
 
     def clips(self, tree: Tree) -> list[FoundClip]:
         """Return a clip for each recording, its parts in order."""
-        parts: dict[tuple[str, str], list[str]] = {}
+        parts: dict[tuple[str, str, str], list[str]] = {}
         metas: dict[tuple[str, str], list[str]] = {}
         for path in tree.paths:
             if not _CLIPS.search(path):
                 continue
             key = (dirname(path), _PART.sub("", stem(path)))
             if suffix(path) in MOVIES or suffix(path) in RAW_FORMATS:
-                parts.setdefault(key, []).append(path)
+                parts.setdefault((*key, suffix(path)), []).append(path)
             elif suffix(path) in {".xml", ".cif", ".cpf"}:
                 metas.setdefault(key, []).append(path)
-        return [movie(key[1], sorted(files), metas.get(key, ())) for key, files in sorted(parts.items())]
+        return [
+            movie(name, sorted(files), metas.pop((folder, name), ()))
+            for (folder, name, _), files in sorted(parts.items())
+        ]

@@ -1,5 +1,7 @@
 """DCIM: GoPro, DJI and consumer cameras. GoPro chapters (`GX010123`, `GX020123`) are one clip.
 
+A GoPro proxy (`GL010123`) goes with the clip of either codec letter (`GH`, `GX`).
+
 Source: field guide; GoPro's file naming convention (codec letter, chapter, number).
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname
 
-from daemon.cards.base import MOVIES, RAW_FORMATS, Tree, before, movie, no_index, sequences, stem, suffix
+from daemon.cards.base import Tree, before, is_recording, movie, no_accessory, no_index, sequences, stem, suffix
 from daemon.slate import FoundClip, Vendor
 
 _CHAPTER = re.compile(r"^(G[HXLS])(\d{2})(\d{4})$", re.IGNORECASE)
@@ -22,7 +24,9 @@ class Dcim:
     """Whatever a camera keeps beneath DCIM."""
 
     vendor = Vendor.DCIM
+    flat = False
     missing = staticmethod(no_index)
+    is_accessory = staticmethod(no_accessory)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder that holds DCIM."""
@@ -30,38 +34,37 @@ class Dcim:
 
     def clips(self, tree: Tree) -> list[FoundClip]:
         """Return the clips, chapters joined in order."""
-        groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        recordings: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
         beside: dict[tuple[str, str], list[str]] = {}
         inside = tree.under("DCIM")
         stills, taken = sequences(inside)
         for path in inside:
-            if path in taken:
-                continue
             name, chapter = _clip_and_chapter(stem(path))
-            key = (dirname(path), name)
-            if suffix(path) in MOVIES or suffix(path) in RAW_FORMATS:
-                groups.setdefault(key, []).append((chapter, path))
+            if is_recording(path) and path not in taken:
+                recordings.setdefault((dirname(path), name, suffix(path)), []).append((chapter, path))
             elif suffix(path) in _STAND_INS | _SIDECARS:
-                beside.setdefault(key, []).append(path)
-        clips = []
-        for key, files in sorted(groups.items()):
-            others = beside.get(key, [])
-            clips.append(
-                movie(
-                    key[1],
-                    [path for _, path in sorted(files)],
-                    [path for path in others if suffix(path) in _SIDECARS],
-                    [path for path in others if suffix(path) in _STAND_INS],
-                )
-            )
-        return clips + stills
+                beside.setdefault((dirname(path), name.upper()), []).append(path)
+        return [_clip(*key[:2], files, beside) for key, files in sorted(recordings.items())] + stills
+
+
+def _clip(
+    folder: str, name: str, chapters: list[tuple[int, str]], beside: dict[tuple[str, str], list[str]]
+) -> FoundClip:
+    """Return a recording with what is beside it; the first of two that share a name takes that."""
+    alike = {name.upper(), re.sub(r"^G[HX](?=\d{4}$)", "GL", name.upper())}
+    others = [path for key in sorted(alike, reverse=True) for path in beside.pop((folder, key), ())]
+    return movie(
+        name,
+        [path for _, path in sorted(chapters)],
+        sorted(path for path in others if suffix(path) in _SIDECARS),
+        sorted(path for path in others if suffix(path) in _STAND_INS),
+    )
 
 
 def _clip_and_chapter(name: str) -> tuple[str, int]:
     """Return a recording's name and which chapter of it a file is, from 1."""
     if match := _CHAPTER.match(name):
-        letters = "GX" if match[1].upper() == "GL" else match[1].upper()  # GL: the proxy of either codec
-        return f"{letters}{match[3]}", int(match[2])
+        return f"{match[1].upper()}{match[3]}", int(match[2])
     if match := _OLD_FIRST.match(name):
         return f"GOPR{match[1]}", 0
     if match := _OLD_NEXT.match(name):

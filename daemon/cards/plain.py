@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.cards.base import Tree, lone_movies, no_index, sequences
+from daemon.cards.base import Tree, lone_movies, no_accessory, no_index, sequences
 from daemon.slate import FoundClip, Vendor
 
 
@@ -10,7 +10,9 @@ class Plain:
     """No vendor's structure."""
 
     vendor = Vendor.PLAIN
+    flat = False
     missing = staticmethod(no_index)
+    is_accessory = staticmethod(no_accessory)
 
     def roll_folder(self, path: str) -> str | None:
         """Return None: a plain folder gives nothing away."""

@@ -6,45 +6,57 @@ Source: field guide.
 from __future__ import annotations
 
 import re
-from posixpath import dirname
+from posixpath import basename, dirname
 
-from daemon.cards.base import Tree, movie, no_index, stem, suffix
+from daemon.cards.base import Tree, is_day, movie, no_accessory, no_index, stem, suffix
 from daemon.slate import FoundClip, Vendor
 
-_RDM = re.compile(r"(^|/)[^/]+\.RDM/", re.IGNORECASE)
-_RDC = re.compile(r"(^|/)[^/]+\.RDC/", re.IGNORECASE)
+_MAGAZINE = re.compile(r"(^|/)[^/]+\.RDM(?=/)", re.IGNORECASE)
+_CLIP = re.compile(r"(^|/)[^/]+\.RDC(?=/)", re.IGNORECASE)
+_ENDING = re.compile(r"\.RD[MC]$", re.IGNORECASE)
 _PART = re.compile(r"_\d{3}$")
+_MOVIES = frozenset({".mov", ".mxf"})
 
 
 class Red:
     """RED's magazine."""
 
     vendor = Vendor.RED
+    flat = False
     missing = staticmethod(no_index)
+    is_accessory = staticmethod(no_accessory)
 
     def roll_folder(self, path: str) -> str | None:
-        """Return the folder that holds the RDM, or the RDC where there is no RDM."""
-        for pattern in (_RDM, _RDC):
-            if found := pattern.search(path):
-                return path[: found.start()] or "."
-        return None
+        """Return the folder that holds the RDM, or the RDC where there is no RDM.
+
+        Magazines lying side by side in a shoot day or the root are rolls themselves.
+        """
+        if found := _MAGAZINE.search(path):
+            above = path[: found.start()]
+            return above if above and not is_day(basename(above)) else path[: found.end()]
+        found = _CLIP.search(path)
+        return (path[: found.start()] or ".") if found else None
 
     def clips(self, tree: Tree) -> list[FoundClip]:
-        """Return a clip for each RDC folder, its parts in order; ProRes or DNx recordings too."""
+        """Return a clip for each RDC's recording, its parts in order; a movie beside R3D is its stand-in."""
         parts: dict[tuple[str, str], list[str]] = {}
+        movies: dict[tuple[str, str], list[str]] = {}
         beside: dict[tuple[str, str], list[str]] = {}
         for path in tree.paths:
             key = (dirname(path), _PART.sub("", stem(path)))
             if suffix(path) == ".r3d":
                 parts.setdefault(key, []).append(path)
-            elif suffix(path) in {".rmd", ".wav", ".mov", ".mxf"} and _RDC.search(path):
-                beside.setdefault((dirname(path), _PART.sub("", stem(path))), []).append(path)
+            elif suffix(path) in _MOVIES and _CLIP.search(path):
+                movies.setdefault(key, []).append(path)
+            elif suffix(path) in {".rmd", ".wav"} and _CLIP.search(path):
+                beside.setdefault(key, []).append(path)
+        recorded = {key: files for key, files in movies.items() if key not in parts}
         return [
-            movie(
-                key[1],
-                sorted(files),
-                [path for path in beside.get(key, []) if suffix(path) in {".rmd", ".wav"}],
-                [path for path in beside.get(key, []) if suffix(path) in {".mov", ".mxf"}],
-            )
-            for key, files in sorted(parts.items())
+            movie(key[1], files, beside.get(key, ()), movies[key] if key in parts and key in movies else ())
+            for key, files in sorted((parts | recorded).items())
         ]
+
+
+def magazine(folder: str) -> str:
+    """Return a roll's label from its folder's name: that of a magazine without its ending."""
+    return _ENDING.sub("", folder)
