@@ -167,7 +167,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     workers = settings.workers
     clock = SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render}
-    executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds)
+    executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds, workers.task_hours * 3600)
     with opened(settings) as production, _stop_asked() as stop, Progress() as progress:
         executor.open()
         hints = Hints(settings.offload.roots)
@@ -205,7 +205,7 @@ def _exit_code(seen: object) -> int:
         return EXIT_AWAY
     if "failed" in states:
         return EXIT_FAILED
-    return 0 if states <= {"delivered", "undecodable", "duplicate"} else EXIT_HELD
+    return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
 
 
 @contextmanager

@@ -143,6 +143,7 @@ class WorkersSection(Section):
     hung_seconds: float = Field(
         120.0, ge=1, le=3600, strict=False, description="Without progress before a child is killed."
     )
+    task_hours: float = Field(12.0, gt=0, le=240, strict=False, description="Longest time that one task may take.")
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 

@@ -85,6 +85,7 @@ class LocalExecutor:
     lanes: Mapping[str, int]
     limits: Limits
     hung_seconds: float
+    task_seconds: float = 12 * 3600.0
     _children: dict[str, list[_Child]] = field(default_factory=dict)
     _lost: deque[Report] = field(default_factory=deque)
 
@@ -168,15 +169,23 @@ class LocalExecutor:
 
     def _kill_hung(self, now: float) -> None:
         for lane, child in list(self._each()):
-            if child.task and now - child.task.heard > self.hung_seconds:
+            if child.task and (reason := self._overdue(child.task, now)):
                 hung = WorkerHung(
-                    f"{child.task.stage} made no progress for {self.hung_seconds:.0f} s",
+                    f"{child.task.stage} {reason}",
                     why="the file may be damaged in a way that loops a decoder, or a mount hangs",
                     fix="look at the clip; `nearset retry` tries it again",
                 )
                 self._lost.append(Report(child.task.job, child.task.token, trouble=trouble_of(hung)))
                 child.task = None
                 self._replace(lane, child)
+
+    def _overdue(self, task: Running, now: float) -> str:
+        """Return why a task is killed, empty while it may go on."""
+        if now - task.heard > self.hung_seconds:
+            return f"made no progress for {self.hung_seconds:.0f} s"
+        if now - task.started > self.task_seconds:
+            return f"took longer than {self.task_seconds / 3600:g} h"
+        return ""
 
     def _bury(self, lane: str, child: _Child) -> None:
         child.process.join()

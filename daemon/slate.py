@@ -33,6 +33,8 @@ class ClipKind(StrEnum):
     """One still a frame."""
     RAW = "raw"
     """Camera raw that no decoder here reads."""
+    PAPERS = "papers"
+    """The card's own papers: indexes, thumbnails and whatever else lies on it; proven and filed, nothing is made."""
 
 
 @dataclass(frozen=True, slots=True)

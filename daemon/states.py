@@ -33,6 +33,8 @@ class ClipState(StrEnum):
     UNDECODABLE = "undecodable"
     FAILED = "failed"
     DUPLICATE = "duplicate"
+    FILED = "filed"
+    """Proven, and nothing is to be made of it: a card's papers."""
 
 
 class ClipEvent(StrEnum):
@@ -44,6 +46,7 @@ class ClipEvent(StrEnum):
     HASHED = "hashed"
     ADMITTED = "admitted"
     REPEATED = "repeated"
+    FILED = "filed"
     PROBED = "probed"
     PLAIN_PUBLISHED = "plain_published"
     ENHANCED_PUBLISHED = "enhanced_published"
@@ -87,6 +90,7 @@ CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
     _C.VERIFIED: {
         _E.ADMITTED: _C.READY,
         _E.REPEATED: _C.DUPLICATE,
+        _E.FILED: _C.FILED,
         _E.CANNOT_DECODE: _C.UNDECODABLE,
         **_ANYTIME,
     },
@@ -115,6 +119,7 @@ CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
     _C.HELD: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.UNDECODABLE: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.FAILED: {_E.RETRIED: _C.DISCOVERED, _E.REVISED: _C.DISCOVERED, **_ANYTIME},
+    _C.FILED: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.DUPLICATE: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
 }
 
@@ -133,7 +138,7 @@ JOB_TABLE: dict[JobState, dict[JobEvent, JobState]] = {
     _J.DROPPED: {_F.RETRIED: _J.QUEUED},
 }
 
-SETTLED_STATES = frozenset({_C.DELIVERED, _C.HELD, _C.UNDECODABLE, _C.FAILED, _C.DUPLICATE})
+SETTLED_STATES = frozenset({_C.DELIVERED, _C.HELD, _C.UNDECODABLE, _C.FAILED, _C.DUPLICATE, _C.FILED})
 """States in which a clip waits for nothing that the service itself will do."""
 
 GATE_STATES = frozenset({_C.DISCOVERED, _C.QUIET, _C.MANIFESTED, _C.VERIFIED})

@@ -24,6 +24,8 @@ _BUSY_SCAN_SECONDS = 1.0
 """Between two scans of a root on which something still settles."""
 _SCAN_SHARE = 0.1
 """Largest share of the time that scanning may take on a slow mount."""
+PAPERS_NAME = "(card files)"
+"""What a card's papers are called among its clips; no clip's name has brackets and a space."""
 _SIDECAR_BYTES = 64 * 1024 * 1024
 """Largest manifest or index that is read; a manifest of 200,000 files is about 60 MB."""
 
@@ -177,11 +179,16 @@ def _take(production: Production, root: Path, found: FoundCard, watched: _Watche
     production.seen[card] = seen
     still = _Stillness(set(moving), {path: file.mark for path, file in store.files(card).items()}, marks)
     known = {clip.name: clip for clip in store.clips(card=card)}
-    for clip in found.clips:
+    for clip in (*found.clips, *_papers(found)):
         _take_clip(production, card, clip, known.pop(clip.name, None), still, watched, now)
     for gone in known.values():
         _vanished(production, gone, now)
     return bool(moving) or any(clip.state in GATE_STATES for clip in store.clips(card=card))
+
+
+def _papers(found: FoundCard) -> tuple[FoundClip, ...]:
+    """Return what lies on a card beside its clips as one thing to prove."""
+    return (FoundClip(PAPERS_NAME, ClipKind.PAPERS, found.others),) if found.others else ()
 
 
 @dataclass(frozen=True, slots=True)

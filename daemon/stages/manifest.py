@@ -21,6 +21,7 @@ from daemon.turnover.naming import safe_name
 from daemon.worker import Progress
 
 PRIORITY = 10
+PAPERS_PRIORITY = 8
 LANE = "custody"
 
 _NOTHING_PROVEN = frozenset({"null"})
@@ -67,7 +68,7 @@ def bytes_of(clip: Clip) -> tuple[str, ...]:
 
 
 def _list(production: Production, clip: Clip, seen: Seen, now: Moment) -> None:
-    if seen.trouble and production.config.offload.require_manifest:
+    if seen.trouble:
         production.waiting[clip.id] = f"waits: {seen.trouble.what}: {seen.trouble.why}"
         return
     for path in bytes_of(clip):
@@ -75,7 +76,7 @@ def _list(production: Production, clip: Clip, seen: Seen, now: Moment) -> None:
             production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(contradiction))
             return
     unlisted = [path for path in bytes_of(clip) if not _provable(seen.expected(path))]
-    essential = [path for path in unlisted if path in clip.found.files]
+    essential = [path for path in unlisted if path in clip.found.files and clip.found.kind is not ClipKind.PAPERS]
     if essential and production.config.offload.require_manifest:
         production.waiting[clip.id] = f"waits for a manifest that vouches for {essential[0]}"
         return
@@ -104,7 +105,7 @@ def _hash(production: Production, clip: Clip, seen: Seen, now: Moment) -> None:
         clip=clip.id,
         stage="manifest",
         lane=LANE,
-        priority=PRIORITY,
+        priority=PAPERS_PRIORITY if clip.found.kind is ClipKind.PAPERS else PRIORITY,
         task=text,
     )
 
@@ -122,6 +123,9 @@ def _verified(production: Production, clip: Clip, now: Moment) -> None:
 
 def _admit(production: Production, clip: Clip, now: Moment) -> None:
     store = production.store
+    if clip.found.kind is ClipKind.PAPERS:
+        store.happen(clip.id, ClipEvent.FILED, now.iso)
+        return
     for twin in store.clips_with_identity(clip.identity):
         if twin.id < clip.id and twin.name == clip.name and twin.state is not ClipState.DUPLICATE:
             store.happen(clip.id, ClipEvent.REPEATED, now.iso, _repeated(production, twin))

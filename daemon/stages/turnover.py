@@ -87,7 +87,7 @@ def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:
 def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) -> Roll:
     """Return the roll as it stands."""
     delivered = [clip for clip in clips if clip.essence and production.store.proxies(clip.id)]
-    stopped = [clip for clip in clips if clip.state in SETTLED_STATES and clip.state is not ClipState.DELIVERED]
+    stopped = [clip for clip in clips if clip.state in SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED}]
     return Roll(
         production=production.config.production.code,
         title=production.config.production.title,
