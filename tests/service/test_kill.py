@@ -7,16 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(300)  # some 20 seconds alone; a machine that is busy otherwise may take long
 def test_killed_at_twenty_points_nothing_is_lost_doubled_or_half_published() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.faults", "--points", "20", "--json"],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
