@@ -76,6 +76,7 @@ class StandIns(Section):
     """What may stand in for camera raw that nothing here decodes."""
 
     camera: bool = Field(default=False, description="The camera's own proxies on the card, such as Sony's Sub folder.")
+    folders: list[Folder] = Field([], description="Folders of transcodes that carry their clips' names.")
 
 
 class OffloadSection(Section):
@@ -252,6 +253,12 @@ def _anchor(value: Any, base: Path) -> None:
         if isinstance(part, dict) and isinstance(part.get(key), str):
             part[key] = str(base / Path(part[key]).expanduser())
     offload = value.get("offload")
+    stand_ins = offload.get("stand_ins") if isinstance(offload, dict) else None
+    if isinstance(stand_ins, dict) and isinstance(stand_ins.get("folders"), list):
+        stand_ins["folders"] = [
+            str(base / Path(folder).expanduser()) if isinstance(folder, str) else folder
+            for folder in stand_ins["folders"]
+        ]
     if isinstance(offload, dict) and isinstance(offload.get("roots"), list):
         roots = [{"path": root} if isinstance(root, str) else root for root in offload["roots"]]
         for root in roots:

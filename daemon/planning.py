@@ -129,7 +129,7 @@ def _planned(root: Path, card: FoundCard, clip: FoundClip, book: recipe.RecipeBo
 
 def _source(root: Path, card: FoundCard, clip: FoundClip) -> Source:
     place = CardPlace(str(root), card.path)
-    return Source(place, clip.kind, _files(place, clip.files), _files(place, clip.sidecars))
+    return Source(place, clip.kind, _files(place, clip.files), place, _files(place, clip.sidecars))
 
 
 def _files(place: CardPlace, paths: tuple[str, ...]) -> tuple[CameraFile, ...]:

@@ -26,6 +26,7 @@ from daemon.requests import Request, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
 from daemon.stages.intake import Intake
+from daemon.stages.manifest import substituted
 from daemon.stages.render import can_be_made
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
@@ -167,6 +168,8 @@ class Service:
             elif verdict is Verdict.RETRY and job.attempt < workers.attempts:
                 pause = workers.retry_seconds * 2 ** (job.attempt - 1)
                 store.finish(job.id, JobEvent.STUMBLED, not_before=now.utc_seconds + pause, trouble=trouble)
+            elif verdict is Verdict.UNDECODABLE and job.stage == "probe" and substituted(self.production, clip):
+                store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)  # the stand-in is probed next
             else:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
                 store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)

@@ -52,6 +52,7 @@ class Clip:
     identity: str
     reel: str
     essence: Essence | None
+    stand_in: str
     trouble: Trouble
     want: str
     ready_at: str
@@ -235,8 +236,8 @@ class Store:
         return int(row["id"])
 
     def set_clip(self, clip: int, **columns: str) -> None:
-        """Set columns of a clip: custody, identity, reel, essence, want, ready_at."""
-        assert columns.keys() <= {"custody", "identity", "reel", "essence", "want", "ready_at"}
+        """Set columns of a clip: custody, identity, reel, essence, stand_in, want, ready_at."""
+        assert columns.keys() <= {"custody", "identity", "reel", "essence", "stand_in", "want", "ready_at"}
         names = ", ".join(f"{name} = ?" for name in columns)
         with self.transaction():
             self._db.execute(f"update clips set {names} where id = ?", (*columns.values(), clip))
@@ -476,6 +477,7 @@ def _clip(row: sqlite3.Row) -> Clip:
         identity=row["identity"],
         reel=row["reel"],
         essence=wire.load(Essence, row["essence"]) if row["essence"] else None,
+        stand_in=row["stand_in"],
         trouble=_trouble(row["trouble"]),
         want=row["want"],
         ready_at=row["ready_at"],

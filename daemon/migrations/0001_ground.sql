@@ -32,6 +32,7 @@ create table clips (
   reel text not null default '',
   essence text not null default '',
   trouble text not null default '', -- slate.Trouble
+  stand_in text not null default '', -- path of what is rendered in the clip's stead
   want text not null default '',    -- digest of the recipe words last planned
   ready_at text not null default '',
   changed_at text not null,

@@ -15,6 +15,7 @@ from daemon.errors import BadHash, RollNameTaken
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, Seen, key_of
 from daemon.slate import CardPlace, ClipKind, Custody, FileMark, Trouble, VerifiedFile
+from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import safe_name
@@ -136,13 +137,17 @@ def _admit(production: Production, clip: Clip, now: Moment) -> None:
     with store.transaction():
         store.set_clip(clip.id, ready_at=now.iso)
         store.happen(clip.id, ClipEvent.ADMITTED, now.iso)
-        if clip.found.kind is ClipKind.RAW and not usable_stand_ins(production, clip):
+        if clip.found.kind is ClipKind.RAW and not clip.stand_in and not substituted(production, clip):
             store.happen(clip.id, ClipEvent.CANNOT_DECODE, now.iso, raw_trouble(clip))
 
 
-def usable_stand_ins(production: Production, clip: Clip) -> tuple[str, ...]:
-    """Return the camera's own proxies of a clip that the configuration lets stand in for it."""
-    return clip.found.stand_ins if production.config.offload.stand_ins.camera else ()
+def substituted(production: Production, clip: Clip) -> bool:
+    """Return whether a clip that nothing decodes has a stand-in, and note it."""
+    found = stand_in_for(production, clip)
+    if found is None or clip.stand_in:
+        return False
+    production.store.set_clip(clip.id, stand_in=found[1].path)
+    return True
 
 
 def raw_trouble(clip: Clip) -> Trouble:

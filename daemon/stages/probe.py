@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.beneath import check_unchanged, open_beneath, read_small
-from daemon.errors import SidecarError
+from daemon.errors import NoStandIn, SidecarError
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
 from daemon.sidecars import sony
 from daemon.slate import CameraFile, CardPlace, ClipKind
-from daemon.stages.manifest import usable_stand_ins
+from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
 from daemon.turnover.naming import reel_name
 from daemon.worker import Progress
 from engines.media.essence import Essence, SidecarTimecode
+from engines.media.timecode import Timecode
 
 if TYPE_CHECKING:
     from engines.media.source import MediaFile
@@ -40,12 +41,14 @@ _VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The files that a clip's picture and sound are taken from, and the sidecars that explain them."""
+    """The files that a clip's picture and sound are taken from, and the sidecars on its card that explain them."""
 
     place: CardPlace
     kind: ClipKind
     files: tuple[CameraFile, ...]
+    card: CardPlace
     sidecars: tuple[CameraFile, ...]
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +109,11 @@ def source_of(production: Production, clip: Clip) -> Source:
     known = production.store.files(clip.card)
     card = production.store.card(clip.card)
     place = seen.place if seen else CardPlace(card.root, card.path)
-    paths, kind = clip.found.files, clip.found.kind
-    if kind is ClipKind.RAW:
-        paths, kind = usable_stand_ins(production, clip)[:1], ClipKind.MOVIE
-    return Source(
-        place,
-        kind,
-        tuple(CameraFile(path, known[path].mark) for path in paths),
-        tuple(CameraFile(path, known[path].mark) for path in clip.found.sidecars if path in known),
-    )
+    sidecars = tuple(CameraFile(path, known[path].mark) for path in clip.found.sidecars if path in known)
+    if clip.stand_in and (found := stand_in_for(production, clip)):
+        return Source(found[0], ClipKind.MOVIE, (found[1],), place, sidecars, stands_in=True)
+    files = tuple(CameraFile(path, known[path].mark) for path in clip.found.files)
+    return Source(place, clip.found.kind, files, place, sidecars)
 
 
 def _reel(production: Production, clip: Clip, reel: str) -> str:
@@ -173,20 +172,36 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(ProbeTask, task_text)
     progress(0, 1)
-    place = task.source.place
-    with opened(place, task.source.files) as files:
-        return wire.dump(Essence, probe(files, rate=task.rate, sidecar=_timecode(place, task.source.sidecars)))
+    meta = _camera_meta(task.source.card, task.source.sidecars)
+    timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
+    with opened(task.source.place, task.source.files) as files:
+        essence = probe(files, rate=task.rate, sidecar=timecode)
+    if task.source.stands_in and meta:
+        _check_stand_in(essence, meta, task.source.files[0].path)
+    return wire.dump(Essence, essence)
 
 
-def _timecode(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> SidecarTimecode | None:
-    """Return the start timecode that Sony's XML beside a clip gives; None where there is none to be read."""
+def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
+    """Raise NoStandIn unless a stand-in has the length and the timecode that the camera wrote of its clip."""
+    start = Timecode(essence.start_frame, essence.rate, essence.drop_frame).label
+    unlike = []
+    if meta.duration_frames and meta.duration_frames != essence.frames:
+        unlike.append(f"{essence.frames} frames instead of {meta.duration_frames}")
+    if meta.start and str(meta.start) != start:
+        unlike.append(f"start {start} instead of {meta.start}")
+    if unlike:
+        raise NoStandIn(
+            f"{path} cannot stand in for its clip", why="; ".join(unlike), fix="transcode the clip again, whole"
+        )
+
+
+def _camera_meta(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> sony.ClipMeta | None:
+    """Return what Sony's XML beside a clip says; None where there is none to be read."""
     for sidecar in sidecars:
         if not sidecar.path.lower().endswith(".xml"):
             continue
         try:
-            meta = sony.parse_clip(read_small(place.root, place.relative(sidecar.path), _SIDECAR_BYTES))
+            return sony.parse_clip(read_small(place.root, place.relative(sidecar.path), _SIDECAR_BYTES))
         except SidecarError:
             continue  # another vendor's XML, or a broken one: the clip's own timecode, or its time of day, stands
-        if meta.start:
-            return SidecarTimecode(str(meta.start), meta.start.drop_frame)
     return None

@@ -198,8 +198,8 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
     marks = []
     if clip.custody == "unverified":
         marks.append("unverified")
-    if clip.found.raw_format:
-        marks.append(f"stand-in for {clip.found.raw_format}")
+    if clip.stand_in:
+        marks.append(f"stand-in for {clip.found.raw_format or 'the camera original'}: {clip.stand_in}")
     words = words_of(production, clip)
     if reason := instead_of(words.proxy.codec, _spec(clip, words)):
         marks.append(reason)
