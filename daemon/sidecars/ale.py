@@ -59,12 +59,10 @@ def parse(text: str, source: str) -> Ale:
         SidecarError: a part is not there, or a row does not fit the columns.
     """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    try:
-        heading_at, columns_at, data_at = (
-            next(n for n, line in enumerate(lines) if line.strip() == part) for part in ("Heading", "Column", "Data")
-        )
-    except StopIteration:
-        raise _bad(source, "Heading, Column or Data is not there") from None
+    parts = [line.strip() for line in lines]
+    if not {"Heading", "Column", "Data"} <= set(parts):
+        raise _bad(source, "Heading, Column or Data is not there")
+    heading_at, columns_at, data_at = (parts.index(part) for part in ("Heading", "Column", "Data"))
     heading = [line.split("\t", 1) for line in lines[heading_at + 1 : columns_at] if line.strip()]
     named = next((line for line in lines[columns_at + 1 : data_at] if line.strip()), "")
     columns = tuple(column for column in named.rstrip("\t").split("\t"))

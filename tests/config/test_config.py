@@ -1,0 +1,148 @@
+"""The configuration: every fault is told with its place, all at once; folders never overlap."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from daemon import config as configuration
+from daemon.config import clashes
+from daemon.errors import ConfigError
+from daemon.example import example
+
+MINIMAL = """\
+production: {code: SHOW}
+offload: {roots: [cards]}
+delivery: {root: delivery}
+state: {root: state}
+"""
+
+
+def load(folder: Path, text: str):
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return configuration.load(path)
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    return [line.strip() for line in caught.value.why.strip().splitlines()]
+
+
+def test_four_values_are_enough(tmp_path):
+    config = load(tmp_path, MINIMAL)
+    assert config.offload.roots[0].path == tmp_path / "cards"
+    assert config.production_state == tmp_path / "state" / "SHOW"
+    assert config.production_delivery == tmp_path / "delivery" / "SHOW"
+    assert config.offload.require_manifest
+    assert config.production.day_starts == time(6)
+    assert config.engine == "auto"
+
+
+def test_all_faults_are_told_at_once_with_line_and_column(tmp_path):
+    text = """\
+production:
+  code: SHOW
+offload:
+  roots: [cards]
+  settle_secnds: 3
+delivery: {root: delivery}
+proxy:
+  codec: dnx
+  width: 961
+"""
+    found = faults(tmp_path, text)
+    assert found[0].startswith("config.yaml:5:3: offload.settle_secnds: unknown key; did you mean settle_seconds?")
+    assert any(line.startswith("config.yaml:8:3: proxy.codec: one of dnxhr_lb") for line in found)
+    assert any(line.startswith("config.yaml:9:3: proxy.width:") for line in found)
+    assert any(line.endswith("state: is missing") for line in found)
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("production: {code: 0010}", "leading zero"),
+        ("production: {code: no}", "yes or no"),
+        ("production: {code: SHOW, day_starts: 12:30}", "base sixty"),
+        ("production: {code: SHOW, title: 2026-11-24}", "a date"),
+    ],
+)
+def test_words_that_yaml_would_turn_into_something_else_are_faults(tmp_path, line, word):
+    (found,) = faults(tmp_path, MINIMAL.replace("production: {code: SHOW}", line))
+    assert word in found
+    assert "quotes" in found
+
+
+def test_a_number_is_no_text_and_a_text_no_number(tmp_path):
+    text = MINIMAL.replace("{roots: [cards]}", '{roots: [cards], settle_seconds: "ten", require_manifest: 1}')
+    assert len(faults(tmp_path, text)) == 2
+
+
+def test_a_key_that_stands_twice_is_a_fault(tmp_path):
+    assert "stands here twice" in faults(tmp_path, MINIMAL + "state: {root: other}\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{root: delivery}", "{root: cards}"),
+        ("{root: delivery}", "{root: cards/out}"),
+        ("{roots: [cards]}", "{roots: [cards, cards/inner]}"),
+        ("{root: state}", "{root: delivery/state}"),
+    ],
+)
+def test_folders_that_overlap_are_refused(tmp_path, before, after):
+    assert "must lie apart" in faults(tmp_path, MINIMAL.replace(before, after))[0]
+
+
+def test_folders_that_overlap_through_a_link_are_refused(tmp_path):
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "cards")
+    assert "must lie apart" in faults(tmp_path, MINIMAL.replace("{root: delivery}", "{root: elsewhere/out}"))[0]
+
+
+def test_a_recipe_on_a_card_commands_nothing(tmp_path):
+    text = MINIMAL.replace("{code: SHOW}", "{code: SHOW, recipe: cards/recipe.yaml}")
+    assert "must not command the service" in faults(tmp_path, text)[0]
+
+
+def test_neighbours_share_no_offload_but_may_share_a_delivery_volume(tmp_path):
+    config = load(tmp_path, MINIMAL)
+    other = {"offload": [str(tmp_path / "cards" / "b")], "delivery": [str(tmp_path / "delivery")], "state": []}
+    (found,) = clashes(config, {"OTHER": other})
+    assert "production OTHER" in found
+
+
+def test_an_alias_bomb_is_refused(tmp_path):
+    bomb = "a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+    assert "aliases" in faults(tmp_path, bomb)[0]
+
+
+def test_ten_megabytes_are_refused(tmp_path):
+    assert "larger than" in faults(tmp_path, "# " + "x" * 10_000_000)[0]
+
+
+@pytest.mark.parametrize("text", ["{", "- a\n- b\n", "\x00", "a: " + "[" * 60 + "]" * 60, ""])
+def test_what_is_no_configuration_is_a_fault_and_no_crash(tmp_path, text):
+    assert faults(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="nearset init"):
+        configuration.load(tmp_path / "none.yaml")
+
+
+def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
+    beside = Path(__file__).parents[2] / "config.example.yaml"
+    assert beside.read_text(encoding="utf-8") == example()
+    assert load(tmp_path, example()).production.code == "SHOW"
+
+
+def test_the_schema_names_every_section():
+    assert {"production", "offload", "delivery", "state", "proxy", "enhance", "engine", "workers", "log"} == set(
+        configuration.schema()["properties"]
+    )

@@ -1,0 +1,108 @@
+"""The recipe: the nearest word wins, every word tells where it was written."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daemon import config as configuration
+from daemon import recipe
+from daemon.errors import RecipeError
+from engines.media.essence import CodeRange
+from engines.media.proxy import ProxyCodec, Rotation
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "production: {code: S}\noffload: {roots: [cards]}\ndelivery: {root: d}\nstate: {root: s}\n"
+        "enhance: {restore: {strength: 0.9}}\n"
+    )
+    return configuration.load(path)
+
+
+@pytest.fixture
+def book(tmp_path, config):
+    def make(text):
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text, encoding="utf-8")
+        return recipe.load(path, config)
+
+    return make
+
+
+def test_without_a_recipe_the_configuration_speaks(config):
+    words = recipe.load(None, config).words(clip="A001C001", roll="A001")
+    assert (words.restore.strength, words.proxy.codec) == (0.9, ProxyCodec.DNXHR_LB)
+
+
+def test_a_clips_word_beats_its_rolls_and_that_its_scenes(book):
+    made = book(
+        "defaults: {restore: {strength: 0.1}}\nscenes: {12A: {restore: {strength: 0.2}}}\n"
+        "rolls: {A*: {restore: {strength: 0.3}}}\nclips: {A001C001*: {restore: {strength: 0.4}}}\n"
+    )
+    assert made.words(clip="A001C001", roll="A001", scene="12A").restore.strength == 0.4
+    assert made.words(clip="A001C002", roll="A001", scene="12A").restore.strength == 0.3
+    assert made.words(clip="B001C002", roll="B001", scene="12A").restore.strength == 0.2
+    assert made.words(clip="B001C002", roll="B001", scene="13").restore.strength == 0.1
+
+
+def test_the_more_exact_name_wins_wherever_it_stands(book):
+    made = book(
+        "clips:\n  A001C001: {restore: {strength: 0.5}}\n  A001*: {restore: {strength: 0.6}}\n"
+        "  A*: {restore: {strength: 0.7}}\n"
+    )
+    assert made.words(clip="A001C001", roll="A001").restore.strength == 0.5
+    assert made.words(clip="A001C009", roll="A001").restore.strength == 0.6
+    assert made.words(clip="A002C009", roll="A002").restore.strength == 0.7
+
+
+def test_words_add_up_over_entries(book):
+    made = book("rolls: {A*: {proxy: {codec: prores_lt}}}\nclips: {A001*: {proxy: {width: 1280}}}\n")
+    assert made.words(clip="A001C1", roll="A001").proxy == recipe.ProxyWords(codec="prores_lt", width=1280)
+
+
+def test_what_the_source_says_wrong_can_be_put_right(book):
+    made = book(
+        'clips: {X: {source: {rate: "23.976", deinterlace: true, rotation: bake, code_range: full, reel: R1}}}\n'
+    )
+    source = made.words(clip="X", roll="A").source
+    assert (source.rate, source.deinterlace, source.rotation) == (Fraction(24000, 1001), True, Rotation.BAKE)
+    assert (source.code_range, source.reel) == (CodeRange.FULL, "R1")
+
+
+def test_every_word_tells_where_it_was_written(book):
+    told = {
+        word: where
+        for word, _, where in book("clips:\n  A*:\n    restore:\n      strength: 0\n").explain(clip="A1", roll="R")
+    }
+    assert told["restore.strength"] == "recipe.yaml:4:7 clips.A*"
+    assert told["proxy.codec"] == "config"
+    assert told["source.rate"] == "default"
+
+
+def test_faults_are_told_with_their_lines_all_at_once(book):
+    text = "defaults:\n  restore: {strenght: 1}\nclips:\n  A*:\n    source: {rate: fast}\nrols: {}\n"
+    with pytest.raises(RecipeError) as caught:
+        book(text)
+    lines = [line.strip() for line in caught.value.why.strip().splitlines()]
+    assert lines[0].startswith("recipe.yaml:2:13: defaults.restore.strenght: unknown key; did you mean strength?")
+    assert any(line.startswith("recipe.yaml:5:14: clips.A*.source.rate: a frame rate such as 25") for line in lines)
+    assert any(line.startswith("recipe.yaml:6:1: rols: not a section") for line in lines)
+
+
+@given(st.permutations(["restore: {strength: 0.5}", "proxy: {codec: h264}", "source: {deinterlace: true}"]))
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_digest_does_not_mind_the_order_of_words(book, parts):
+    made = book("defaults: {" + ", ".join(parts) + "}\n")
+    other = book("defaults: {restore: {strength: 0.5}, proxy: {codec: h264}, source: {deinterlace: true}}\n")
+    assert made.words(clip="A", roll="R").digest() == other.words(clip="A", roll="R").digest()
+
+
+def test_a_digest_minds_a_changed_word(book):
+    one = book("defaults: {restore: {strength: 0.5}}\n").words(clip="A", roll="R").digest()
+    assert one != book("defaults: {restore: {strength: 0.51}}\n").words(clip="A", roll="R").digest()

@@ -1,0 +1,234 @@
+"""What a roll's folder tells: ALE against golden files, record, `.complete`, report, names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import warnings
+from dataclasses import replace
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.errors import SidecarError
+from daemon.sidecars import ale
+from daemon.slate import FileMark, Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.turnover.editorial import ales
+from daemon.turnover.naming import reel_name, revision_name, safe_name, unique
+from daemon.turnover.record import complete, record
+from daemon.turnover.report import report
+from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
+from engines.media.essence import AudioTrack, CodeRange, Essence, FieldOrder, TimecodeSource
+from engines.media.timecode import Timecode
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SAMPLES = Path(os.environ.get("NEARSET_SAMPLES", Path(__file__).parents[3] / "shared" / "samples"))
+DF = Fraction(30000, 1001)
+RATES = {
+    "23976": (Fraction(24000, 1001), False, "01:00:00:00"),
+    "24": (Fraction(24), False, "01:00:00:00"),
+    "25": (Fraction(25), False, "23:59:59:20"),
+    "2997df": (DF, True, "00:59:59;20"),
+    "2997ndf": (DF, False, "00:59:59:20"),
+    "5994df": (Fraction(60000, 1001), True, "10:00:00;00"),
+}
+
+
+def clip(
+    name: str, rate: Fraction, *, drop: bool = False, start: str = "01:00:00:00", frames: int = 100
+) -> TurnoverClip:
+    sound = tuple(AudioTrack(n, "pcm_s24le", 1, 48000, 24, 200200, "mono", lossless=True) for n in range(2))
+    essence = Essence(
+        container="mov", codec="prores", profile="HQ", width=3840, height=2160, pixel_aspect=Fraction(1),
+        pixel_format="yuv422p10le", bits=10, frames=frames, rate=rate, variable_rate=False,
+        field_order=FieldOrder.PROGRESSIVE, rotation_degrees=0, code_range=CodeRange.LEGAL, matrix="bt709",
+        primaries="bt709", transfer="bt709", start_frame=Timecode.parse(start, rate, drop=drop).frame, drop_frame=drop,
+        timecode_source=TimecodeSource.TMCD, reel="A001R1JL", camera="ARRI ALEXA 35", created="", audio=sound,
+    )  # fmt: skip
+    plain = Published(
+        Twin.PLAIN, 1, f"proxy/{safe_name(name)}.mov", "ab" * 16, 10, 1920, 1080, "dnxhr_lb", "", "", "r", "t", {}
+    )
+    enhanced = replace(
+        plain,
+        twin=Twin.ENHANCED,
+        path=f"enhanced/{safe_name(name)}.mov",
+        xxh128="cd" * 16,
+        model="restore-lite@1",
+        engine="e",
+    )
+    mark = FileMark(1, 2, 3, 4, 5)
+    file = VerifiedFile(f"{safe_name(name)}.mov", mark, {"xxh128": "ef" * 16}, {"xxh128": "ef" * 16})
+    stills = {Twin.PLAIN: "report/p.jpg", Twin.ENHANCED: "report/e.jpg"}
+    words = (("restore.strength", "1.0", "config"),)
+    return TurnoverClip(name, essence, "verified", "id", (file,), (plain, enhanced), stills, words)
+
+
+def roll(*clips: TurnoverClip, undelivered: tuple[UndeliveredClip, ...] = ()) -> Roll:
+    return Roll(
+        "SHOW", "The Show", "20261124", "A001", "20261124/Camera Media/A001", Vendor.ARRI, clips, undelivered, (),
+        "2026-11-24T18:00:00+00:00", "0.1.0",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("label", RATES)
+def test_an_ale_is_the_golden_one(label):
+    rate, drop, start = RATES[label]
+    (text,) = ales(roll(clip("A001C001_261124_R1JL", rate, drop=drop, start=start))).values()
+    assert text.encode() == (GOLDEN / f"{label}.ale").read_bytes()
+
+
+def test_mixed_rates_make_an_ale_each_the_commonest_under_the_rolls_name():
+    made = ales(roll(clip("A", Fraction(24)), clip("B", Fraction(24)), clip("C", Fraction(25))))
+    assert list(made) == ["A001.ale", "A001_25.ale"]
+    assert [row["Name"] for row in ale.parse(made["A001.ale"], "A001.ale").rows] == ["A", "B"]
+
+
+def test_a_name_with_tabs_and_line_ends_stays_one_cell():
+    (text,) = ales(roll(clip("A\t001\r\nC\x1b[2J", Fraction(24)))).values()
+    (row,) = ale.parse(text, "ale").rows
+    assert row["Name"] == "A 001  C [2J"
+    assert row["Tape"] == "A001R1JL"
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["Name", "Tape", "Notes"]), st.text(min_size=1)), min_size=1, max_size=4)
+)
+def test_any_values_come_back_as_they_went_but_for_control_characters(rows):
+    columns = ("Name", "Tape", "Notes")
+    text = ale.compose(ale.Ale((("FPS", "24"),), columns, tuple({"Name": "x"} | row for row in rows)))
+    back = ale.parse(text, "ale").rows
+    assert len(back) == len(rows)
+    for one, other in zip(rows, back, strict=True):
+        for column, value in one.items():
+            assert (
+                other.get(column, "") == "".join(c if c.isprintable() else " " for c in value).strip()
+                or not value.strip()
+            )
+
+
+def test_the_reference_adapter_reads_it_at_24():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the adapter's own deprecations; what it reads is what counts
+        import opentimelineio as otio
+
+        (text,) = ales(roll(clip("A001C001", Fraction(24), start="01:02:03:04"))).values()
+        (read,) = otio.adapters.read_from_string(text.replace("\r\n", "\n"), "ale", fps=24)
+    assert read.name == "A001C001"
+    assert read.source_range.start_time.to_timecode() == "01:02:03:04"
+    assert read.source_range.duration.value == 100
+
+
+@pytest.mark.parametrize("name", ["sample.ale", "sample_cdl.ale", "sample_blanks.ale", "sampleUHD.ale"])
+def test_real_ales_are_read(name):
+    path = SAMPLES / "sidecars" / "ale" / name
+    if not path.exists():
+        pytest.skip("the shared samples are not here")
+    read = ale.parse(path.read_text(encoding="utf-8-sig"), name)
+    assert "Name" in read.columns
+    assert read.rows
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Heading\n", "Heading\n\nColumn\n\nData\n", "Heading\nColumn\nA\tB\nData\n1\t2\t3\n"]
+)
+def test_what_is_no_ale_is_refused(text):
+    with pytest.raises(SidecarError):
+        ale.parse(text, "x.ale")
+
+
+def test_the_record_is_the_chain_from_camera_file_to_proxy():
+    (told,) = json.loads(record(roll(clip("A001C001", Fraction(24)))))["clips"]
+    assert told["custody"]["files"][0]["hashes"]["xxh128"] == "ef" * 16
+    assert told["current"] == {"plain": "proxy/A001C001.mov", "enhanced": "enhanced/A001C001.mov"}
+    assert [(proxy["twin"], proxy["model"], proxy["xxh128"]) for proxy in told["proxies"]] == [
+        ("plain", "", "ab" * 16),
+        ("enhanced", "restore-lite@1", "cd" * 16),
+    ]
+
+
+def test_complete_vouches_for_media_and_sidecars_and_names_what_was_held():
+    left = UndeliveredClip("A001C009", "held", Trouble("clip.bad_hash", "what", "why", "fix"))
+    told = json.loads(complete(roll(clip("A001C001", Fraction(24)), undelivered=(left,)), {"A001.ale": "00"}))
+    assert told["xxh128"] == {
+        "proxy/A001C001.mov": "ab" * 16,
+        "enhanced/A001C001.mov": "cd" * 16,
+        "A001.ale": "00",
+    }
+    assert told["undelivered"][0]["code"] == "clip.bad_hash"
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.policy = ""
+        self.script = ""
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        named = dict(attributes)
+        assert not any(name.startswith("on") for name in named)
+        if named.get("http-equiv") == "Content-Security-Policy":
+            self.policy = named["content"]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202egnp.exe", "x" * 4096]
+)
+def test_a_hostile_name_is_text_in_the_report_and_nothing_else(name):
+    plain, hostile = _Page(), _Page()
+    plain.feed(report(roll(clip("A001C001", Fraction(24)))))
+    hostile.feed(report(roll(clip(name, Fraction(24)))))
+    assert hostile.tags == plain.tags
+    assert name in hostile.text
+
+
+def test_the_reports_one_script_is_the_one_its_policy_names():
+    page = report(roll(clip("A", Fraction(24))))
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_report_tells_what_was_held_with_cause_and_cure():
+    left = UndeliveredClip(
+        "A001C009", "held", Trouble("clip.bad_hash", "bytes differ", "xxh128 expected", "copy it again")
+    )
+    page = report(roll(undelivered=(left,)))
+    assert all(text in page for text in ("A001C009", "bytes differ", "xxh128 expected", "copy it again"))
+
+
+@given(st.text())
+def test_a_safe_name_is_safe(name):
+    safe = safe_name(name)
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}", safe)
+    assert safe_name(safe) == safe
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,31}", reel_name(name))
+
+
+@given(st.lists(st.text(max_size=6), max_size=12))
+def test_unique_names_are_unique_in_any_case_and_keep_their_order(names):
+    made = unique(names)
+    assert len({name.lower() for name in made}) == len(names) == len(made)
+    assert made == unique(names)
+
+
+def test_the_first_revision_has_the_clips_name():
+    assert [revision_name("A001C001", number) for number in (1, 2, 10)] == [
+        "A001C001.mov",
+        "A001C001_r2.mov",
+        "A001C001_r10.mov",
+    ]
