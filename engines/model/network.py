@@ -28,8 +28,8 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the restored picture and the next hidden state.
 
-        Shape: pictures `[N, 8, h, w]`, noise `[N, 1, h, w]` (see NOISE_SCALE), hidden `[N, H, h, w]`; h and w are half the
-        picture's and multiples of four. Range: code values / 1023; what is fed back as `output_before` is
+        Shape: pictures `[N, 8, h, w]`, noise `[N, 1, h, w]` (see NOISE_SCALE), hidden `[N, H, h, w]`; h and w are
+        half the picture's and multiples of four. Range: code values / 1023; what is fed back as `output_before` is
         clamped to 0-1 by the caller, so that nothing can run away over a long clip.
         """
         seen = (now - _local_mean(now), before - now, output_before - now)

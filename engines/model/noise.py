@@ -47,9 +47,7 @@ class NoiseProfile:
         return deviation
 
     def noise_map(self, packed: Packed) -> Packed:
-        """Return the network's noise map `[1, 1, h, w]` for a packed picture: the deviation at its local
-        mean, times NOISE_SCALE.
-        """
+        """Return the network's noise map `[1, 1, h, w]`: the deviation at the local mean, times NOISE_SCALE."""
         scale = np.float32(NOISE_SCALE)
         return scale * self.deviation(packed[:, :4].mean(1, keepdims=True, dtype=np.float32))
 

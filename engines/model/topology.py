@@ -3,9 +3,9 @@
 Two interpreters read it: `network.py` (torch: training and the reference) and `onnx_graph.py` (every other
 back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
 
-A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
-picture less its local mean, how the picture before and the output before differ from it (differences stay exact where bfloat16
-would round code values away), all three divided by the noise map, the map itself and the hidden state:
+A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the picture
+less its local mean, how the picture before and the output before differ from it (differences stay exact where
+bfloat16 would round code values away), all three divided by the noise map, the map itself and the hidden state:
 
     in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
                  -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [hidden] h

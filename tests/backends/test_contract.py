@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from engines.backends import choose
 from engines.backends.eager import EagerBackend
 from engines.backends.identity import IdentityBackend

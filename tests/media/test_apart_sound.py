@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder
 from engines.media.probe import probe

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from engines.errors import BadWeights
 from engines.media.frames import Picture
 from engines.model.network import Network
@@ -21,8 +24,6 @@ from engines.model.synthetic import Noise, add_noise, pack_planes, planes
 from engines.model.topology import topology
 from engines.model.train import Settings, tensors_of, train
 from engines.model.weights import base_weights, load_weights, save_weights
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
