@@ -103,6 +103,7 @@ def main() -> int:
                 height=1080,
                 seed=number,
                 encoder="libx264",
+                distinct=24,
             )
         seal(card, "2026-11-24T18:00:00+00:00")
         (folder / "offload").mkdir()

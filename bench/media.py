@@ -84,11 +84,15 @@ def movie(
     seed: int = 1,
     tracks: int = 2,
     encoder: str = "prores_ks",
+    distinct: int = 0,
 ) -> None:
-    """Write a camera original: ProRes HQ (or another encoder), tmcd, mono PCM tracks of 24 bit."""
+    """Write a camera original: ProRes HQ (or another encoder), tmcd, mono PCM tracks of 24 bit.
+
+    `distinct` pictures are made and shown over and over, for long clips; 0 makes each one.
+    """
     rng = np.random.default_rng(seed)
     with av.open(str(path), "w", format="mov", options={"fflags": "+bitexact"}) as container:
-        options = {"profile": "3", "qscale": "6"} if encoder == "prores_ks" else {}
+        options = {"profile": "3", "qscale": "6"} if encoder == "prores_ks" else {"preset": "ultrafast", "crf": "23"}
         video = container.add_stream(encoder, rate=rate, options=options)
         video.width, video.height = width, height
         video.pix_fmt = "yuv422p10le" if encoder.startswith("prores") else "yuv420p"
@@ -97,8 +101,12 @@ def movie(
         video.metadata["timecode"] = Timecode.parse(start, rate).label
         video.metadata["reel_name"] = reel
         sound = [container.add_stream("pcm_s24le", rate=48000, layout="mono") for _ in range(tracks)]
+        made = [
+            _frame(noisy_codes(scene(number + 40 * seed, width, height), rng, *noise), video.pix_fmt)
+            for number in range(distinct)
+        ]
         for number in range(frames):
-            frame = _frame(noisy_codes(scene(number + 40 * seed, width, height), rng, *noise), video.pix_fmt)
+            frame = made[number % distinct] if distinct else _picture(number, seed, width, height, rng, noise, video)
             frame.pts = number
             container.mux(video.encode(frame))
         samples = round(frames / rate * 48000)
@@ -106,6 +114,18 @@ def movie(
             container.mux(stream.encode(_tone(samples, 220 * (track + 1), rng)))
             container.mux(stream.encode(None))
         container.mux(video.encode(None))
+
+
+def _picture(
+    number: int,
+    seed: int,
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    noise: tuple[float, float],
+    video: av.VideoStream,
+) -> VideoFrame:
+    return _frame(noisy_codes(scene(number + 40 * seed, width, height), rng, *noise), str(video.pix_fmt))
 
 
 def _frame(planes: tuple[Codes, Codes, Codes], pixel_format: str) -> VideoFrame:
