@@ -1,7 +1,9 @@
 """How noisy a clip is, measured on itself: variance of luma as a line over the signal (Poisson-Gaussian).
 
 Flat blocks show noise in space, still blocks show it in time; of each block the smaller of the two counts,
-and of blocks alike in brightness the quiet ones do, since texture and motion only add.
+and of blocks alike in brightness the quiet ones do, since texture and motion only add. A shot that is moving
+texture all over has no quiet blocks; there the middle frequencies of small ones, which texture fills least, set a
+ceiling, wider the coarser the noise looks.
 
 Source: Foi et al. 2008, "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data";
 the block scheme is our own, checked against synthetic truth (tests/model).
@@ -27,6 +29,15 @@ _QUIET = 0.15
 _QUIET_BIAS = 0.86
 """Mean variance of the quietest 15 % of homogeneous blocks of 256, over the true one (chi-squared, by hand of a
 simulation, 2026-11-24)."""
+_FINE = 8
+"""Side of the small blocks whose frequencies set the ceiling."""
+_FINE_BIAS = 0.62
+"""Mean of the quietest 15 % of white middle bands (33 coefficients) over the true variance, as above."""
+_COARSENESS = ((0.1, 0.35, 0.6, 0.9), (3.0, 1.6, 1.45, 1.15))
+"""High over middle band deviation, and the most that the whole deviation may be over the middle band's: white noise has
+1 and 1, demosaicked 0.43 and 1.06, blurred by 1.0 with 30 % white 0.67 and 1.35 (bench clips, 2026-11-24)."""
+_SPREAD = 6.0
+"""Most that the noise variance of one brightness may be over that of the quietest; what is more is texture."""
 _FLOOR = 2.5e-7
 """Smallest variance told: half a code value of 1023, the rounding of a clean 10-bit picture."""
 
@@ -54,31 +65,62 @@ class NoiseProfile:
 
 def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
     """Return the noise of a shot from two or more of its pictures in a row; one gives space alone."""
-    means, variances = [], []
-    for number, now in enumerate(pictures):
-        mean, variance = _blocks(now.y, pictures[number - 1].y if number else None)
-        means.append(mean)
-        variances.append(variance)
-    return _fit(np.concatenate(means), np.concatenate(variances))
+    pairs = [(now.y, pictures[number - 1].y if number else None) for number, now in enumerate(pictures)]
+    coarse = [_blocks(now, before) for now, before in pairs]
+    fine = [_bands(now, before) for now, before in pairs]
+    mean, variance = (np.concatenate(parts) for parts in zip(*coarse, strict=True))
+    fine_mean, middle, high = (np.concatenate(parts) for parts in zip(*fine, strict=True))
+    return _fit(mean, variance, fine_mean, _ceiling(middle, high))
 
 
 def _blocks(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16] | None) -> tuple[Floats, Floats]:
     """Return mean and noise variance of each block that neither clips."""
-    blocks = _cut(now)
+    blocks = _cut(now, _BLOCK)
     mean: Floats = blocks.mean(-1)
     variance = _plane_residual(blocks)
     if before is not None:
-        change = blocks - _cut(before)
+        change = blocks - _cut(before, _BLOCK)
         variance = np.minimum(variance, change.var(-1) / 2).astype(np.float32)
     usable = (blocks.min(-1) > 0.02) & (blocks.max(-1) < 0.98)  # noqa: PLR2004 - clipped noise is not noise
     return mean[usable], variance[usable]
 
 
-def _cut(plane: npt.NDArray[np.uint16]) -> Floats:
-    rows, columns = plane.shape[0] // _BLOCK, plane.shape[1] // _BLOCK
-    cut = plane[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32) / CODE_MAX
-    blocks = cut.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
-    return blocks.reshape(rows * columns, _BLOCK * _BLOCK).astype(np.float32, copy=False)
+def _bands(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16] | None) -> tuple[Floats, Floats, Floats]:
+    """Return mean, middle and high frequency variance of each small block that neither clips."""
+    blocks = _cut(now, _FINE)
+    middle, high = _band_variances(blocks)
+    if before is not None:
+        changes = _band_variances((blocks - _cut(before, _FINE)) * np.float32(0.5**0.5))
+        middle, high = np.minimum(middle, changes[0]), np.minimum(high, changes[1])
+    usable = (blocks.min(-1) > 0.02) & (blocks.max(-1) < 0.98)  # noqa: PLR2004 - as in _blocks
+    return blocks.mean(-1)[usable], middle[usable], high[usable]
+
+
+def _band_variances(blocks: Floats) -> tuple[Floats, Floats]:
+    """Return the mean square of the middle and of the high DCT coefficients of small blocks."""
+    step = np.arange(_FINE)
+    basis = np.cos(np.pi * (step[None] + 0.5) * step[:, None] / _FINE).astype(np.float32) / 2
+    basis[0] *= np.float32(0.5**0.5)
+    power = (basis @ blocks.reshape(-1, _FINE, _FINE) @ basis.T) ** 2
+    order = step[:, None] + step[None]
+    return power[:, (order >= 4) & (order <= 8)].mean(1), power[:, order > 8].mean(1)  # noqa: PLR2004 - of 0-14
+
+
+def _ceiling(middle: Floats, high: Floats) -> Floats:
+    """Return the most that each small block's noise variance may be, from its middle frequencies."""
+    if not len(middle):
+        return middle
+    quiet = np.argsort(middle)[: max(4, int(len(middle) * _QUIET))]
+    level = float(middle[quiet].mean()) / _FINE_BIAS
+    coarseness = (float(high[quiet].mean()) / max(level, _FLOOR)) ** 0.5
+    return middle / np.float32(_FINE_BIAS) * np.float32(np.interp(coarseness, *_COARSENESS) ** 2)
+
+
+def _cut(plane: npt.NDArray[np.uint16], side: int) -> Floats:
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    cut = plane[: rows * side, : columns * side].astype(np.float32) / CODE_MAX
+    blocks = cut.reshape(rows, side, columns, side).swapaxes(1, 2)
+    return blocks.reshape(rows * columns, side * side).astype(np.float32, copy=False)
 
 
 def _plane_residual(blocks: Floats) -> Floats:
@@ -93,21 +135,29 @@ def _plane_residual(blocks: Floats) -> Floats:
     return clipped
 
 
-def _fit(mean: Floats, variance: Floats) -> NoiseProfile:
-    """Return the line under the quiet blocks of each brightness, by least squares weighted by their count."""
+def _fit(mean: Floats, variance: Floats, fine_mean: Floats, ceiling: Floats) -> NoiseProfile:
+    """Return the line under the quiet blocks of each brightness, by least squares on relative errors."""
     edges = np.linspace(0, 1, _BINS + 1)
     signal, level, weight = [], [], []
     for low, high in pairwise(edges):
-        inside = np.sort(variance[(mean >= low) & (mean < high)])
+        inside = variance[(mean >= low) & (mean < high)]
         if len(inside) < 8:  # noqa: PLR2004 - too few to call any of them quiet
             continue
-        quiet = inside[: max(4, int(len(inside) * _QUIET))]
         signal.append((low + high) / 2)
-        level.append(float(quiet.mean()) / _QUIET_BIAS)
+        most = _quiet(ceiling[(fine_mean >= low) & (fine_mean < high)])
+        level.append(min(_quiet(inside) / _QUIET_BIAS, most))
         weight.append(len(inside) ** 0.5)
     if not signal:
         return NoiseProfile(0.0, _FLOOR)
-    return _line(np.array(signal), np.array(level), np.array(weight))
+    levels = np.clip(level, _FLOOR, max(min(level), _FLOOR) * _SPREAD)
+    return _line(np.array(signal), levels, np.array(weight) / levels)
+
+
+def _quiet(variance: Floats) -> float:
+    """Return the mean of the quiet share; infinity where there is too little to call any of it quiet."""
+    if len(variance) < 8:  # noqa: PLR2004 - as in _fit
+        return float("inf")
+    return float(np.sort(variance)[: max(4, int(len(variance) * _QUIET))].mean())
 
 
 def _line(

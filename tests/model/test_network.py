@@ -140,6 +140,19 @@ def test_coarse_noise_is_told_from_one_code_value_to_another():
     assert profile.noise_map(noisy[:1].numpy()).mean() / 8 == pytest.approx(truth, rel=0.15)
 
 
+def test_moving_texture_all_over_is_not_taken_for_noise():
+    """Leaves in wind, no flat block anywhere: the level may be told loud, but not as loud as the leaves."""
+    generator = torch.Generator().manual_seed(7)
+    fine = torch.rand(1, 1, 60, 100, generator=generator)
+    leaves = torch.nn.functional.interpolate(fine, scale_factor=6, mode="bicubic")[0, 0] * 0.3 + 0.3
+    noise = torch.randn(4, 136, 240, generator=generator) * 0.01
+    codes = [((leaves[n * 5 :][:136, n * 3 :][:, :240] + noise[n]) * 1023).round() for n in range(4)]
+    planes_of = [plane.numpy().astype(np.uint16) for plane in codes]
+    profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(planes_of)])
+    told = float(profile.deviation(np.float32(0.45)))
+    assert 0.009 < told < 0.02
+
+
 def test_a_clean_picture_is_told_as_clean():
     luma = (planes(flat_shot())[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
     profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
