@@ -6,6 +6,7 @@ import json
 import sys
 
 import pytest
+import structlog
 
 from daemon import cli
 
@@ -31,7 +32,8 @@ def nearset(monkeypatch, capsys, tmp_path):
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    return call
+    yield call
+    structlog.reset_defaults()  # the log's stream was this test's, and is closed after it
 
 
 @pytest.fixture
