@@ -42,7 +42,7 @@ class _EagerSession:
         with torch.inference_mode():
             output, self._hidden = self._network(current, before, output_before, torch.from_numpy(noise), self._hidden)
         self._before, self._output = current.clone(), output.clamp(0, 1)
-        restored: Packed = output.numpy()
+        restored: Packed = self._output.numpy()
         return restored
 
     def reset(self) -> None:
