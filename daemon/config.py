@@ -6,13 +6,14 @@ here nor with another production's, so that nothing delivered is ever taken for 
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from daemon import yamlfile
 from daemon.errors import ConfigError
@@ -25,19 +26,26 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _path(value: object) -> Path:
-    if not isinstance(value, str) or not value:
+def _path(value: object, info: ValidationInfo) -> Path:
+    """Return a path; a relative one starts from the folder that the context names."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("a path is needed")
-    return Path(value).expanduser()
+    try:
+        path = Path(info.context or ".", Path(value).expanduser())
+        path.resolve()
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"a path that leads somewhere is needed ({error})") from error
+    return path
 
 
 def _clock_time(value: object) -> time:
-    if isinstance(value, time):
-        return value
     try:
-        return time.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError('a time such as "06:00" is needed') from error
+        moment = time.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        raise ValueError('a time such as "06:00" is needed')
+    return moment
 
 
 def _codec(word: object) -> ProxyCodec:
@@ -83,9 +91,9 @@ class OffloadSection(Section):
     """Where cards come from, and when they count as whole."""
 
     roots: list[Root] = Field(min_length=1, description="Folders that cards are offloaded into; read only.")
-    settle_seconds: float = Field(10.0, ge=0, le=3600, strict=False, description="How long a file must lie unchanged.")
+    settle_seconds: float = Field(10.0, ge=0, le=3600, description="How long a file must lie unchanged.")
     require_manifest: bool = Field(default=True, description="Take only clips that a manifest (MHL) vouches for.")
-    scan_seconds: float = Field(30.0, ge=1, le=3600, strict=False, description="Between scans while nothing happens.")
+    scan_seconds: float = Field(30.0, ge=1, le=3600, description="Between scans while nothing happens.")
     stand_ins: StandIns = StandIns()
     roll_names: dict[str, str] = Field({}, description="Other roll names, by the roll folder's path under its root.")
 
@@ -122,7 +130,7 @@ class RestoreSection(Section):
     """The restoration of the enhanced twin."""
 
     enabled: bool = Field(default=True, description="Make enhanced proxies.")
-    strength: float = Field(1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored.")
+    strength: float = Field(1.0, ge=0, le=1, description="0: the plain picture, 1: fully restored.")
     model: Literal["lite"] = Field("lite", description="Size of the network.")
 
 
@@ -138,13 +146,9 @@ class WorkersSection(Section):
     custody: int = Field(1, ge=1, le=16, description="Children that hash and probe.")
     render: int = Field(1, ge=1, le=16, description="Children that render; each uses several cores.")
     attempts: int = Field(3, ge=1, le=10, description="Tries before a job is given up.")
-    retry_seconds: float = Field(
-        30.0, ge=0, le=3600, strict=False, description="Before the second try; doubled for each further."
-    )
-    hung_seconds: float = Field(
-        120.0, ge=1, le=3600, strict=False, description="Without progress before a child is killed."
-    )
-    task_hours: float = Field(12.0, gt=0, le=240, strict=False, description="Longest time that one task may take.")
+    retry_seconds: float = Field(30.0, ge=0, le=3600, description="Before the second try; doubled for each further.")
+    hung_seconds: float = Field(120.0, ge=1, le=3600, description="Without progress before a child is killed.")
+    task_hours: float = Field(12.0, gt=0, le=240, description="Longest time that one task may take.")
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 
@@ -189,15 +193,12 @@ def load(path: Path) -> Config:
         ConfigError: the file is not there, or has faults; all of them are told.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        document = yamlfile.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} cannot be read", why=str(error), fix="`nearset init` writes a commented one"
         ) from error
-    document = yamlfile.parse(text, path.name)
-    if not document.faults:
-        _anchor(document.value, path.parent)
-    config = None if document.faults else yamlfile.fit(document, Config)
+    config = None if document.faults else yamlfile.fit(document, Config, context=path.absolute().parent)
     if config:
         _check_places(config, document)
     if document.faults or config is None:
@@ -226,83 +227,85 @@ def claims(config: Config) -> dict[str, list[str]]:
 def clashes(config: Config, others: dict[str, dict[str, list[str]]]) -> list[str]:
     """Return how this production's folders overlap with what others (by code) claim.
 
-    Delivery and state roots may be shared between productions, since each has its own folder in them.
+    Productions may have the same delivery or state root, since each has its own folder in it; one inside
+    another's is an overlap, and so are codes that differ in case alone: some volumes do not tell them apart.
     """
-    mine = claims(config)
-    found = []
-    for code, theirs in others.items():
-        for kind, folders in mine.items():
-            for other_kind, others_folders in theirs.items():
-                if kind == other_kind != "offload":
-                    continue
-                found += [
-                    f"{kind} {ours} overlaps with {other_kind} {folder} of production {code}"
-                    for ours in folders
-                    for folder in others_folders
-                    if _overlap(Path(ours), Path(folder))
-                ]
-    return found
-
-
-def _anchor(value: Any, base: Path) -> None:
-    """Make the relative paths in a plain configuration absolute."""
-    if not isinstance(value, dict):
-        return
-    for section, key in (("production", "recipe"), ("delivery", "root"), ("state", "root")):
-        part = value.get(section)
-        if isinstance(part, dict) and isinstance(part.get(key), str):
-            part[key] = str(base / Path(part[key]).expanduser())
-    offload = value.get("offload")
-    stand_ins = offload.get("stand_ins") if isinstance(offload, dict) else None
-    if isinstance(stand_ins, dict) and isinstance(stand_ins.get("folders"), list):
-        stand_ins["folders"] = [
-            str(base / Path(folder).expanduser()) if isinstance(folder, str) else folder
-            for folder in stand_ins["folders"]
-        ]
-    if isinstance(offload, dict) and isinstance(offload.get("roots"), list):
-        roots = [{"path": root} if isinstance(root, str) else root for root in offload["roots"]]
-        for root in roots:
-            if isinstance(root, dict) and isinstance(root.get("path"), str):
-                root["path"] = str(base / Path(root["path"]).expanduser())
-        offload["roots"] = roots
+    mine = config.production.code.casefold()
+    return [
+        f"{kind} {ours} overlaps with {other_kind} {folder} of production {code}"
+        for code, theirs in others.items()
+        for kind, folders in claims(config).items()
+        for other_kind, their_folders in theirs.items()
+        for ours in folders
+        for folder in their_folders
+        if _overlap(Path(ours), Path(folder))
+        and not (kind == other_kind != "offload" and ours == folder and code.casefold() != mine)
+    ]
 
 
 def _check_places(config: Config, document: yamlfile.Document) -> None:
-    places: list[tuple[yamlfile.Path, Path]] = [
+    """Note every pair of folders that overlap, and a recipe that a card or a delivery could bring."""
+    roots: list[tuple[yamlfile.Path, Path]] = [
         (("offload", "roots", number), root.path) for number, root in enumerate(config.offload.roots)
     ]
-    places += [(("delivery", "root"), config.delivery.root), (("state", "root"), config.state.root)]
-    for (_, first), (at, second) in combinations(places, 2):
+    ours: list[tuple[yamlfile.Path, Path]] = [
+        (("delivery", "root"), config.delivery.root),
+        (("state", "root"), config.state.root),
+    ]
+    for (_, first), (at, second) in combinations(roots + ours, 2):
         if _overlap(first.resolve(), second.resolve()):
             document.fault(at, f"{second} overlaps with {first}; offloads, deliveries and state must lie apart")
-    recipe = config.production.recipe
-    for _, folder in places[:-1]:
-        if recipe and recipe.resolve().is_relative_to(folder.resolve()):
+    for number, folder in enumerate(config.offload.stand_ins.folders):
+        for _, own in ours:
+            if _overlap(folder.resolve(), own.resolve()):
+                at = ("offload", "stand_ins", "folders", number)
+                document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
+    for _, folder in [*roots, ours[0]]:
+        if config.production.recipe and _reaches(config.production.recipe, folder.resolve()):
             document.fault(
                 ("production", "recipe"),
-                f"{recipe} lies inside {folder}; a card must not command the service",
+                f"{config.production.recipe} lies inside {folder}; a card must not command the service",
             )
+
+
+def _reaches(path: Path, folder: Path) -> bool:
+    """Return whether a path, or any link on the way to where it leads, lies inside a folder."""
+    here = path.parent.resolve() / path.name
+    while here.is_symlink() and not here.is_relative_to(folder):
+        step = here.parent / here.readlink()
+        here = step.parent.resolve() / step.name
+    return here.is_relative_to(folder) or path.resolve().is_relative_to(folder)
 
 
 def _overlap(one: Path, other: Path) -> bool:
     return one.is_relative_to(other) or other.is_relative_to(one)
 
 
+_DECIMAL = re.compile(r"(\d{1,4})\.(\d{1,6})")
+_RATIO = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
+
+
 def rate(value: object) -> Fraction | None:
-    """Return a frame rate as people write it: 24, 25, "23.976", "24000/1001"; ValueError for anything else."""
+    """Return a frame rate as people write it: 24, 25, 23.976, "24000/1001"; ValueError for anything else.
+
+    A decimal stands for a whole rate, or for one slowed by 1000/1001 that rounds to it; never for itself,
+    since a rate that is off by a little drifts.
+    """
     if value is None or isinstance(value, Fraction):
         return value
-    named = {
-        "23.976": (24000, 1001),
-        "23.98": (24000, 1001),
-        "29.97": (30000, 1001),
-        "47.952": (48000, 1001),
-        "59.94": (60000, 1001),
-    }
-    try:
-        exact = Fraction(*named[str(value)]) if str(value) in named else Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        exact = Fraction(0)
-    if isinstance(value, bool) or not 1 <= exact <= 1000:  # noqa: PLR2004 - frames a second
-        raise ValueError('a frame rate such as 25 or "24000/1001" is needed')
+    text = "" if isinstance(value, bool) else str(value)
+    exact: Fraction | None = None
+    if decimal := _DECIMAL.fullmatch(text):
+        exact = _slowed(Fraction(text), len(decimal[2]))
+    elif (ratio := _RATIO.fullmatch(text)) and int(ratio[2] or 1):
+        exact = Fraction(int(ratio[1]), int(ratio[2] or 1))
+    if exact is None or not 1 <= exact <= 1000:  # noqa: PLR2004 - frames a second
+        raise ValueError('a frame rate such as 25, 23.976 or "24000/1001" is needed')
     return exact
+
+
+def _slowed(written: Fraction, digits: int) -> Fraction | None:
+    """Return the whole rate that is written, or the one slowed by 1000/1001 that rounds to it."""
+    whole = -(-written.numerator // written.denominator)
+    slowed = Fraction(whole * 1000, 1001)
+    return next((exact for exact in (Fraction(whole), slowed) if round(exact, digits) == written), None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,8 @@ from engines.media.proxy import ProxyCodec, Rotation
 
 Rate = Annotated[Fraction, BeforeValidator(rate, json_schema_input_type=str)]
 _SECTIONS = ("scenes", "rolls", "clips")
+_WILD = re.compile(r"[*?]|\[!?\]?[^]]*\]")
+"""What in a pattern stands for more than itself."""
 
 
 def _rotation(word: object) -> Rotation:
@@ -51,7 +54,7 @@ class ProxyWords(Section):
 class RestoreWords(Section):
     """How the enhanced twin is restored."""
 
-    strength: float = Field(1.0, ge=0, le=1, strict=False, description="0: the plain picture, 1: fully restored.")
+    strength: float = Field(1.0, ge=0, le=1, description="0: the plain picture, 1: fully restored.")
 
 
 class SourceWords(Section):
@@ -99,7 +102,7 @@ class _Layer:
     def nearness(self) -> tuple[int, bool, int, int]:
         """Sorts the nearest last: by section, then exact names, then more literal text, then later lines."""
         order = ("config", "defaults", *_SECTIONS)
-        literal = sum(character not in "*?[]" for character in self.pattern)
+        literal = len(_WILD.sub("", self.pattern))
         return order.index(self.section), literal == len(self.pattern), literal, self.line
 
 
@@ -143,7 +146,7 @@ def load(path: Path | None, config: Config) -> RecipeBook:
     if path is None:
         return RecipeBook(layers)
     try:
-        document = yamlfile.parse(path.read_text(encoding="utf-8"), path.name)
+        document = yamlfile.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(
             f"{path} cannot be read",
@@ -176,10 +179,14 @@ def _layers(document: yamlfile.Document) -> list[_Layer]:
         return []
     layers = []
     for section, value in document.value.items():
+        if value is None:
+            continue
         if section == "defaults":
             layers.append(_layer(document, (section,), section, ""))
         elif section in _SECTIONS and isinstance(value, dict):
             layers += [_layer(document, (section, pattern), section, pattern) for pattern in value]
+        elif section in _SECTIONS:
+            document.fault((section,), "names with words are needed")
         else:
             document.fault((section,), f"not a section; there are defaults, {', '.join(_SECTIONS)}")
     return [layer for layer in layers if layer is not None]
