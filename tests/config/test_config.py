@@ -146,3 +146,91 @@ def test_the_schema_names_every_section():
     assert {"production", "offload", "delivery", "state", "proxy", "enhance", "engine", "workers", "log"} == set(
         configuration.schema()["properties"]
     )
+
+
+@pytest.mark.parametrize("word", ["1e3", "0x1F", "1_000", "True", ".inf", "2026-11-24 12:00:00", "9" * 5000, "-012"])
+def test_further_words_that_yaml_reads_in_its_own_way_are_faults(tmp_path, word):
+    (found,) = faults(tmp_path, MINIMAL.replace("{code: SHOW}", f"{{code: SHOW, title: {word}}}"))
+    assert found.startswith("config.yaml:1:26: production.title: YAML reads ")
+    assert load(tmp_path, MINIMAL.replace("{code: SHOW}", f'{{code: SHOW, title: "{word}"}}')).production.title == word
+
+
+@pytest.mark.parametrize("value", ["true", '"10"', '"nan"', "-1", "3601"])
+def test_seconds_are_a_number_in_range(tmp_path, value):
+    (found,) = faults(tmp_path, MINIMAL.replace("{roots: [cards]}", f"{{roots: [cards], settle_seconds: {value}}}"))
+    assert found.startswith("config.yaml:2:27: offload.settle_seconds:")
+
+
+@pytest.mark.parametrize("value", ['""', '" "', "~", "3", '"a\\0b"', '"~nobody-of-that-name/x"', "loop/x"])
+def test_a_path_that_leads_nowhere_is_a_fault_and_no_crash(tmp_path, value):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (found,) = faults(tmp_path, MINIMAL.replace("{root: delivery}", f"{{root: {value}}}"))
+    assert found.startswith("config.yaml:3:12: delivery.root: a path ")
+
+
+@pytest.mark.parametrize("value", ["1200", '"06:00+02:00"', '"25:00"'])
+def test_a_day_starts_at_a_time_of_the_set(tmp_path, value):
+    (found,) = faults(tmp_path, MINIMAL.replace("{code: SHOW}", f"{{code: SHOW, day_starts: {value}}}"))
+    assert 'a time such as "06:00" is needed' in found
+
+
+def test_a_missing_key_is_told_by_its_name_and_a_misplaced_one_by_its_home(tmp_path):
+    text = MINIMAL.replace("{code: SHOW}", "{settle_seconds: 3}")
+    assert sorted(faults(tmp_path, text)) == [
+        "config.yaml:1:14: production.settle_seconds: unknown key; did you mean offload.settle_seconds?",
+        "config.yaml:1:1: production.code: is missing",
+    ]
+
+
+def test_a_home_folder_and_a_root_with_its_own_watch_are_understood(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    config = load(tmp_path, MINIMAL.replace("[cards]", "[~/cards, {path: nas, watch: poll}]"))
+    assert [(root.path, root.watch) for root in config.offload.roots] == [
+        (tmp_path / "home" / "cards", "auto"),
+        (tmp_path / "nas", "poll"),
+    ]
+
+
+def test_a_link_that_a_card_could_change_is_no_recipe(tmp_path):
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "good.yaml").touch()
+    (tmp_path / "cards" / "recipe.yaml").symlink_to(tmp_path / "good.yaml")
+    (tmp_path / "recipe.yaml").symlink_to(tmp_path / "cards" / "recipe.yaml")
+    for recipe in ("recipe.yaml", "cards/recipe.yaml"):
+        text = MINIMAL.replace("{code: SHOW}", f"{{code: SHOW, recipe: {recipe}}}")
+        assert "must not command the service" in faults(tmp_path, text)[0]
+    assert load(tmp_path, MINIMAL.replace("{code: SHOW}", "{code: SHOW, recipe: good.yaml}")).production.recipe
+
+
+@pytest.mark.parametrize("folder", ["delivery/SHOW", "state"])
+def test_what_nearset_made_never_stands_in_for_camera_raw(tmp_path, folder):
+    text = MINIMAL.replace("[cards]", f"[cards], stand_ins: {{folders: [{folder}]}}")
+    assert "stands in for nothing" in faults(tmp_path, text)[0]
+
+
+def test_neighbours_nest_no_folders_and_differ_by_more_than_case(tmp_path):
+    config = load(tmp_path, MINIMAL)
+    nothing = {"offload": [], "delivery": [], "state": []}
+    shared = nothing | {"delivery": [str(tmp_path / "delivery")]}
+    assert clashes(config, {"OTHER": shared}) == []
+    assert len(clashes(config, {"show": shared})) == 1
+    assert len(clashes(config, {"OTHER": nothing | {"delivery": [str(tmp_path / "delivery" / "SHOW")]}})) == 1
+    assert len(clashes(config, {"OTHER": nothing | {"delivery": [str(tmp_path / "cards" / "out")]}})) == 1
+    assert clashes(config, {"SHOW2": configuration.claims(config)}) == [
+        f"offload {tmp_path / 'cards'} overlaps with offload {tmp_path / 'cards'} of production SHOW2"
+    ]
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", ["[" * 900_000, "- " * 100_000, "{a: " * 100_000])
+def test_deep_nesting_is_refused_before_it_costs_time(tmp_path, text):
+    assert "nested deeper" in faults(tmp_path, text)[0]
+
+
+def test_a_tag_asks_for_nothing_here(tmp_path):
+    assert "tags" in faults(tmp_path, MINIMAL + "log: !!python/object/apply:os.getcwd []\n")[0]
+
+
+def test_a_fault_never_writes_on_the_terminal(tmp_path):
+    (found,) = faults(tmp_path, MINIMAL + '"a\\e[31m\\nb": 1\n')
+    assert found == r"config.yaml:5:1: a\x1b[31m\nb: unknown key"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 
 import pytest
@@ -106,3 +109,99 @@ def test_a_digest_does_not_mind_the_order_of_words(book, parts):
 def test_a_digest_minds_a_changed_word(book):
     one = book("defaults: {restore: {strength: 0.5}}\n").words(clip="A", roll="R").digest()
     assert one != book("defaults: {restore: {strength: 0.51}}\n").words(clip="A", roll="R").digest()
+
+
+@pytest.mark.parametrize(
+    ("written", "exact"),
+    [
+        ("24", Fraction(24)),
+        ("24.0", Fraction(24)),
+        ("23.98", Fraction(24000, 1001)),
+        ("29.970", Fraction(30000, 1001)),
+        ("119.88", Fraction(120000, 1001)),
+        ('"25/2"', Fraction(25, 2)),
+    ],
+)
+def test_a_rate_is_exact_however_it_is_written(book, written, exact):
+    made = book(f"defaults: {{source: {{rate: {written}}}}}\n")
+    assert made.words(clip="A", roll="R").source.rate == exact
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("written", ["23.97", "12.5", "0", "1001", "true", '"24/0"', '"1e99999999"', '"-24"', '"nan"'])
+def test_a_rate_that_would_drift_or_is_none_is_refused(book, written):
+    with pytest.raises(RecipeError, match="a frame rate such as 25"):
+        book(f"defaults: {{source: {{rate: {written}}}}}\n")
+
+
+def test_what_may_vary_in_a_pattern_is_no_exact_text(book):
+    made = book('clips: {A00*: {restore: {strength: 0.1}}, "A[0-9][0-9]*": {restore: {strength: 0.2}}}\n')
+    assert made.words(clip="A001", roll="A").restore.strength == 0.1
+
+
+def test_sections_may_wait_for_their_words(book, config):
+    words = book("defaults:\nclips:\n").words(clip="A", roll="R")
+    assert words == recipe.load(None, config).words(clip="A", roll="R")
+
+
+def test_ten_megabytes_of_recipe_are_refused(book):
+    with pytest.raises(RecipeError, match="larger than"):
+        book("# " + "x" * 10_000_000)
+
+
+_STRENGTHS = st.dictionaries(
+    st.sampled_from(["defaults", "scenes", "rolls", "clips"]), st.sampled_from([0.25, 0.5, 0.75]), min_size=1
+)
+
+
+@given(_STRENGTHS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_nearest_section_wins_and_explain_names_it(book, strengths):
+    entries = {"scenes": "1*", "rolls": "A*", "clips": "A0*"}
+    lines = [
+        f"{section}: {{{entries[section]}: {{restore: {{strength: {value}}}}}}}"
+        if section in entries
+        else f"{section}: {{restore: {{strength: {value}}}}}"
+        for section, value in strengths.items()
+    ]
+    made = book("\n".join(lines))
+    clip = {"clip": "A001C001", "roll": "A001", "scene": "12"}
+    nearest = max(strengths, key=["defaults", "scenes", "rolls", "clips"].index)
+    assert made.words(**clip).restore.strength == strengths[nearest]
+    (where,) = [where for word, _, where in made.explain(**clip) if word == "restore.strength"]
+    assert f" {nearest}" in where
+
+
+@given(st.permutations(range(9)), st.integers(1, 8))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_longest_pattern_wins_in_any_order(book, order, kept):
+    name = "A001C001"
+    patterns = [name[:length] + "*" if length < len(name) else name for length in order]
+    lines = [
+        f'  "{pattern}": {{proxy: {{width: {100 + 2 * length}}}}}'
+        for length, pattern in list(zip(order, patterns, strict=True))[:kept]
+    ]
+    made = book("clips:\n" + "\n".join(lines) + "\n")
+    assert made.words(clip=name, roll="R").proxy.width == 100 + 2 * max(order[:kept])
+
+
+def test_of_patterns_alike_the_later_line_wins(book):
+    made = book("clips:\n  A?1: {proxy: {width: 100}}\n  A0?: {proxy: {width: 102}}\n")
+    assert made.words(clip="A01", roll="R").proxy.width == 102
+    assert made.words(clip="a01", roll="R").proxy.width is None
+
+
+def test_a_digest_is_the_same_in_every_process_and_notation(book):
+    one = book("defaults: {restore: {strength: 1}, source: {rate: 23.976}}\n").words(clip="A", roll="R")
+    other = book('defaults: {restore: {strength: 1.0}, source: {rate: "24000/1001"}}\n').words(clip="A", roll="R")
+    assert one.digest() == other.digest()
+    code = "from daemon.recipe import Words; print(Words.model_validate_json(input(), strict=False).digest())"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        input=one.model_dump_json(),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+    )
+    assert run.stdout.strip() == one.digest()
