@@ -97,9 +97,7 @@ def test_a_name_with_tabs_and_line_ends_stays_one_cell():
     assert row["Tape"] == "A001R1JL"
 
 
-@given(
-    st.lists(st.dictionaries(st.sampled_from(["Tape", "Notes"]), st.text(min_size=1)), min_size=1, max_size=4)
-)
+@given(st.lists(st.dictionaries(st.sampled_from(["Tape", "Notes"]), st.text(min_size=1)), min_size=1, max_size=4))
 def test_any_values_come_back_as_they_went_but_for_control_characters(rows):
     columns = ("Name", "Tape", "Notes")
     text = ale.compose(ale.Ale((("FPS", "24"),), columns, tuple({"Name": "x"} | row for row in rows)))
