@@ -34,6 +34,8 @@ NOISE_SCALE = 8.0
 MEAN_SIDE = 9
 """Packed pixels of the window whose mean is taken from the picture before the first layer: without its large
 constant part the network learns many times faster (2026-11-24, docs/log.md)."""
+SCHEME = 2
+"""Number of the input and output scheme described above; raise it with any change that old weights would not fit."""
 GAIN = 4.0
 """What the first layer's weights start larger by."""
 GRID = 8
@@ -104,7 +106,8 @@ class Topology:
     def digest(self) -> str:
         """Digest that names the topology; weights and engines carry it."""
         text = json.dumps([[x.name, x.op, x.inputs, x.outputs, x.source, x.skip] for x in self.layers])
-        return hashlib.sha256(f"{self.hidden}:{text}".encode()).hexdigest()[:16]
+        scheme = f"{SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}:{self.hidden}"
+        return hashlib.sha256(f"{scheme}:{text}".encode()).hexdigest()[:16]
 
 
 _WIDTHS = {"nano": (16, 24, 32), "lite": (24, 40, 64), "mid": (32, 64, 96), "full": (48, 96, 160)}

@@ -52,6 +52,8 @@ def load_weights(path: Path, size: str) -> Weights:
     check_tensors(network, tensors, path)
     card_path = path.with_suffix(".json")
     card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.exists() else {}
+    if card.get("topology", network.digest) != network.digest:
+        raise _bad(path, f"its card names the topology {card['topology']}, and {network.name} is {network.digest}")
     return Weights(network, tensors, card, hashlib.sha256(data).hexdigest())
 
 

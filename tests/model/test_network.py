@@ -103,6 +103,12 @@ def test_another_sizes_weights_are_refused(good):
         load_weights(good, "lite")
 
 
+def test_weights_of_another_scheme_are_refused(good):
+    good.with_suffix(".json").write_text('{"topology": "0123456789abcdef"}')
+    with pytest.raises(BadWeights, match="topology"):
+        load_weights(good, "nano")
+
+
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_numbers_that_are_none_are_refused(tmp_path, poison):
     tensors = tensors_of(Network(topology("nano")))
