@@ -49,6 +49,7 @@ class Scan:
     marks: dict[str, FileMark]
     problems: list[tuple[str, str]]
     seconds: float
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def scan(root: Path) -> Scan:
     began = time.monotonic()
     marks: dict[str, FileMark] = {}
     problems: list[tuple[str, str]] = []
+    unread: list[str] = []
     device = root.stat().st_dev
     folders = [""]
     while folders:
@@ -79,6 +81,7 @@ def scan(root: Path) -> Scan:
             if not folder:
                 raise
             problems.append((folder, error.strerror or str(error)))
+            unread.append(folder)
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
@@ -86,7 +89,7 @@ def scan(root: Path) -> Scan:
                 problems.append((os.fsencode(path).decode("utf-8", "backslashreplace"), "its name is not UTF-8"))
             elif not is_temporary(entry.name):
                 _look(entry, path, device, folders, marks, problems)
-    return Scan(marks, problems, time.monotonic() - began)
+    return Scan(marks, problems, time.monotonic() - began, tuple(unread))
 
 
 def _look(

@@ -76,8 +76,8 @@ class Intake:
             production.roots_away[str(root)] = error.strerror or str(error)
             return
         _tell_problems(root, seen, fresh=watched.fresh)
-        watched.marks = seen.marks
-        watched.settling.observe(seen.marks, now.monotonic)
+        watched.marks = _kept(watched.marks, seen)
+        watched.settling.observe(watched.marks, now.monotonic)
         _recognise(production, root, watched, now)
         busy = False
         with production.store.transaction():
@@ -86,6 +86,13 @@ class Intake:
         rest = _BUSY_SCAN_SECONDS if busy else production.config.offload.scan_seconds
         watched.due = now.monotonic + max(rest, seen.seconds / _SCAN_SHARE)
         watched.fresh = False
+
+
+def _kept(before: dict[str, FileMark], seen: Scan) -> dict[str, FileMark]:
+    """Return what lies there: what could not be read this time stands as it was, for nothing says that it went."""
+    unread = tuple(f"{path}/" for path in seen.unread)
+    kept = {path: mark for path, mark in before.items() if unread and f"{path}/".startswith(unread)}
+    return kept | seen.marks
 
 
 def _is_away(production: Production, root: Path) -> bool:
