@@ -18,7 +18,7 @@ from daemon.slate import Twin, Vendor
 from daemon.stages.landing import still_path
 from daemon.states import SETTLED_STATES, ClipState
 from daemon.store import Card, Clip
-from daemon.turnover.editorial import ales
+from daemon.turnover.editorial import ales, is_ours
 from daemon.turnover.naming import safe_name
 from daemon.turnover.record import complete, record
 from daemon.turnover.report import report
@@ -80,7 +80,7 @@ def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:
     """Remove ALEs of ours that a revision no longer has (a rate that went away); an editor's own stay."""
     ours = re.compile(rf"{re.escape(roll)}(_\d+)?\.ale")
     for path in folder.glob("*.ale"):
-        if path.name not in current and ours.fullmatch(path.name):
+        if path.name not in current and ours.fullmatch(path.name) and is_ours(path.read_bytes()):
             withdraw(path)
 
 

@@ -49,6 +49,11 @@ def ales(roll: Roll) -> dict[str, str]:
     return texts
 
 
+def is_ours(data: bytes) -> bool:
+    """Return whether an ALE has the columns that only ours have, so that an editor's own is never taken for one."""
+    return "\t".join(COLUMNS).encode() in data
+
+
 def _ale(roll: Roll, rate: Fraction, clips: list[TurnoverClip]) -> Ale:
     plain = clips[0].current(Twin.PLAIN)
     assert plain is not None

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_AS_REVISION = re.compile(r"_r\d+$", re.IGNORECASE)
 _NAME_LENGTH = 96
 _REEL_LENGTH = 32
 """Longest reel name. Source: field guide (Avid's tape name)."""
@@ -29,11 +30,17 @@ def reel_name(name: str) -> str:
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Return safe names in the same order, no two alike in any case; an earlier name keeps its form."""
+    """Return safe names in the same order, no two alike in any case; an earlier name keeps its form.
+
+    A name that ends as a revision does (`A_r2`) gets `-1`, or it would be the second revision of `A`.
+    """
     taken: set[str] = set()
     result = []
     for name in names:
-        base = candidate = safe_name(name)
+        base = safe_name(name)
+        if _AS_REVISION.search(base):
+            base = f"{base[: _NAME_LENGTH - 2]}-1"
+        candidate = base
         number = 2
         while candidate.lower() in taken:
             ending = f"-{number}"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from daemon.errors import SidecarError
 from daemon.sidecars import ale
 from daemon.slate import FileMark, Published, Trouble, Twin, Vendor, VerifiedFile
-from daemon.turnover.editorial import ales
+from daemon.turnover.editorial import ales, is_ours
 from daemon.turnover.naming import reel_name, revision_name, safe_name, unique
 from daemon.turnover.record import complete, record
 from daemon.turnover.report import report
@@ -230,3 +230,15 @@ def test_the_first_revision_has_the_clips_name():
         "A001C001_r2.mov",
         "A001C001_r10.mov",
     ]
+
+
+def test_no_clip_is_named_like_another_ones_revision():
+    names = unique(["A", "A_r2", "B_R10"])
+    files = {revision_name(name, number).lower() for name in names for number in range(1, 12)}
+    assert len(files) == 3 * 11
+
+
+def test_only_an_ale_of_ours_is_taken_for_ours():
+    (text,) = ales(roll(clip("A", Fraction(24)))).values()
+    assert is_ours(text.encode())
+    assert not is_ours(b"Heading\r\n\r\nColumn\r\nName\tTape\r\n\r\nData\r\n")
