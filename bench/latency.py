@@ -69,7 +69,7 @@ def _ready(database: Path) -> list[str]:
 
 
 def _memory(parent: int) -> int:
-    """Return the resident bytes of a process and its children, what they share counted once each."""
+    """Return the resident bytes of a process and its children, what they share counted in each, so an upper bound."""
     total = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

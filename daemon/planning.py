@@ -27,17 +27,18 @@ from engines.media.essence import Essence
 from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
 
 _BITS_A_PIXEL = {
-    ProxyCodec.DNXHR_LB: 0.83,
-    ProxyCodec.PRORES_PROXY: 0.91,
-    ProxyCodec.PRORES_LT: 2.05,
-    ProxyCodec.PRORES_HQ: 4.42,
-    ProxyCodec.H264: 0.15,
+    ProxyCodec.DNXHR_LB: 0.74,
+    ProxyCodec.PRORES_PROXY: 0.74,
+    ProxyCodec.PRORES_LT: 1.63,
+    ProxyCodec.PRORES_HQ: 4.93,
+    ProxyCodec.H264: 0.09,
 }
-"""DNxHR LB and ProRes data rates over 1920x1080 at 24. Source: Avid's and Apple's tables of target data rates."""
-_PLAIN_PIXELS_A_SECOND = 120e6
-_ENHANCED_PIXELS_A_SECOND = 6.5e6
-"""Source: our measurement on two cores, 2026-11-24 (docs/performance.md): source pixels decoded and scaled, and
-proxy pixels restored."""
+"""Bits a pixel of our own proxies without sound, mean over three clips at 960x540 and 1280x720. Source: our measurement,
+2026-11-24; what is filmed moves all but DNxHR by half either way."""
+_PLAIN_PIXELS_A_SECOND = 108e6
+_ENHANCED_PIXELS_A_SECOND = 9.4e6
+"""Source pixels of a plain render and proxy pixels of an enhanced one, a second. Source: our measurement on two idle
+cores, 2026-11-24: 52 fps from 1080p and 18.2 fps at 960x540 (docs/performance.md)."""
 _INDEX_BYTES = 64 * 1024 * 1024
 
 
@@ -157,7 +158,7 @@ def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, spec: ProxySp
     sound = sum(track.samples * track.channels * max(track.bits, 16) // 8 for track in essence.audio)
     size = int(pixels * _BITS_A_PIXEL[spec.codec] / 8) + sound
     source_pixels = essence.width * essence.height * essence.frames
-    seconds = source_pixels / _PLAIN_PIXELS_A_SECOND * 2 + pixels / _ENHANCED_PIXELS_A_SECOND
+    seconds = source_pixels / _PLAIN_PIXELS_A_SECOND + pixels / _ENHANCED_PIXELS_A_SECOND
     return PlannedClip(
         card.roll,
         clip.name,

@@ -1,7 +1,8 @@
 """Restore: noise out, detail kept, by the recurrent network. One picture in, one out; state inside.
 
-The dial is `strength`: 0 gives back the very picture, 1 what the network says. Nothing is invented: the
-network only adds a residual to what was filmed, and starts anew at each cut.
+The dial is `strength`: 0 gives back the very picture, 1 what the network says. The network
+adds to what was filmed at most a bounded share of the noise that was told, and starts anew at each cut. Fine
+regular texture under strong noise is smoothed with it (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LOWEST, HIGHEST = 4, 1019
 """Code values that 10-bit interfaces leave to the picture. Source: ITU-R BT.709-6, item 5.6 (0-3 and 1020-1023
 are for timing)."""
 _CUT = 0.055
-"""Mean absolute change of luma between two pictures that means a cut, over what noise makes, of 0-1."""
+"""Mean absolute change between two luma thumbnails that means a cut, of 0-1; a cut between dark shots can be missed."""
 
 
 class Restore:

@@ -12,8 +12,8 @@ bfloat16 would round code values away), all three divided by the noise map, the 
 
 Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
 that no colour is converted and no chroma resampled. What is added to the picture is the noise map times the tanh
-of the last layer: never more than NOISE_SCALE standard deviations, so that nothing can be invented where there is
-no noise, and nothing can run away over a long clip.
+of the last layer: never more than NOISE_SCALE standard deviations, so that little can change where little noise
+is told, and nothing can run away over a long clip.
 
 Source: the scheme is the recurrent half-resolution U-net of the project's model notes; channel widths as
 measured there (2026-11).
@@ -32,8 +32,8 @@ NOISE_CHANNELS = 1
 NOISE_SCALE = 8.0
 """The noise map is the standard deviation in code values / 1023 times this, so that it weighs like a picture."""
 MEAN_SIDE = 9
-"""Packed pixels of the window whose mean is taken from the picture before the first layer: without its large
-constant part the network learns many times faster (2026-11-24, docs/log.md)."""
+"""Packed pixels of the window whose mean is taken from the picture before the first layer, so that what is divided
+by the noise is detail and not brightness. By itself it made learning no faster (2026-11-24, docs/log.md)."""
 SCHEME = 2
 """Number of the input and output scheme described above; raise it with any change that old weights would not fit."""
 GAIN = 4.0
@@ -42,8 +42,8 @@ GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
 
 SLOPE = 0.1
-"""Slope of the leaky ReLU below zero. With a plain ReLU the last layers died within 300 steps and the network
-stayed the identity (2026-11-24, docs/log.md)."""
+"""Slope of the leaky ReLU below zero. With a plain ReLU and a last layer of zeros the network stayed the identity;
+both were changed at once (2026-11-24, docs/log.md)."""
 
 Op = Literal["conv", "down", "up", "out", "state"]
 
