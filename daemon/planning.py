@@ -33,8 +33,8 @@ _BITS_A_PIXEL = {
     ProxyCodec.PRORES_HQ: 4.93,
     ProxyCodec.H264: 0.09,
 }
-"""Bits a pixel of our own proxies without sound, mean over three clips at 960x540 and 1280x720. Source: our measurement,
-2026-11-24; what is filmed moves all but DNxHR by half either way."""
+"""Bits a pixel of our own proxies without sound, mean over three clips at 960x540 and 1280x720. Source: our
+measurement, 2026-11-24; what is filmed moves all but DNxHR by half either way."""
 _PLAIN_PIXELS_A_SECOND = 108e6
 _ENHANCED_PIXELS_A_SECOND = 9.4e6
 """Source pixels of a plain render and proxy pixels of an enhanced one, a second. Source: our measurement on two idle

@@ -35,7 +35,8 @@ _FINE_BIAS = 0.62
 """The same for the middle band's 33 coefficients: 0.653 by space alone, 0.601 with time, as above."""
 _COARSENESS = ((0.1, 0.35, 0.6, 0.9), (3.0, 1.6, 1.45, 1.15))
 """High over middle band deviation, and the most that the whole deviation may be over the middle band's: white noise has
-1 and 1, demosaicked 0.43 and 1.06, blurred by 1.0 with 30 % white 0.67 and 1.35 (bench clips, 2026-11-24: the clips that judge `restore`, so its bench is not blind to this table)."""
+1 and 1, demosaicked 0.43 and 1.06, blurred by 1.0 with 30 % white 0.67 and 1.35 (bench clips, 2026-11-24: the clips
+that judge `restore`, so its bench is not blind to this table)."""
 _SPREAD = 6.0
 """Most that the noise variance of one brightness may be over that of the quietest; what is more is texture."""
 _FLOOR = 2.5e-7

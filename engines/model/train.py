@@ -3,8 +3,8 @@
     python -m engines.model.train --samples SAMPLES --out engines/model/base --size lite --minutes 60
 
 Clean sequences are cut from permitted footage, made noisy as cameras do, and the recurrent network learns to
-give the clean ones back. Seeded. With `--minutes` the learning rate follows the clock, so another machine, or a busier one, makes other
-weights; with `--steps` it follows the steps, and a run can be repeated.
+give the clean ones back. Seeded. With `--minutes` the learning rate follows the clock, so another machine, or a
+busier one, makes other weights; with `--steps` it follows the steps, and a run can be repeated.
 """
 
 from __future__ import annotations
