@@ -1,10 +1,12 @@
 """ALE, Avid Log Exchange: text to dataclass and back.
 
 Tab-separated, in three parts: Heading, Column, Data. Names of headings and columns are case- and
-space-sensitive. A table has one frame rate, so mixed rolls have several ALEs. Lines end in CR LF, as Avid
-writes them; a reader must take any ending.
+space-sensitive. A table has one frame rate, so mixed rolls have several ALEs. Lines end in CR LF: without it
+Avid's log tool for Windows stops and asks what to do, and no reader is known that stops at it. ALEs of a Mac
+end their lines in LF; a reader must take any ending.
 
-Source: Avid Log Exchange as Media Composer documents it; the field guide's columns.
+Source: "Avid Log Specifications" and "Converting Log Files with Avid Log Exchange (Windows)", Media Composer user
+manual 9935-65492-00, pages 127 and 119; what Media Composer writes itself (otio-ale-adapter's sample.ale).
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ _RATES = {
     Fraction(60000, 1001): "59.94",
 }
 _FORMATS = {(1920, 1080): "1080", (1280, 720): "720"}
+_CUSTOM = "CUSTOM"
+"""No format of broadcast; Media Composer writes it for what is not NTSC, PAL, 720 or 1080."""
+_SOUNDS = {22050: "22khz", 24000: "24khz", 44100: "44khz", 48000: "48khz"}
+"""All that AUDIO_FORMAT can say, by sample rate: 44.1 kHz is 44. Avid documents `kHz` and writes `khz`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,14 @@ def rate_text(rate: Fraction) -> str:
     return str(rate.numerator) if rate.denominator == 1 else f"{float(rate):.3f}"
 
 
-def video_format(width: int, height: int) -> str:
-    """Return the heading's VIDEO_FORMAT for a raster: 1080, 720, else CUSTOM."""
-    return _FORMATS.get((width, height), "CUSTOM")
+def video_format(rasters: set[tuple[int, int]]) -> str:
+    """Return the heading's VIDEO_FORMAT: 1080 or 720 where all clips have that raster, else CUSTOM."""
+    return _FORMATS.get(next(iter(rasters)), _CUSTOM) if len(rasters) == 1 else _CUSTOM
+
+
+def audio_format(sample_rates: set[int]) -> str:
+    """Return the heading's AUDIO_FORMAT; empty where no single one of its values is true, and it is left out."""
+    return _SOUNDS.get(next(iter(sample_rates)), "") if len(sample_rates) == 1 else ""
 
 
 def compose(ale: Ale) -> str:

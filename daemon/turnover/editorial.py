@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from posixpath import basename
 
-from daemon.sidecars.ale import Ale, compose, rate_text, video_format
+from daemon.sidecars.ale import Ale, audio_format, compose, rate_text, video_format
 from daemon.slate import Twin
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll, TurnoverClip
@@ -55,13 +55,12 @@ def is_ours(data: bytes) -> bool:
 
 
 def _ale(roll: Roll, rate: Fraction, clips: list[TurnoverClip]) -> Ale:
-    plain = clips[0].current(Twin.PLAIN)
-    assert plain is not None
-    rates = {track.sample_rate for clip in clips for track in clip.essence.audio}
+    rasters = {(plain.width, plain.height) for clip in clips if (plain := clip.current(Twin.PLAIN))}
+    sound = audio_format({track.sample_rate for clip in clips for track in clip.essence.audio})
     heading = (
         ("FIELD_DELIM", "TABS"),
-        ("VIDEO_FORMAT", video_format(plain.width, plain.height)),
-        ("AUDIO_FORMAT", f"{max(rates, default=48000) // 1000}khz"),
+        ("VIDEO_FORMAT", video_format(rasters)),
+        *([("AUDIO_FORMAT", sound)] if sound else []),
         ("FPS", rate_text(rate)),
     )
     return Ale(heading, COLUMNS, tuple(_row(roll, clip) for clip in clips))

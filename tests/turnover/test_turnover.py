@@ -90,6 +90,45 @@ def test_mixed_rates_make_an_ale_each_the_commonest_under_the_rolls_name():
     assert [row["Name"] for row in ale.parse(made["A001.ale"], "A001.ale").rows] == ["A", "B"]
 
 
+def heading(*clips: TurnoverClip) -> dict[str, str]:
+    (text,) = ales(roll(*clips)).values()
+    return dict(ale.parse(text, "ale").heading)
+
+
+def in_raster(width: int, height: int) -> TurnoverClip:
+    made = clip(f"A{width}", Fraction(24))
+    return replace(made, published=tuple(replace(one, width=width, height=height) for one in made.published))
+
+
+def with_sound(*sample_rates: int) -> TurnoverClip:
+    made = clip("A", Fraction(24))
+    track = made.essence.audio[0]
+    audio = tuple(replace(track, index=n, sample_rate=rate) for n, rate in enumerate(sample_rates))
+    return replace(made, essence=replace(made.essence, audio=audio))
+
+
+@pytest.mark.parametrize(
+    ("rasters", "told"),
+    [
+        ([(1920, 1080), (1920, 1080)], "1080"),
+        ([(1280, 720)], "720"),
+        ([(2048, 1152)], "CUSTOM"),
+        ([(1920, 1080), (1280, 720)], "CUSTOM"),
+        ([(1280, 720), (1920, 1080)], "CUSTOM"),
+    ],
+)
+def test_the_video_format_is_that_of_all_clips_or_custom(rasters, told):
+    assert heading(*(in_raster(*raster) for raster in rasters))["VIDEO_FORMAT"] == told
+
+
+@pytest.mark.parametrize(
+    ("sample_rates", "told"),
+    [((48000, 48000), "48khz"), ((44100,), "44khz"), ((96000,), None), ((48000, 44100), None), ((), None)],
+)
+def test_the_audio_format_is_one_that_avid_names_or_left_out(sample_rates, told):
+    assert heading(with_sound(*sample_rates)).get("AUDIO_FORMAT") == told
+
+
 def test_a_name_with_tabs_and_line_ends_stays_one_cell():
     (text,) = ales(roll(clip("A\t001\r\nC\x1b[2J", Fraction(24)))).values()
     (row,) = ale.parse(text, "ale").rows
@@ -117,7 +156,7 @@ def test_the_reference_adapter_reads_it_at_24():
         import opentimelineio as otio
 
         (text,) = ales(roll(clip("A001C001", Fraction(24), start="01:02:03:04"))).values()
-        (read,) = otio.adapters.read_from_string(text.replace("\r\n", "\n"), "ale", fps=24)
+        (read,) = otio.adapters.read_from_string(text, "ale", fps=24)
     assert read.name == "A001C001"
     assert read.source_range.start_time.to_timecode() == "01:02:03:04"
     assert read.source_range.duration.value == 100
@@ -131,6 +170,8 @@ def test_real_ales_are_read(name):
     read = ale.parse(path.read_text(encoding="utf-8-sig"), name)
     assert "Name" in read.columns
     assert read.rows
+    windows = path.read_text(encoding="utf-8-sig").replace("\n", "\r\n")
+    assert ale.parse(windows, name) == read
 
 
 @pytest.mark.parametrize(
