@@ -23,7 +23,8 @@ from engines.media.timecode import Timecode
 
 def report(roll: Roll) -> str:
     """Return the page's HTML."""
-    script = _slider()
+    script = _vendored("img-comparison-slider.js")
+    licence = _vendored("img-comparison-slider.LICENSE")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = _environment().get_template("report.html")
     return page.render(
@@ -31,6 +32,7 @@ def report(roll: Roll) -> str:
         clips=[_shown(clip) for clip in roll.clips],
         script=Markup(script),  # noqa: S704 - our own vendored file, no text of a card's
         script_digest=digest,
+        licence=Markup(licence),  # noqa: S704 - as above
         seconds=sum(clip.essence.seconds for clip in roll.clips),
     )
 
@@ -42,8 +44,8 @@ def _environment() -> Environment:
 
 
 @cache
-def _slider() -> str:
-    path = resources.files("daemon.turnover") / "vendor" / "img-comparison-slider.js"
+def _vendored(name: str) -> str:
+    path = resources.files("daemon.turnover") / "vendor" / name
     return path.read_text(encoding="utf-8")
 
 

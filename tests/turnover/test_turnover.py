@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon import turnover
 from daemon.errors import SidecarError
 from daemon.sidecars import ale
 from daemon.slate import FileMark, Published, Trouble, Twin, Vendor, VerifiedFile
@@ -240,6 +241,13 @@ def test_the_reports_one_script_is_the_one_its_policy_names():
     assert f"script-src 'sha256-{digest}'" in page
     assert "default-src 'none'" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_sliders_licence_is_with_it_in_the_package_and_in_the_page():
+    vendored = Path(turnover.__file__).parent / "vendor" / "img-comparison-slider.LICENSE"
+    licence = vendored.read_text(encoding="utf-8")
+    assert all(text in licence for text in ("MIT License", "Copyright (c) ", "WITHOUT WARRANTY OF ANY KIND"))
+    assert licence in report(roll(clip("A", Fraction(24))))
 
 
 def test_the_report_tells_what_was_held_with_cause_and_cure():
