@@ -14,7 +14,7 @@ from daemon.production import Moment, Production
 from daemon.publish import holds, make_folder, publish_new, replace
 from daemon.slate import Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
-from daemon.store import Proxy
+from daemon.store import Card, Proxy
 from daemon.turnover.naming import safe_name
 
 _EVENTS = {Twin.PLAIN: ClipEvent.PLAIN_PUBLISHED, Twin.ENHANCED: ClipEvent.ENHANCED_PUBLISHED}
@@ -27,7 +27,7 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         DeliveryError: the volume refuses; the intent stays and is taken up again. NameTaken: a file that is not
             ours has the name; the intent is dropped.
     """
-    roll = roll_folder(production, proxy.clip)
+    roll = _roll_folder_of(production, proxy)
     target = roll / proxy.facts.path
     make_folder(target.parent, production.config.delivery.root)
     make_folder(roll / "report", production.config.delivery.root)
@@ -77,12 +77,15 @@ def _settle_intent(production: Production, proxy: Proxy) -> None:
 
 
 def _is_in_place(production: Production, proxy: Proxy) -> bool:
-    return holds(roll_folder(production, proxy.clip) / proxy.facts.path, proxy.facts.xxh128)
+    return holds(_roll_folder_of(production, proxy) / proxy.facts.path, proxy.facts.xxh128)
 
 
-def roll_folder(production: Production, clip: int) -> Path:
-    """Return the delivery folder of a clip's roll."""
-    card = production.store.card(production.store.clip(clip).card)
+def _roll_folder_of(production: Production, proxy: Proxy) -> Path:
+    return roll_folder(production, production.store.card(production.store.clip(proxy.clip).card))
+
+
+def roll_folder(production: Production, card: Card) -> Path:
+    """Return the delivery folder of a card's roll."""
     return production.config.production_delivery / card.shoot_day / safe_name(card.roll)
 
 

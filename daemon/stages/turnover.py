@@ -15,7 +15,7 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
-from daemon.stages.landing import still_path
+from daemon.stages.landing import roll_folder, still_path
 from daemon.states import SETTLED_STATES, ClipState
 from daemon.store import Card, Clip
 from daemon.turnover.editorial import ales, is_ours
@@ -58,7 +58,7 @@ def is_done(production: Production, card: Card, clips: list[Clip]) -> bool:
 def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *, done: bool) -> None:
     """Write sidecars, then `.complete`; what changes meanwhile makes the roll due again."""
     store = production.store
-    folder = production.config.production_delivery / card.shoot_day / safe_name(card.roll)
+    folder = roll_folder(production, card)
     staging = production.staging
     make_folder(folder / "report", production.config.delivery.root)
     roll = roll_of(production, card, clips, now)
