@@ -13,7 +13,7 @@ from daemon import __version__
 from daemon.hashing import hash_bytes
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import make_folder, replace, withdraw
+from daemon.publish import delivering, make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
 from daemon.stages.landing import roll_folder, still_path
 from daemon.states import SETTLED_STATES, ClipState
@@ -71,9 +71,21 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     _drop_stale(folder, safe_name(card.roll), set(sidecars))
     if done:
         hashes = {path: hash_bytes("xxh128", data) for path, data in sidecars.items()}
-        replace(complete(roll, hashes).encode(), folder / ".complete", staging)
+        replace(complete(roll, hashes | _stills(roll, folder)).encode(), folder / ".complete", staging)
         get().info("roll.complete", roll=card.roll, clips=len(roll.clips), undelivered=len(roll.undelivered))
     store.set_card(card.id, turnover_due=0, complete=int(done))
+
+
+def _stills(roll: Roll, folder: Path) -> dict[str, str]:
+    """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
+    hashes = {}
+    for path in (path for clip in roll.clips for path in clip.stills.values()):
+        with delivering(folder / path):
+            if (folder / path).is_file():
+                hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
+            else:
+                get().warning("still.missing", roll=roll.name, path=path)
+    return hashes
 
 
 def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:

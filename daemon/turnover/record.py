@@ -36,7 +36,7 @@ def record(roll: Roll) -> str:
 
 
 def complete(roll: Roll, sidecars: dict[str, str]) -> str:
-    """Return `.complete` of a roll; `sidecars` gives the xxh128 of each sidecar by path in the roll's folder."""
+    """Return `.complete` of a roll; `sidecars` gives the xxh128 of each sidecar and still by path in its folder."""
     media = {proxy.path: proxy.xxh128 for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))}
     return _text(
         {
