@@ -1,14 +1,17 @@
 """The roll's record: `nearset.json`, the chain of custody, and `.complete`, what the delivery vouches for.
 
 Chain: camera file's hash, manifest, recipe, model, engine, proxy's hash. Keys are sorted, so that the same
-delivery gives the same bytes but for its date.
+delivery gives the same bytes but for its date. The record's shape is written down in docs/nearset.schema.json.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from typing import Any
 
+from daemon.errors import DeliveryError
 from daemon.slate import Published, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
 from engines.media.timecode import Timecode
@@ -18,8 +21,13 @@ COMPLETE_SCHEMA = "nearset-complete-1"
 
 
 def record(roll: Roll) -> str:
-    """Return `nearset.json` of a roll."""
+    """Return `nearset.json` of a roll.
+
+    Raises:
+        DeliveryError: a number in it is none; the message says which.
+    """
     return _text(
+        roll,
         {
             "schema": SCHEMA,
             "production": {"code": roll.production, "title": roll.title},
@@ -31,7 +39,7 @@ def record(roll: Roll) -> str:
             "clips": [_clip(clip) for clip in roll.clips],
             "undelivered": [_undelivered(clip) for clip in roll.undelivered],
             "missing": list(roll.missing),
-        }
+        },
     )
 
 
@@ -39,6 +47,7 @@ def complete(roll: Roll, sidecars: dict[str, str]) -> str:
     """Return `.complete` of a roll; `sidecars` gives the xxh128 of each sidecar and still by path in its folder."""
     media = {proxy.path: proxy.xxh128 for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))}
     return _text(
+        roll,
         {
             "schema": COMPLETE_SCHEMA,
             "roll": roll.name,
@@ -46,7 +55,7 @@ def complete(roll: Roll, sidecars: dict[str, str]) -> str:
             "xxh128": media | sidecars,
             "undelivered": [_undelivered(clip) for clip in roll.undelivered],
             "missing": list(roll.missing),
-        }
+        },
     )
 
 
@@ -115,5 +124,23 @@ def _undelivered(clip: UndeliveredClip) -> dict[str, str]:
     }
 
 
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+def _text(roll: Roll, value: dict[str, Any]) -> str:
+    if endless := list(_endless(value)):
+        raise DeliveryError(
+            f"the record of roll {roll.name} cannot be written",
+            why=f"JSON has no such number: {', '.join(endless)}",
+            fix="report this: it is a fault of nearset, and the roll's media is in place and whole",
+        )
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _endless(value: object, path: str = "") -> Iterator[str]:
+    """Return the numbers that are not finite, each with where it stands."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{path} is {value}"
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _endless(part, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _endless(part, f"{path}[{number}]")

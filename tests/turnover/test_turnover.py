@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon import turnover
-from daemon.errors import SidecarError
+from daemon.errors import DeliveryError, SidecarError
 from daemon.sidecars import ale
 from daemon.slate import FileMark, Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.turnover.editorial import ales, is_ours
@@ -191,6 +191,18 @@ def test_the_record_is_the_chain_from_camera_file_to_proxy():
         ("plain", "", "ab" * 16),
         ("enhanced", "restore-lite@1", "cd" * 16),
     ]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_never_gets_into_the_record_and_is_named(number):
+    made = clip("A001C001", Fraction(24))
+    noisy = replace(
+        made, published=(made.published[0], replace(made.published[1], noise={"shot": 0.1, "read": number}))
+    )
+    with pytest.raises(DeliveryError) as told:
+        record(roll(made, noisy))
+    assert f"clips[1].proxies[1].noise.read is {number}" in told.value.why
+    assert "shot" not in told.value.why
 
 
 def test_complete_vouches_for_media_and_sidecars_and_names_what_was_held():
