@@ -103,6 +103,7 @@ class Store:
         mode = "ro" if read_only else "rwc"
         self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
         self._db.row_factory = sqlite3.Row
+        self._planned: set[tuple[int, str]] = set()
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
             self._db.execute("pragma journal_mode = delete")
@@ -283,6 +284,7 @@ class Store:
 
         Returns whether there is something to do now that was not before.
         """
+        self._planned.add((clip, stage))
         with self.transaction():
             row = self._db.execute("select id, state from jobs where key = ?", (key,)).fetchone()
             if row is None:
@@ -376,11 +378,14 @@ class Store:
         query = "select * from jobs where state = ? and lease_until <= ? order by id"
         return [_job(row) for row in self._db.execute(query, (JobState.LEASED, limit))]
 
-    def jobs_open(self, clip: int) -> int:
-        """Return how many jobs of a clip are queued or leased."""
-        query = "select count(*) as n from jobs where clip = ? and state in (?, ?)"
-        row = self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED)).fetchone()
-        return int(row["n"])
+    def under_way(self, stage: str) -> set[int]:
+        """Return the clips whose job of a stage was planned since the start and has not ended: nothing to plan there.
+
+        A job of before the start counts only once it was planned again, since configuration may have changed.
+        """
+        query = "select distinct clip from jobs where stage = ? and state in (?, ?)"
+        rows = self._db.execute(query, (stage, JobState.QUEUED, JobState.LEASED))
+        return {row["clip"] for row in rows if (row["clip"], stage) in self._planned}
 
     def _drop_jobs(self, clip: int) -> None:
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"

@@ -47,20 +47,24 @@ class Manifests:
         for clip in production.store.clips(states=[ClipState.QUIET]):
             if seen := production.seen.get(clip.card):
                 _list(production, clip, seen, now)
+        under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.MANIFESTED]):
-            if seen := production.seen.get(clip.card):
+            if clip.id not in under_way and (seen := production.seen.get(clip.card)):
                 _hash(production, clip, seen, now)
         for clip in production.store.clips(states=[ClipState.VERIFIED]):
             _admit(production, clip, now)
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
-        """Keep what was hashed; the clip is verified."""
+        """Keep what was hashed; the clip is verified, unless the manifests say more by now: then it is hashed again."""
         store = production.store
         clip = store.clip(job.clip)
+        hashed = wire.load(tuple[VerifiedFile, ...], result)
+        seen = production.seen.get(clip.card)
         with store.transaction():
-            store.add_files(clip.card, wire.load(tuple[VerifiedFile, ...], result))
-            _verified(production, clip, now)
+            store.add_files(clip.card, hashed)
             store.finish(job.id, JobEvent.SUCCEEDED)
+            if seen is None or all(seen.expected(file.path) == file.expected for file in hashed):
+                _verified(production, clip, now)
 
 
 def bytes_of(clip: Clip) -> tuple[str, ...]:

@@ -67,7 +67,10 @@ class Probe:
     def plan(self, production: Production, now: Moment) -> None:
         """Queue a probe for each ready clip."""
         del now
+        under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.READY]):
+            if clip.id in under_way:
+                continue
             task = ProbeTask(source_of(production, clip), words_of(production, clip).source.rate)
             text = wire.dump(ProbeTask, task)
             production.store.add_job(

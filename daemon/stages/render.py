@@ -82,7 +82,10 @@ class Render:
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
+        under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.PROBED, ClipState.PROXIED]):
+            if clip.id in under_way:
+                continue
             try:
                 self._plan_clip(production, clip, now)
             except EngineError as error:  # no proxy can be specified, say for a raster too small for the codec
