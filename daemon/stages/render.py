@@ -6,6 +6,7 @@ what a child finished. Work side: decode, conform, enhance, encode, check, hash.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -302,7 +303,18 @@ def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | No
     backend = choose(task.restore.engine)
     weights = base_weights(task.restore.model)
     noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
+    _check_measured(asdict(noise), files[0].name)
     enhance = RestoreEngine(
         backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
     )
     return enhance, weights.name, backend.describe(), asdict(noise)
+
+
+def _check_measured(noise: dict[str, float], name: str) -> None:
+    """Raise EngineError unless all of a measured noise is a number: JSON has no other, nor has the record."""
+    if endless := [f"{word} is {value}" for word, value in noise.items() if not math.isfinite(value)]:
+        raise EngineError(
+            f"the noise of {name} could not be measured",
+            why=", ".join(endless),
+            fix="report this clip: it is a fault of nearset; its plain proxy is delivered",
+        )

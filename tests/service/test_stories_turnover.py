@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jsonschema import Draft202012Validator
 from daemon.slate import Custody, Twin, Vendor
 from daemon.states import SETTLED_STATES, ClipState
 from engines.media.essence import TimecodeSource
+from engines.model.noise import NoiseProfile
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "docs" / "nearset.schema.json").read_text(encoding="utf-8")
@@ -41,6 +43,20 @@ def test_a_still_that_somebody_took_away_is_not_vouched_for(cart: Cart) -> None:
         shift.drive()
     assert "report/A001C001_plain.jpg" not in cart.complete()["xxh128"]
     assert "report/A001C001_enhanced.jpg" in cart.complete()["xxh128"]
+    cart.assert_honest()
+
+
+def test_noise_that_is_no_number_fails_its_clip_and_is_in_no_record(
+    cart: Cart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.model.noise.estimate", lambda _: NoiseProfile(math.nan, 1e-6))
+    cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        shift.drive()
+        (clip,) = shift.clips()
+        assert (clip.state, clip.trouble.why) == (ClipState.FAILED, "shot is nan")
+        assert shift.revisions("A001C001") == [("plain", 1)]
+    Draft202012Validator(SCHEMA).validate(cart.record())
     cart.assert_honest()
 
 
