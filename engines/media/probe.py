@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -29,9 +28,9 @@ from engines.media.essence import (
     Essence,
     FieldOrder,
     SidecarTimecode,
-    TimecodeSource,
 )
 from engines.media.faults import translated
+from engines.media.metadata import all_metadata, camera_of, created_of, reel_of, start_timecode, timed
 from engines.media.sequence import is_sequence, probe_sequence
 from engines.media.source import MediaFile, open_container
 from engines.media.timecode import Timecode, label_rate, may_drop
@@ -81,7 +80,6 @@ _RAW = {"prores_raw": "ProRes RAW"}
 """Codecs that FFmpeg names, and that hold a sensor's mosaic instead of a picture."""
 _DECODED_TO_COUNT = frozenset({"mpegts", "mpeg", "mpegvideo", "dv"})
 """Containers without an index: a packet there is not always a frame (fields, heads without key frame)."""
-_REEL_KEYS = ("reel_name", "com.apple.proapps.reel", "com.apple.quicktime.reel", "reel")
 
 
 def probe(
@@ -108,7 +106,7 @@ def probe(
         essence = _at_rate(essence, rate, files[0].name)
     elif rate is not None and rate != essence.rate:
         essence = _relabelled(replace(essence, notes=(*essence.notes, f"rate {rate} by recipe")), rate)
-    return _timed(essence, sidecar)
+    return timed(essence, sidecar)
 
 
 def parted(files: Sequence[MediaFile]) -> tuple[list[MediaFile], list[MediaFile]]:
@@ -170,8 +168,8 @@ def _probe_file(file: MediaFile) -> Essence:
             (stream.average_rate, stream.guessed_rate, stream.base_rate),
             stream.time_base or Fraction(1, 1000),
         )
-        metadata = _all_metadata(container)
-        start, note = _start_timecode(container, frame_rate)
+        metadata = all_metadata(container)
+        start, note = start_timecode(container, frame_rate)
         return Essence(
             container=container.format.name,
             codec=context.name,
@@ -193,9 +191,9 @@ def _probe_file(file: MediaFile) -> Essence:
             start_frame=start[0].frame,
             drop_frame=start[0].drop,
             timecode_source=start[1],
-            reel=_first_of(metadata, *_REEL_KEYS),
-            camera=_camera(metadata),
-            created=_created(metadata),
+            reel=reel_of(metadata),
+            camera=camera_of(metadata),
+            created=created_of(metadata),
             audio=audio,
             notes=notes + note,
         )
@@ -362,82 +360,6 @@ def _relabelled(essence: Essence, rate: Fraction) -> Essence:
     drop = essence.drop_frame and may_drop(rate)
     start = Timecode.parse(f"{head}:{frames:02}", rate, drop=False)
     return replace(essence, rate=rate, start_frame=start.frame, drop_frame=drop)
-
-
-def _timed(essence: Essence, sidecar: SidecarTimecode | None) -> Essence:
-    """Return the essence with a start timecode from the sidecar or the time of day if it has none itself."""
-    if essence.timecode_source is not TimecodeSource.ZERO:
-        return essence
-    if sidecar:
-        start, note = _parsed(sidecar.label, essence.rate, drop=sidecar.drop_frame)
-        notes = essence.notes + note
-        if start:
-            source = TimecodeSource.XML
-            return replace(essence, start_frame=start.frame, drop_frame=start.drop, timecode_source=source, notes=notes)
-        essence = replace(essence, notes=notes)
-    if essence.created:
-        moment = datetime.fromisoformat(essence.created)
-        seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
-        frame = seconds * label_rate(essence.rate)
-        return replace(essence, start_frame=frame, timecode_source=TimecodeSource.TIME_OF_DAY)
-    return essence
-
-
-def _start_timecode(
-    container: InputContainer, rate: Fraction
-) -> tuple[tuple[Timecode, TimecodeSource], tuple[str, ...]]:
-    label, source = _timecode_label(container)
-    start, note = _parsed(label, rate, drop=";" in label) if label else (None, ())
-    return (start, source) if start else (Timecode(0, rate), TimecodeSource.ZERO), note
-
-
-def _parsed(label: str, rate: Fraction, *, drop: bool) -> tuple[Timecode | None, tuple[str, ...]]:
-    """Return the timecode of a label, or None and a note that says why it cannot be one."""
-    try:
-        return Timecode.parse(label, rate, drop=drop and may_drop(rate)), ()
-    except ValueError as error:
-        return None, (f"start timecode ignored: {error}",)
-
-
-def _timecode_label(container: InputContainer) -> tuple[str, TimecodeSource]:
-    for stream in container.streams:
-        if stream.type == "data" and stream.metadata.get("timecode"):
-            return stream.metadata["timecode"], TimecodeSource.TMCD
-    for stream in container.streams.video:
-        if stream.metadata.get("timecode"):
-            mxf = container.format.name == "mxf"
-            return stream.metadata["timecode"], TimecodeSource.MXF if mxf else TimecodeSource.TMCD
-    if label := container.metadata.get("timecode"):
-        return label, TimecodeSource.MXF if container.format.name == "mxf" else TimecodeSource.CONTAINER
-    return "", TimecodeSource.ZERO
-
-
-def _all_metadata(container: InputContainer) -> dict[str, str]:
-    merged: dict[str, str] = {}
-    for stream in reversed(container.streams):
-        merged |= {key.lower(): value for key, value in stream.metadata.items()}
-    return merged | {key.lower(): value for key, value in container.metadata.items()}
-
-
-def _camera(metadata: dict[str, str]) -> str:
-    make = _first_of(metadata, "com.apple.quicktime.make", "make", "company_name")
-    model = _first_of(metadata, "com.apple.quicktime.model", "model", "product_name")
-    return f"{make} {model}".strip()
-
-
-def _first_of(metadata: dict[str, str], *keys: str) -> str:
-    return next((metadata[key] for key in keys if metadata.get(key)), "")
-
-
-def _created(metadata: dict[str, str]) -> str:
-    for key in ("com.apple.quicktime.creationdate", "creation_time", "modification_date", "date"):
-        try:
-            moment = datetime.fromisoformat(metadata.get(key, ""))
-        except ValueError:
-            continue
-        if moment.year > 1980:  # noqa: PLR2004 - cameras whose clock was never set say 1904, 1970 or 1980
-            return moment.isoformat()
-    return ""
 
 
 def _field_order(frame: VideoFrame, context: Any) -> FieldOrder:
