@@ -1,92 +1,22 @@
-"""The database of one production: the only SQL there is.
+"""The store of one production: the only SQL about it, over the one connection of `database.py`.
 
-One connection in one process, `synchronous=FULL`, a rollback journal, every change one transaction. The
-truth about cards, clips, jobs and proxies is here and nowhere else. Knows no media, no files but its own.
+Every change is one transaction. The truth about cards, clips, jobs and proxies is here and nowhere else; what
+comes out are the nouns of `rows.py`, which callers take from here. Knows no media and no files.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Iterable
 from pathlib import Path
 
 from daemon import wire
+from daemon.database import Database
 from daemon.errors import NearsetError
-from daemon.slate import FoundCard, FoundClip, Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.rows import NO_TROUBLE, Card, Clip, Job, Proxy
+from daemon.slate import FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
 from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, fire
-from engines.media.essence import Essence
 
-_NO_TROUBLE = Trouble("", "", "", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card as the production knows it."""
-
-    id: int
-    root: str
-    path: str
-    roll: str
-    vendor: Vendor
-    shoot_day: str
-    day_folder: str
-    missing: tuple[str, ...]
-    notes: tuple[str, ...]
-    turnover_due: bool
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A clip as the production knows it; `essence` is None until it was probed."""
-
-    id: int
-    card: int
-    name: str
-    state: ClipState
-    found: FoundClip
-    custody: str
-    identity: str
-    reel: str
-    essence: Essence | None
-    stand_in: str
-    trouble: Trouble
-    want: str
-    ready_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A piece of work for a child; `task` is the stage's own JSON."""
-
-    id: int
-    key: str
-    clip: int
-    stage: str
-    lane: str
-    priority: int
-    state: JobState
-    task: str
-    attempt: int
-    not_before: float
-    token: str
-    trouble: Trouble
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A proxy that is intended (`landed` false) or in place."""
-
-    id: int
-    clip: int
-    want: str
-    staged: str
-    landed: bool
-    facts: Published
-    still: str
+__all__ = ["Card", "Clip", "Job", "Proxy", "Store", "trouble_of"]
 
 
 def trouble_of(error: NearsetError) -> Trouble:
@@ -94,51 +24,12 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store:
-    """One production's database."""
+class Store(Database):
+    """One production's cards, clips, jobs and proxies."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "ro" if read_only else "rwc"
-        self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
-        self._db.row_factory = sqlite3.Row
+        super().__init__(path, read_only=read_only)
         self._planned: set[tuple[int, str]] = set()
-        self._db.execute("pragma foreign_keys = on")
-        if not read_only:
-            self._db.execute("pragma journal_mode = delete")
-            self._db.execute("pragma synchronous = full")
-            self._migrate()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything inside happens, or nothing does; nested calls join the outer one."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("begin immediate")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("rollback")
-            raise
-        self._db.execute("commit")
-
-    def _migrate(self) -> None:
-        self._db.execute("create table if not exists migrations (name text primary key) strict")
-        done = {row["name"] for row in self._db.execute("select name from migrations")}
-        folder = resources.files("daemon") / "migrations"
-        for script in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if not script.name.endswith(".sql") or script.name in done:
-                continue
-            with self.transaction():
-                for statement in _statements(script.read_text(encoding="utf-8")):
-                    self._db.execute(statement)
-                self._db.execute("insert into migrations values (?)", (script.name,))
 
     # Roots
 
@@ -160,14 +51,15 @@ class Store:
 
     def cards(self) -> list[Card]:
         """Return all cards, in the order in which they were found."""
-        return [_card(row) for row in self._db.execute("select * from cards order by id")]
+        return [Card.from_row(row) for row in self._db.execute("select * from cards order by id")]
 
     def card(self, card: int) -> Card:
         """Return one card."""
-        return _card(self._db.execute("select * from cards where id = ?", (card,)).fetchone())
+        return Card.from_row(self._db.execute("select * from cards where id = ?", (card,)).fetchone())
 
     def add_card(self, root: str, found: FoundCard, roll: str, at: str) -> int:
         """Note a card, new or seen again, and return its id; one that was delivered from keeps its roll name."""
+        missing = wire.dump(tuple[str, ...], found.missing)
         with self.transaction():
             row = self._db.execute(
                 "insert into cards (root, path, roll, vendor, day_folder, shoot_day, missing, found_at) "
@@ -175,16 +67,7 @@ class Store:
                 "(select 1 from proxies join clips on clips.id = proxies.clip where clips.card = cards.id) "
                 "then cards.roll else excluded.roll end, "
                 "vendor = excluded.vendor, missing = excluded.missing returning id",
-                (
-                    root,
-                    found.path,
-                    roll,
-                    found.vendor,
-                    found.day_folder,
-                    found.day_folder,
-                    wire.dump(tuple[str, ...], found.missing),
-                    at,
-                ),
+                (root, found.path, roll, found.vendor, found.day_folder, found.day_folder, missing, at),
             ).fetchone()
         return int(row["id"])
 
@@ -205,21 +88,21 @@ class Store:
             where.append(f"state in ({', '.join('?' * len(wanted))})")
         values = ([card] if card is not None else []) + wanted
         query = f"select * from clips where {' and '.join(where)} order by id"
-        return [_clip(row) for row in self._db.execute(query, values)]
+        return [Clip.from_row(row) for row in self._db.execute(query, values)]
 
     def clip(self, clip: int) -> Clip:
         """Return one clip."""
-        return _clip(self._db.execute("select * from clips where id = ?", (clip,)).fetchone())
+        return Clip.from_row(self._db.execute("select * from clips where id = ?", (clip,)).fetchone())
 
     def clips_named(self, pattern: str) -> list[Clip]:
         """Return the clips whose name matches a glob pattern."""
         rows = self._db.execute("select * from clips where name glob ? order by id", (pattern,))
-        return [_clip(row) for row in rows]
+        return [Clip.from_row(row) for row in rows]
 
     def clips_with_identity(self, identity: str) -> list[Clip]:
         """Return the clips whose bytes have this identity."""
         rows = self._db.execute("select * from clips where identity = ? order by id", (identity,))
-        return [_clip(row) for row in rows]
+        return [Clip.from_row(row) for row in rows]
 
     def reel_used_elsewhere(self, reel: str, clip: int) -> bool:
         """Return whether another clip carries this reel name."""
@@ -243,7 +126,7 @@ class Store:
         with self.transaction():
             self._db.execute(f"update clips set {names} where id = ?", (*columns.values(), clip))
 
-    def happen(self, clip: int, event: ClipEvent, at: str, trouble: Trouble = _NO_TROUBLE) -> ClipState:
+    def happen(self, clip: int, event: ClipEvent, at: str, trouble: Trouble = NO_TROUBLE) -> ClipState:
         """Fire an event on a clip and return its new state.
 
         A clip that comes to rest makes its roll's turnover due; one that goes back drops its queued jobs.
@@ -307,11 +190,11 @@ class Store:
         """Return jobs in these states (all without), in the order in which they will run."""
         wanted = [str(state) for state in states or tuple(JobState)]
         query = f"select * from jobs where state in ({', '.join('?' * len(wanted))}) order by priority, id"
-        return [_job(row) for row in self._db.execute(query, wanted)]
+        return [Job.from_row(row) for row in self._db.execute(query, wanted)]
 
     def job(self, job: int) -> Job:
         """Return one job."""
-        return _job(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
+        return Job.from_row(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
 
     def queued(self) -> int:
         """Return how many jobs wait."""
@@ -352,7 +235,7 @@ class Store:
         query = "select 1 from jobs where id = ? and token = ? and state = ?"
         return self._db.execute(query, (job, token, JobState.LEASED)).fetchone() is not None
 
-    def finish(self, job: int, event: JobEvent, *, not_before: float = 0, trouble: Trouble = _NO_TROUBLE) -> None:
+    def finish(self, job: int, event: JobEvent, *, not_before: float = 0, trouble: Trouble = NO_TROUBLE) -> None:
         """Fire the event that ends a lease."""
         with self.transaction():
             state = fire(JOB_TABLE, self.job(job).state, event)
@@ -376,7 +259,7 @@ class Store:
         """Return the jobs whose lease ran out; with None all leased ones, for a start after a crash."""
         limit = float("inf") if now is None else now
         query = "select * from jobs where state = ? and lease_until <= ? order by id"
-        return [_job(row) for row in self._db.execute(query, (JobState.LEASED, limit))]
+        return [Job.from_row(row) for row in self._db.execute(query, (JobState.LEASED, limit))]
 
     def under_way(self, stage: str) -> set[int]:
         """Return the clips whose job of a stage was planned since the start and has not ended: nothing to plan there.
@@ -397,11 +280,11 @@ class Store:
     def proxies(self, clip: int, twin: Twin | None = None) -> list[Proxy]:
         """Return a clip's proxies in place, oldest revision first."""
         rows = self._db.execute("select * from proxies where clip = ? and landed order by revision", (clip,))
-        return [proxy for proxy in map(_proxy, rows) if twin is None or proxy.facts.twin is twin]
+        return [proxy for proxy in map(Proxy.from_row, rows) if twin is None or proxy.facts.twin is twin]
 
     def intended(self) -> list[Proxy]:
         """Return the proxies that were about to be put in place."""
-        return [_proxy(row) for row in self._db.execute("select * from proxies where not landed order by id")]
+        return [Proxy.from_row(row) for row in self._db.execute("select * from proxies where not landed order by id")]
 
     def next_revision(self, clip: int, twin: Twin) -> int:
         """Return the revision that the next proxy of this twin gets, from 1."""
@@ -414,21 +297,13 @@ class Store:
             row = self._db.execute(
                 "insert into proxies (clip, twin, revision, want, staged, facts, still) "
                 "values (?, ?, ?, ?, ?, ?, ?) returning id",
-                (
-                    clip,
-                    facts.twin,
-                    facts.revision,
-                    want,
-                    staged,
-                    wire.dump(Published, facts),
-                    still,
-                ),
+                (clip, facts.twin, facts.revision, want, staged, wire.dump(Published, facts), still),
             ).fetchone()
         return int(row["id"])
 
     def proxy(self, proxy: int) -> Proxy:
         """Return one proxy, intended or in place."""
-        return _proxy(self._db.execute("select * from proxies where id = ?", (proxy,)).fetchone())
+        return Proxy.from_row(self._db.execute("select * from proxies where id = ?", (proxy,)).fetchone())
 
     def landed(self, proxy: int) -> None:
         """Note that an intended proxy is in place."""
@@ -439,80 +314,3 @@ class Store:
         """Drop an intent whose staged file is gone."""
         with self.transaction():
             self._db.execute("delete from proxies where id = ? and not landed", (proxy,))
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a migration at its semicolons (executescript would commit behind the transaction's back)."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _trouble(text: str) -> Trouble:
-    return wire.load(Trouble, text) if text else _NO_TROUBLE
-
-
-def _card(row: sqlite3.Row) -> Card:
-    return Card(
-        id=row["id"],
-        root=row["root"],
-        path=row["path"],
-        roll=row["roll"],
-        vendor=Vendor(row["vendor"]),
-        shoot_day=row["shoot_day"],
-        day_folder=row["day_folder"],
-        missing=wire.load(tuple[str, ...], row["missing"]),
-        notes=wire.load(tuple[str, ...], row["notes"]),
-        turnover_due=bool(row["turnover_due"]),
-        complete=bool(row["complete"]),
-    )
-
-
-def _clip(row: sqlite3.Row) -> Clip:
-    return Clip(
-        id=row["id"],
-        card=row["card"],
-        name=row["name"],
-        state=ClipState(row["state"]),
-        found=wire.load(FoundClip, row["found"]),
-        custody=row["custody"],
-        identity=row["identity"],
-        reel=row["reel"],
-        essence=wire.load(Essence, row["essence"]) if row["essence"] else None,
-        stand_in=row["stand_in"],
-        trouble=_trouble(row["trouble"]),
-        want=row["want"],
-        ready_at=row["ready_at"],
-    )
-
-
-def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        id=row["id"],
-        key=row["key"],
-        clip=row["clip"],
-        stage=row["stage"],
-        lane=row["lane"],
-        priority=row["priority"],
-        state=JobState(row["state"]),
-        task=row["task"],
-        attempt=row["attempt"],
-        not_before=row["not_before"],
-        token=row["token"],
-        trouble=_trouble(row["trouble"]),
-    )
-
-
-def _proxy(row: sqlite3.Row) -> Proxy:
-    return Proxy(
-        id=row["id"],
-        clip=row["clip"],
-        want=row["want"],
-        staged=row["staged"],
-        landed=bool(row["landed"]),
-        facts=wire.load(Published, row["facts"]),
-        still=row["still"],
-    )

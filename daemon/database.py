@@ -1,0 +1,69 @@
+"""The database file of one production: one connection in one process, transactions, migrations.
+
+`synchronous=FULL` and a rollback journal, so that what was committed survives a power cut. Knows no table but its
+own list of migrations; what the others mean is in `store.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+
+class Database:
+    """One open database, brought up to date unless it is only read."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "ro" if read_only else "rwc"
+        self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("pragma foreign_keys = on")
+        if not read_only:
+            self._db.execute("pragma journal_mode = delete")
+            self._db.execute("pragma synchronous = full")
+            self._migrate()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing does; nested calls join the outer one."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def _migrate(self) -> None:
+        self._db.execute("create table if not exists migrations (name text primary key) strict")
+        done = {row["name"] for row in self._db.execute("select name from migrations")}
+        folder = resources.files("daemon") / "migrations"
+        for script in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if not script.name.endswith(".sql") or script.name in done:
+                continue
+            with self.transaction():
+                for statement in _statements(script.read_text(encoding="utf-8")):
+                    self._db.execute(statement)
+                self._db.execute("insert into migrations values (?)", (script.name,))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a migration at its semicolons (executescript would commit behind the transaction's back)."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,154 @@
+"""What the database's rows mean: cards, clips, jobs, proxies as the production knows them.
+
+Each is made of its row here and nowhere else; what is kept as JSON is read on the way. Knows columns, no SQL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from daemon import wire
+from daemon.slate import FoundClip, Published, Trouble, Vendor
+from daemon.states import ClipState, JobState
+from engines.media.essence import Essence
+
+NO_TROUBLE = Trouble("", "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as the production knows it."""
+
+    id: int
+    root: str
+    path: str
+    roll: str
+    vendor: Vendor
+    shoot_day: str
+    day_folder: str
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    turnover_due: bool
+    complete: bool
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Card:
+        """Return the card of a row."""
+        return cls(
+            id=row["id"],
+            root=row["root"],
+            path=row["path"],
+            roll=row["roll"],
+            vendor=Vendor(row["vendor"]),
+            shoot_day=row["shoot_day"],
+            day_folder=row["day_folder"],
+            missing=wire.load(tuple[str, ...], row["missing"]),
+            notes=wire.load(tuple[str, ...], row["notes"]),
+            turnover_due=bool(row["turnover_due"]),
+            complete=bool(row["complete"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip as the production knows it; `essence` is None until it was probed."""
+
+    id: int
+    card: int
+    name: str
+    state: ClipState
+    found: FoundClip
+    custody: str
+    identity: str
+    reel: str
+    essence: Essence | None
+    stand_in: str
+    trouble: Trouble
+    want: str
+    ready_at: str
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Clip:
+        """Return the clip of a row."""
+        return cls(
+            id=row["id"],
+            card=row["card"],
+            name=row["name"],
+            state=ClipState(row["state"]),
+            found=wire.load(FoundClip, row["found"]),
+            custody=row["custody"],
+            identity=row["identity"],
+            reel=row["reel"],
+            essence=wire.load(Essence, row["essence"]) if row["essence"] else None,
+            stand_in=row["stand_in"],
+            trouble=_trouble(row["trouble"]),
+            want=row["want"],
+            ready_at=row["ready_at"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work for a child; `task` is the stage's own JSON."""
+
+    id: int
+    key: str
+    clip: int
+    stage: str
+    lane: str
+    priority: int
+    state: JobState
+    task: str
+    attempt: int
+    not_before: float
+    token: str
+    trouble: Trouble
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Job:
+        """Return the job of a row."""
+        return cls(
+            id=row["id"],
+            key=row["key"],
+            clip=row["clip"],
+            stage=row["stage"],
+            lane=row["lane"],
+            priority=row["priority"],
+            state=JobState(row["state"]),
+            task=row["task"],
+            attempt=row["attempt"],
+            not_before=row["not_before"],
+            token=row["token"],
+            trouble=_trouble(row["trouble"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that is intended (`landed` false) or in place."""
+
+    id: int
+    clip: int
+    want: str
+    staged: str
+    landed: bool
+    facts: Published
+    still: str
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Proxy:
+        """Return the proxy of a row."""
+        return cls(
+            id=row["id"],
+            clip=row["clip"],
+            want=row["want"],
+            staged=row["staged"],
+            landed=bool(row["landed"]),
+            facts=wire.load(Published, row["facts"]),
+            still=row["still"],
+        )
+
+
+def _trouble(text: str) -> Trouble:
+    return wire.load(Trouble, text) if text else NO_TROUBLE
