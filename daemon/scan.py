@@ -1,26 +1,21 @@
 """Scan: what lies under an offload root, and since when it has not changed.
 
 The scan is the truth about a root; events only hint that one is due. Sources are never written, links never
-followed, temporary names never seen. Whether the root is the volume it was is told here too, so that an
-unmounted folder parks its jobs and nothing is taken for deleted.
+followed, temporary names never seen. What cannot be looked at is said, and never taken for gone. Whether the
+root is the volume it was is not told here (`volumes.py`).
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from daemon.slate import FileMark
-
-MARKER = ".nearset-root"
-"""Name of the file that tells a root from its empty mount point; written only when asked for, never in a roll."""
 
 _TEMPORARY = (
     ".*",
@@ -34,12 +29,6 @@ _TEMPORARY = (
     "*.download",
 )
 _OF_DESKTOPS = frozenset({"thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"})
-_NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "ceph", "glusterfs", "afs", "lustre"}
-)
-_NETWORK_FUSE = frozenset({"sshfs", "glusterfs", "rclone", "s3fs", "davfs", "vmhgfs-fuse", "ceph-fuse", "smbnetfs"})
-_ESCAPED = re.compile(r"\\([0-7]{3})")
-_MARKER_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +39,6 @@ class Scan:
     problems: list[tuple[str, str]]
     seconds: float
     unread: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RootIdentity:
-    """By what a root is known again: its device number, and its marker where it has one."""
-
-    device: int
-    marker: str | None
 
 
 def scan(root: Path) -> Scan:
@@ -148,67 +129,3 @@ class Settling:
     def quiet(self, path: str, now: float, settle_seconds: float) -> bool:
         """Return whether a file has been seen unchanged for so long."""
         return path in self._since and now - self._since[path][1] >= settle_seconds
-
-    def waiting_seconds(self, path: str, now: float) -> float:
-        """Return for how long a file has been seen unchanged."""
-        return now - self._since[path][1] if path in self._since else 0.0
-
-
-def identify(root: Path) -> RootIdentity | None:
-    """Return by what a root is known, None where it is not there."""
-    try:
-        device = root.stat().st_dev
-        with os.scandir(root) as entries:
-            next(entries, None)
-    except OSError:
-        return None
-    return RootIdentity(device, _read_marker(root))
-
-
-def _read_marker(root: Path) -> str | None:
-    """Return a root's marker, None where it has none; a link or a pipe of that name is none."""
-    try:
-        descriptor = os.open(root / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return os.read(descriptor, _MARKER_BYTES).decode("ascii", "replace").strip() or None if regular else None
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def same_volume(remembered: RootIdentity, seen: RootIdentity) -> bool:
-    """Return whether a root is the volume it was: by its marker where it had one, else by device number."""
-    if remembered.marker is not None:
-        return remembered.marker == seen.marker
-    return remembered.device == seen.device
-
-
-def write_marker(root: Path) -> str:
-    """Write a marker into a root, for `nearset mark`, and return it; an existing one stays."""
-    try:
-        with (root / MARKER).open("x", encoding="ascii") as file:
-            file.write(f"{uuid.uuid4()}\n")
-    except FileExistsError:
-        pass
-    return (root / MARKER).read_text(encoding="ascii").strip()
-
-
-def is_network(path: Path, mountinfo: str) -> bool:
-    """Return whether a path lies on a network mount. Source: proc_pid_mountinfo(5)."""
-    best, kind = "", ""
-    for mount_point, file_system in _mounts(mountinfo):
-        if path.is_relative_to(mount_point) and len(mount_point) >= len(best):
-            best, kind = mount_point, file_system
-    return kind in _NETWORK or kind.removeprefix("fuse.") in _NETWORK_FUSE
-
-
-def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
-    for line in mountinfo.splitlines():
-        before, separator, after = line.partition(" - ")
-        fields = before.split()
-        if separator and len(fields) > 4 and after.split():  # noqa: PLR2004 - the fifth field is the mount point
-            yield _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]), after.split()[0]

@@ -16,7 +16,7 @@ from watchdog.observers.api import BaseObserver
 
 from daemon.config import Root
 from daemon.log import get
-from daemon.scan import is_network
+from daemon.volumes import is_network
 
 _CHANGES = frozenset({"created", "modified", "moved", "deleted", "closed"})
 

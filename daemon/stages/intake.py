@@ -15,10 +15,11 @@ from daemon.beneath import read_small
 from daemon.errors import BadHash, FileMissing, NearsetError, SourceChanged
 from daemon.log import get
 from daemon.production import Moment, Production, Seen
-from daemon.scan import RootIdentity, Scan, Settling, identify, same_volume, scan
+from daemon.scan import Scan, Settling, scan
 from daemon.slate import CardPlace, ClipKind, FileMark, FoundCard, FoundClip
 from daemon.states import GATE_STATES, ClipEvent, ClipState
 from daemon.store import Clip, trouble_of
+from daemon.volumes import RootIdentity, identify, same_volume
 
 _BUSY_SCAN_SECONDS = 1.0
 """Between two scans of a root on which something still settles."""

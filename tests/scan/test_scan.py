@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.scan import MARKER, is_temporary, scan
+from daemon.scan import is_temporary, scan
+from daemon.volumes import MARKER
 
 
 def _put(path: Path, content: bytes = b"x") -> Path:

@@ -1,12 +1,15 @@
 """Is the root the volume it was, and how is it mounted."""
 
+import errno
 import os
 import uuid
 from pathlib import Path
 
 import pytest
 
-from daemon.scan import MARKER, RootIdentity, identify, is_network, same_volume, scan, write_marker
+from daemon.errors import ConfigError
+from daemon.scan import scan
+from daemon.volumes import MARKER, RootIdentity, identify, is_network, same_volume, write_marker
 
 MOUNTS = """\
 22 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw
@@ -83,3 +86,71 @@ def test_a_marker_that_is_a_link_a_pipe_or_empty_is_none(tmp_path: Path) -> None
     marker.unlink()
     marker.touch()
     assert identify(tmp_path) == RootIdentity(tmp_path.stat().st_dev, None)
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"take")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("clip", "folder"),
+    [
+        ("A001/ascmhl/0001_A001.mhl", "A001"),
+        ("A001/ascmhl/0001_A001.mhl", "A001/Clip/Deep"),
+        ("20260302/Camera Media/A001/Clip/A001C001.mov", "20260302/Camera Media/A001/Clip"),
+        ("20260302/Camera Media/A001/Clip/A001C001.mov", "20260302/Camera Media/A001/Empty"),
+        ("A001/XDROOT/Clip/A001C001.MXF", "A001"),
+        ("A001/XDROOT/Clip/A001C001.MXF", "A001/XDROOT/Sub"),
+        ("A001/A001C001.mov", "A001"),
+    ],
+)
+def test_no_marker_is_written_into_a_roll_or_under_a_seal(tmp_path: Path, clip: str, folder: str) -> None:
+    put(tmp_path / clip)
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(ConfigError) as told:
+        write_marker(tmp_path / folder)
+    assert "roll" in told.value.why or "seal" in told.value.why
+    assert "mark the folder that the rolls lie in" in told.value.fix
+    assert not list(tmp_path.rglob(MARKER))
+
+
+@pytest.mark.parametrize("root", [".", "20260302", "20260302/Camera Media"])
+def test_above_sealed_rolls_a_marker_is_written(tmp_path: Path, root: str) -> None:
+    put(tmp_path / "20260302/Camera Media/A001/Clip/A001C001.mov")
+    put(tmp_path / "20260302/Camera Media/A001/ascmhl/0001_A001.mhl")
+    assert identify(tmp_path / root).marker == write_marker(tmp_path / root)
+
+
+def test_a_marker_and_its_name_are_flushed_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed, flush = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda it: (flushed.add(os.fstat(it).st_ino), flush(it)))
+    write_marker(tmp_path)
+    assert flushed == {(tmp_path / MARKER).stat().st_ino, tmp_path.stat().st_ino}
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo, lambda path: path.symlink_to("elsewhere")])
+def test_what_is_no_marker_is_told_and_left_as_it_is(tmp_path: Path, make) -> None:
+    make(tmp_path / MARKER)
+    with pytest.raises(ConfigError, match="no marker") as told:
+        write_marker(tmp_path)
+    assert "empty" in told.value.why
+    assert f"remove it, then `nearset mark {tmp_path}`" in told.value.fix
+    assert os.path.lexists(tmp_path / MARKER)
+
+
+def test_a_full_volume_leaves_no_empty_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="gets no marker"):
+        write_marker(tmp_path)
+    assert not (tmp_path / MARKER).exists()
+
+
+def test_a_root_that_is_not_there_gets_no_marker(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        write_marker(tmp_path / "pulled")
+    assert told.value.why == "No such file or directory"
