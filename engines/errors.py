@@ -76,6 +76,12 @@ class BackendUnavailable(EngineError):
     code = "engine.unavailable"
 
 
+class BadSample(EngineError):
+    """A sample of the replay store is missing or damaged."""
+
+    code = "engine.bad_sample"
+
+
 class BadWeights(EngineError):
     """A weights file is truncated, has another topology, or holds values that are not finite."""
 

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,13 +81,14 @@ def render(
 
 def first_pictures(decoder: Decoder, essence: Essence, spec: ProxySpec, count: int) -> list[Picture]:
     """Return the first working pictures of a clip, to measure its noise on."""
-    pictures = []
+    return list(islice(pictures(decoder, essence, spec), count))
+
+
+def pictures(decoder: Decoder, essence: Essence, spec: ProxySpec) -> Iterator[Picture]:
+    """Yield the working pictures of a clip, before anything enhances them."""
     for block in _conformed(decoder.blocks(), essence, spec):
         if isinstance(block, VideoFrame):
-            pictures.append(picture_of(block))
-            if len(pictures) == count:
-                break
-    return pictures
+            yield picture_of(block)
 
 
 def still_number(essence: Essence) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from engines.backends.base import Session
-from engines.model.network import Network
+from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
 
@@ -26,10 +26,7 @@ class EagerBackend:
 
 class _EagerSession:
     def __init__(self, weights: Weights, height: int, width: int) -> None:
-        self._network = Network(weights.topology).eval()
-        self._network.load_state_dict(
-            {f"convolutions.{name}": torch.from_numpy(array) for name, array in weights.tensors.items()}
-        )
+        self._network = network_of(weights)
         self._shape = (height, width)
         self._before: torch.Tensor | None = None
         self._output: torch.Tensor | None = None

@@ -6,22 +6,19 @@ that are renewed in place ask for. State tensors are plain inputs and outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, PICTURE_CHANNELS, SLOPE, Layer, Topology
+from engines.model.weights import Tensors
 
 OPSET = 17
 INPUTS = ("now", "before", "output_before", "noise", "hidden")
 SEEN = ("detail", "change", "change_of_output")
 OUTPUTS = ("output", "hidden_next")
-
-Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 
 def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) -> onnx.ModelProto:
@@ -43,7 +40,9 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
-    nodes.append(helper.make_node("Tanh", ["out"], ["share"]))
+    nodes.append(helper.make_node("Mul", ["gate", "change_of_output_in_noise"], ["kept"]))
+    nodes.append(helper.make_node("Add", ["out", "kept"], ["wanted"]))
+    nodes.append(helper.make_node("Tanh", ["wanted"], ["share"]))
     nodes.append(helper.make_node("Mul", ["noise", "share"], ["residual"]))
     nodes.append(helper.make_node("Add", ["now", "residual"], ["output"]))
     nodes.append(helper.make_node("Identity", ["hidden_state"], ["hidden_next"]))
@@ -85,6 +84,8 @@ def _nodes(layer: Layer) -> list[onnx.NodeProto]:
         chain.append(("Add", [layer.skip], {}))
     if layer.op in {"conv", "down"}:
         chain.append(("LeakyRelu", [], {"alpha": SLOPE}))
+    if layer.op == "gate":
+        chain.append(("Sigmoid", [], {}))
     if layer.op == "state":
         chain.append(("Tanh", [], {}))
     stride, pad = (2 if layer.op == "down" else 1), layer.kernel // 2

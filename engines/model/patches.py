@@ -1,129 +1,47 @@
-"""Clean moving pictures to train on: clips decoded, averaged down until their own noise is gone, kept packed.
+"""Clean sequences to train on, cut from shots and laid together from stills, turned and exposed at random.
 
-Reads media; knows no network. The list of footage names only clips whose licence permits training; clips
-that judge the result are never in it.
+Cut sequences move as the world does. Laid ones have known motion and no coding noise: one still behind, panned by
+fractions of a pixel or standing, and often a second one before it, moving otherwise, so that the network sees
+what is covered and uncovered.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import math
 
-import av
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from engines.media.frames import Picture
-from engines.model.packing import pack
+from engines.model.footage import Clip, Still
+from engines.model.synthetic import pack_planes
 
-Clip = npt.NDArray[np.uint16]
-"""Packed code values `[T, 8, h, w]`, 10 bit."""
-
-_CUT = 0.06
-"""Mean absolute luma change that means a cut, of 0-1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Footage:
-    """A clip to train on: where it lies, how much to average it down, how many frames to take, its licence."""
-
-    path: str
-    divide: int
-    frames: int
-    licence: str
+_LAID_SHARE = 0.45
+_STANDING_SHARE = 0.4
+"""Of laid sequences, those whose background stands still, as on a locked-off camera."""
+_FRONT_SHARE = 0.4
+_FASTEST = 5.0
+"""Pixels a frame of a pan, at most, in the picture's own pixels."""
 
 
-TRAINING = (
-    Footage("footage/sam2_01_dog.mp4", 2, 160, "Apache-2.0"),
-    Footage("footage/sam2_03_blocks.mp4", 2, 160, "Apache-2.0"),
-    Footage("footage/sam2_bedroom.mp4", 2, 160, "Apache-2.0"),
-    Footage("footage/mdn_flower.mp4", 2, 60, "CC0-1.0 or permissive"),
-    Footage("footage/mdn_friday.mp4", 2, 80, "public domain"),
-    Footage("footage/media3_concert_50p.mov", 3, 60, "Apache-2.0"),
-    Footage("footage/media3_hdr10_rooftop.mp4", 3, 28, "Apache-2.0"),
-    Footage("footage/media3_hlg10_colorchecker.mp4", 3, 9, "Apache-2.0"),
-    Footage("footage/media3_hlg_editlist.mp4", 3, 80, "Apache-2.0"),
-    Footage("footage/media3_hdr10_av1_pan.mp4", 2, 120, "Apache-2.0"),
-    Footage("footage/intel_asl_book.mkv", 2, 60, "CC-BY-4.0"),
-    Footage("footage/intel_person_cut.mp4", 2, 50, "CC-BY-4.0"),
-    Footage("footage/intel_car_topdown_cut.mp4", 2, 50, "CC-BY-4.0"),
-    Footage("footage/wikimedia_shuttle.webm", 3, 60, "public domain (NASA)"),
-    Footage("footage/torchcodec_nasa_13013.mp4", 2, 80, "public domain (NASA)"),
-    Footage("cards/gopro/karma.mp4", 2, 160, "Apache-2.0 or MIT"),
-    Footage("cards/canon/MVI_4823.AVI", 2, 78, "free to use as stated by its repository"),
-    Footage("cards/mxf_imf/PHDR/VIDEO_23e9a145-f2da-4183-86b2-1c399db41afb.mxf", 4, 24, "Apache-2.0"),
-)
-"""What base weights are trained on. Held out, to judge by: sam2_05_juggle, vmaf_park_joy, vmaf_src01,
-videocontext_bar_lowlight, media3_8k_terrarium, flutter_bee, all of noise/."""
+class Patches:
+    """Shots and stills, to take training sequences from."""
 
-
-def sha256_of(path: Path) -> str:
-    """Return the digest of a file, for the lineage."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def decode_clean(path: Path, divide: int, frames: int) -> list[Clip]:
-    """Return shots of a clip averaged down by `divide`, cut apart where the picture jumps."""
-    shots: list[list[npt.NDArray[np.uint16]]] = [[]]
-    for packed in _pictures(path, divide, frames):
-        codes = np.round(packed * 1023).astype(np.uint16)[0]
-        if shots[-1] and _jump(shots[-1][-1], codes) > _CUT:
-            shots.append([])
-        shots[-1].append(codes)
-    return [np.stack(shot) for shot in shots if len(shot) >= 4]  # noqa: PLR2004 - shorter ones teach no motion
-
-
-def _pictures(path: Path, divide: int, frames: int) -> Iterator[npt.NDArray[np.float32]]:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[-1 if "nasa" in path.name else 0]
-        stream.thread_type = "AUTO"
-        for number, frame in enumerate(container.decode(stream)):
-            if number >= frames:
-                return
-            width, height = (frame.width // divide // 16 * 16, frame.height // divide // 16 * 16)
-            small = frame.reformat(width, height, "yuv422p10le", interpolation="AREA", dst_color_range="MPEG")
-            y, cb, cr = (_plane(plane) for plane in small.planes)
-            yield pack(Picture(number, y, cb, cr))
-
-
-def _plane(plane: av.video.plane.VideoPlane) -> npt.NDArray[np.uint16]:
-    rows: npt.NDArray[np.uint16] = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)
-    return rows[:, : plane.width].copy()
-
-
-def _jump(before: npt.NDArray[np.uint16], now: npt.NDArray[np.uint16]) -> float:
-    change = now[0, ::4, ::4].astype(np.float32) - before[0, ::4, ::4]
-    return float(np.abs(change).mean() / 1023)
-
-
-class Shots:
-    """Shots to cut training sequences from."""
-
-    def __init__(self, shots: list[Clip], generator: torch.Generator) -> None:
-        self._shots = [torch.from_numpy(shot.astype(np.int32)) for shot in shots]
+    def __init__(self, shots: list[Clip], stills: list[Still], generator: torch.Generator) -> None:
+        self._shots = [torch.from_numpy(shot.view("int16")) for shot in shots]
+        self._stills = [torch.from_numpy(still.view("int16")) for still in stills]
         self._generator = generator
 
     def sequence(self, length: int, side: int) -> Tensor:
-        """Return a clean sequence `[length, 8, side, side]` in code values / 1023, turned and mirrored at random.
-
-        One in four is a still picture panned in half-resolution steps: known motion, and no coding noise at all.
-        """
-        shot = self._shots[self._draw(len(self._shots))]
-        if self._draw(4) == 0:
-            codes = self._panned(shot[self._draw(len(shot))], length, side)
-        else:
-            codes = self._cut(shot, length, side)
+        """Return a clean sequence `[length, 8, side, side]` in code values / 1023, turned and mirrored at random."""
+        codes = self._laid(length, side) if self._unit() < _LAID_SHARE else self._cut(length, side)
         if self._draw(2):
             codes = codes.flip(0)
         if self._draw(2):
             codes = codes.flip(3)[:, [1, 0, 3, 2, 4, 5, 6, 7]]
         if self._draw(2):
             codes = codes.flip(2)[:, [2, 3, 0, 1, 5, 4, 7, 6]]
-        return self._exposed(codes.float() / 1023)
+        return self._exposed(codes / 1023)
 
     def _exposed(self, codes: Tensor) -> Tensor:
         """Return the sequence with another exposure and contrast: log footage is flat, a night is dark."""
@@ -136,24 +54,70 @@ class Shots:
         centred[:, 4:] = 512 / 1023 + (codes[:, 4:] - 512 / 1023) * contrast
         return centred
 
-    def _cut(self, shot: Tensor, length: int, side: int) -> Tensor:
+    def _cut(self, length: int, side: int) -> Tensor:
+        shot = self._shots[self._draw(len(self._shots))]
         step = 1 + (self._draw(3) == 0)
         start = self._draw(max(1, len(shot) - (length - 1) * step))
-        numbers = [min(start + step * n, len(shot) - 1) for n in range(length)]
+        numbers = [_there_and_back(start + step * n, len(shot)) for n in range(length)]
         top, left = self._corner(shot.shape[2:], side)
-        return shot[numbers, :, top : top + side, left : left + side]
+        return shot[numbers, :, top : top + side, left : left + side].float()
 
-    def _panned(self, picture: Tensor, length: int, side: int) -> Tensor:
-        down, across = self._draw(5) - 2, self._draw(5) - 2
-        room = 2 * (length - 1)
-        span = min(side + room, *picture.shape[1:])
-        top, left = self._corner(picture.shape[1:], span)
-        frames = []
-        for n in range(length):
-            y = min(max(top + down * n + (room if down < 0 else 0), 0), picture.shape[1] - side)
-            x = min(max(left + across * n + (room if across < 0 else 0), 0), picture.shape[2] - side)
-            frames.append(picture[:, y : y + side, x : x + side])
-        return torch.stack(frames)
+    def laid(self, length: int, side: int) -> Tensor:
+        """Return a sequence laid together from stills, in code values / 1023."""
+        return self._exposed(self._laid(length, side) / 1023)
+
+    def still(self, length: int, side: int) -> Tensor:
+        """Return a sequence in which nothing moves, in code values / 1023."""
+        return _packed(self._panned(length, side, standing=True)) / 1023
+
+    def _laid(self, length: int, side: int) -> Tensor:
+        """Return a background and perhaps a foreground, each moving on its own."""
+        standing = self._unit() < _STANDING_SHARE
+        codes = self._panned(length, side, standing=standing)
+        if self._unit() < _FRONT_SHARE:
+            front = self._panned(length, side, standing=False)
+            mask = self._mask(length, side)
+            codes = codes + mask * (front - codes)
+        return _packed(codes)
+
+    def _panned(self, length: int, side: int, *, standing: bool) -> Tensor:
+        """Return a still panned in steps of its fine pixels and averaged down, `[length, 3, 2 side, 2 side]`."""
+        still = self._stills[self._draw(len(self._stills))]
+        most = max(1, min(4, min(still.shape[1:]) // (2 * side + 16)))
+        divide = 1 + self._draw(most) if most < 2 else 2 + self._draw(most - 1)  # noqa: PLR2004 - own noise, by two
+        window = 2 * side * divide
+        path = torch.zeros(length, 2) if standing else self._path(length) * divide
+        path = (path - path.amin(0)).round().int()
+        room = torch.tensor(still.shape[1:]) - window
+        path = torch.minimum(path, room)
+        free = room - path.amax(0)
+        top, left = self._draw(int(free[0]) + 1), self._draw(int(free[1]) + 1)
+        if standing:
+            fine = still[:, top : top + window, left : left + window].float()[None]
+            return functional.avg_pool2d(fine, divide).expand(length, -1, -1, -1)
+        fine = torch.stack(
+            [still[:, top + y : top + y + window, left + x : left + x + window] for y, x in path.tolist()]
+        ).float()
+        return functional.avg_pool2d(fine, divide)
+
+    def _path(self, length: int) -> Tensor:
+        """Return where a pan stands at each frame, `[length, 2]` in pixels: even, or with a hand's unrest."""
+        angle, speed = 2 * math.pi * self._unit(), _FASTEST * self._unit() ** 2
+        velocity = torch.tensor([speed * math.sin(angle), speed * math.cos(angle)])
+        even = torch.arange(length).view(-1, 1) * velocity
+        if self._draw(2):
+            return even
+        return even + torch.randn(length, 2, generator=self._generator).cumsum(0) * 0.6
+
+    def _mask(self, length: int, side: int) -> Tensor:
+        """Return a soft-edged blob that wanders, `[length, 1, 2 side, 2 side]`, 0-1."""
+        small = torch.randn(1, 1, 4, 4, generator=self._generator)
+        room = 4 * length
+        field = functional.interpolate(small, size=(2 * side + room,) * 2, mode="bicubic", align_corners=False)
+        blob = ((field + 0.3 * (self._unit() - 0.5)) * 25).sigmoid()[0]
+        path = self._path(length)
+        path = (path - path.amin(0)).round().int().clamp(max=room)
+        return torch.stack([blob[:, y : y + 2 * side, x : x + 2 * side] for y, x in path.tolist()])
 
     def _corner(self, size: torch.Size, side: int) -> tuple[int, int]:
         return self._draw(size[0] - side + 1), self._draw(size[1] - side + 1)
@@ -163,3 +127,15 @@ class Shots:
 
     def _unit(self) -> float:
         return float(torch.rand((), generator=self._generator))
+
+
+def _packed(codes: Tensor) -> Tensor:
+    """Return 4:4:4 pictures `[T, 3, H, W]` as packed 4:2:2 ones."""
+    return pack_planes(codes[:, :1], functional.avg_pool2d(codes[:, 1:], (1, 2)))
+
+
+def _there_and_back(number: int, count: int) -> int:
+    """Return a frame's number, mirrored at the shot's end: short shots go there and back."""
+    period = max(1, 2 * (count - 1))
+    folded = number % period
+    return min(folded, period - folded)

@@ -8,12 +8,13 @@ less its local mean, how the picture before and the output before differ from it
 bfloat16 would round code values away), all three divided by the noise map, the map itself and the hidden state:
 
     in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
-                 -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [hidden] h
+                 -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [gate] 8 + [hidden] h
 
 Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
-that no colour is converted and no chroma resampled. What is added to the picture is the noise map times the tanh
-of the last layer: never more than NOISE_SCALE standard deviations, so that little can change where little noise
-is told, and nothing can run away over a long clip.
+that no colour is converted and no chroma resampled. The gate says of each sample how much of the output before to
+keep: what does not move is averaged over the whole shot, as no filter of a few frames can. What is added to the
+picture, the noise map times tanh(out + gate * how the output before differs), is never more than NOISE_SCALE
+standard deviations: little can change where little noise is told, and nothing can run away over a long clip.
 
 Source: the scheme is the recurrent half-resolution U-net of the project's model notes; channel widths as
 measured there (2026-11).
@@ -34,7 +35,7 @@ NOISE_SCALE = 8.0
 MEAN_SIDE = 9
 """Packed pixels of the window whose mean is taken from the picture before the first layer, so that what is divided
 by the noise is detail and not brightness. By itself it made learning no faster (2026-11-24, docs/log.md)."""
-SCHEME = 2
+SCHEME = 3
 """Number of the input and output scheme described above; raise it with any change that old weights would not fit."""
 GAIN = 4.0
 """What the first layer's weights start larger by."""
@@ -45,7 +46,7 @@ SLOPE = 0.1
 """Slope of the leaky ReLU below zero. With a plain ReLU and a last layer of zeros the network stayed the identity;
 both were changed at once (2026-11-24, docs/log.md)."""
 
-Op = Literal["conv", "down", "up", "out", "state"]
+Op = Literal["conv", "down", "up", "out", "gate", "state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class Layer:
     """One convolution: 3x3 with bias.
 
     `conv` keeps the raster and ends in a leaky ReLU; `down` halves it and does so too; `up` is 1x1 to four times
-    `outputs` and a depth-to-space by two; `out` keeps the raster and ends in none; `state` ends in a tanh, so
-    that what is carried from frame to frame stays bounded over any length. `source` and `skip` name the
-    tensors read; a skip is added to the result.
+    `outputs` and a depth-to-space by two; `out` keeps the raster and ends in none; `gate` ends in a
+    sigmoid; `state` ends in a tanh, so that what is carried from frame to frame stays bounded over any length.
+    `source` and `skip` name the tensors read; a skip is added to the result.
     """
 
     name: str
@@ -85,17 +86,13 @@ class Layer:
 class Topology:
     """A network: its size by name, its channels and its layers in order.
 
-    The last two layers are `out` (the residual, 8 channels) and `hidden` (the next hidden state).
+    The last three layers are `out` (the residual, 8 channels), `gate` (how much of the output before is kept, 8
+    channels) and `hidden` (the next hidden state).
     """
 
     name: str
     hidden: int
     layers: tuple[Layer, ...]
-
-    @property
-    def input_channels(self) -> int:
-        """Channels of the concatenated input."""
-        return 3 * PICTURE_CHANNELS + NOISE_CHANNELS + self.hidden
 
     @property
     def parameters(self) -> int:
@@ -133,6 +130,7 @@ def topology(size: str) -> Topology:
         Layer("up1", "up", second, first, "dec2", skip="enc1"),
         Layer("dec1", "conv", first, first, "up1"),
         Layer("out", "out", first, PICTURE_CHANNELS, "dec1"),
+        Layer("gate", "gate", first, PICTURE_CHANNELS, "dec1"),
         Layer("hidden", "state", first, hidden, "dec1"),
     )
     return Topology(f"restore-{size}", hidden, layers)

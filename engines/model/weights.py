@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,13 +22,16 @@ from safetensors.numpy import save as save_tensors
 from engines.errors import BadWeights
 from engines.model.topology import Topology, topology
 
+Tensors = dict[str, npt.NDArray[np.float32]]
+"""Numbers of a network by name: `<layer>.weight` `[out, in, k, k]` and `<layer>.bias` `[out]`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Trained numbers of one topology: `<layer>.weight` `[out, in, k, k]` and `<layer>.bias` `[out]`, float32."""
+    """Trained numbers of one topology, float32."""
 
     topology: Topology
-    tensors: dict[str, npt.NDArray[np.float32]]
+    tensors: Tensors
     card: dict[str, Any]
     digest: str
 
@@ -35,6 +39,10 @@ class Weights:
     def name(self) -> str:
         """Name for records: topology and the first twelve digits of the digest."""
         return f"{self.topology.name}@{self.digest[:12]}"
+
+    def with_tensors(self, tensors: Tensors) -> Weights:
+        """Return other numbers of the same topology, named by their own digest."""
+        return Weights(self.topology, tensors, {}, hashlib.sha256(save_tensors(tensors)).hexdigest())
 
 
 def load_weights(path: Path, size: str) -> Weights:
@@ -69,18 +77,21 @@ def base_weights(size: str) -> Weights:
         return load_weights(path, size)
 
 
-def save_weights(path: Path, tensors: dict[str, npt.NDArray[np.float32]], card: dict[str, Any]) -> None:
+def save_weights(path: Path, tensors: Tensors, card: dict[str, Any]) -> None:
     """Write tensors and their card, whole, under their final names."""
     for target, data in (
         (path, save_tensors(tensors)),
         (path.with_suffix(".json"), (json.dumps(card, indent=2, sort_keys=True) + "\n").encode()),
     ):
         part = target.with_name(target.name + ".part")
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(target)
 
 
-def check_tensors(network: Topology, tensors: dict[str, npt.NDArray[np.float32]], path: Path) -> None:
+def check_tensors(network: Topology, tensors: Tensors, path: Path) -> None:
     """Raise BadWeights unless the tensors are exactly the topology's, float32 and finite."""
     wanted = {f"{layer.name}.weight": layer.weight_shape for layer in network.layers} | {
         f"{layer.name}.bias": (layer.rows,) for layer in network.layers
