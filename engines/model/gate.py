@@ -1,0 +1,203 @@
+"""The gate: whether a candidate may take the place of the active weights. All must hold, or the old ones stay.
+
+Judged on frozen canaries with ground truth: the production's own holdout pictures, averaged down, under its own
+noise, and rendered pictures under the noise of base training; base, active and best ever promoted weights are scored
+on the very same ones. Reads; changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engines.backends.base import Backend
+from engines.backends.eager import EagerBackend
+from engines.model.leaves import dead_leaves
+from engines.model.motion import bring_back
+from engines.model.network import Network, network_of
+from engines.model.patches import Patches
+from engines.model.replay import FRAMES, Cut
+from engines.model.synthetic import Noise, add_noise
+from engines.model.topology import NOISE_SCALE
+from engines.model.weights import Weights
+
+Scores = dict[str, float]
+
+_SEED = 77
+_RENDERED = (
+    Noise("white", shot=0.5 * 0.02**2 / 0.4, read=0.02 * 0.7),
+    Noise("bayer", shot=0.5 * 0.03**2 / 0.4, read=0.03 * 0.7),
+    Noise("coarse", shot=0.5 * 0.03**2 / 0.4, read=0.03 * 0.7, blur=1.0, white=0.3, mix=0.3),
+    Noise("white", shot=0.5 * 0.05**2 / 0.4, read=0.05 * 0.7),
+)
+BELOW_BEST_DB = 0.05
+"""Most that a candidate may be below the best ever promoted: against the one before alone, forty small steps down
+would pass."""
+CLEAN_DB = 45.0
+SHARE = (0.7, 1.1)
+"""Variance taken out over the noise's: below is copying, above is eating detail."""
+CORRELATION = 0.1
+COLOUR_SHIFT = 0.001
+FLICKER = 1.05
+ENGINE_DB = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A sequence whose truth is known: `[T, 8, h, w]`, and the luma deviation `[T, 1, h, w]`."""
+
+    name: str
+    noisy: Tensor
+    deviation: Tensor
+    clean: Tensor
+    own: bool
+    still: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a candidate passed; `reasons` reads as a person would say it, empty when it did."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    scores: Scores
+
+
+def canaries(holdout: Sequence[Cut]) -> list[Canary]:
+    """Return the frozen canaries of a production: the same ones from the same holdout, noise drawn once."""
+    found = []
+    for number, cut in enumerate(holdout):
+        clean = cut.averaged()
+        noisy, deviation = cut.grain.add_to(clean, torch.Generator().manual_seed(_SEED + number))
+        found.append(Canary(f"holdout {number + 1}", noisy, deviation, clean, own=True, still=False))
+    for number, noise in enumerate(_RENDERED):
+        generator = torch.Generator().manual_seed(_SEED - 1 - number)
+        stills = Patches([], [dead_leaves(432, 576, _SEED + number)], generator)
+        for still in (True, False):
+            clean = stills.still(FRAMES, 64) if still else stills.laid(FRAMES, 64)
+            noisy, deviation = add_noise(clean, noise, generator)
+            found.append(Canary(f"leaves {noise.kind}", noisy, deviation, clean, own=False, still=still))
+    return found
+
+
+def score(weights: Weights, flock: Sequence[Canary], filmed: Sequence[Cut], reference: Weights) -> Scores:
+    """Return a network's scores; `reference` sees the motion in what was filmed, so that all are judged alike.
+
+    `mean_db` and `worst_db` (mean of the worst 5 % of frames) are PSNR over all samples, peak 1. Lower is
+    better for `filmed` (squared error to the next frame, in units of the noise), `colour_shift` and `flicker` (code
+    values / 1023).
+    """
+    network = network_of(weights)
+    runs = [(canary, _outputs(network, canary.noisy, canary.deviation)) for canary in flock]
+    frames = np.concatenate([_psnr(output, canary.clean) for canary, output in runs])
+    worst = np.sort(frames)[: max(1, len(frames) // 20)]
+    shares, correlations = zip(*(_residual(canary, output) for canary, output in runs), strict=True)
+    clean = [_psnr(_outputs(network, c.clean, torch.full_like(c.deviation, 0.0005)), c.clean).mean() for c in flock]
+    return {
+        "mean_db": float(frames.mean()),
+        "worst_db": float(worst.mean()),
+        "own_db": float(
+            np.mean([_psnr(output, canary.clean).mean() for canary, output in runs if canary.own] or [0.0])
+        ),
+        "filmed": _filmed(network, filmed, network_of(reference)),
+        "residual_share": float(np.mean(shares)),
+        "residual_correlation": float(np.mean(correlations)),
+        "colour_shift": max(_colour_shift(canary, output) for canary, output in runs),
+        "flicker": float(np.mean([_flicker(output) for canary, output in runs if canary.still])),
+        "clean_db": float(np.min(clean)),
+    }
+
+
+def judge(candidate: Scores, base: Scores, active: Scores, best: Scores) -> tuple[str, ...]:
+    """Return why a candidate is refused; empty if all holds."""
+    if not all(math.isfinite(value) for value in candidate.values()):
+        return ("its outputs are not numbers",)
+    bounds = (
+        ("mean_db", _floor(base, best, "mean_db"), math.inf, "canaries come out at {:.2f} dB"),
+        ("worst_db", _floor(base, best, "worst_db"), math.inf, "the worst canaries come out at {:.2f} dB"),
+        ("filmed", 0.0, active["filmed"], "the next frames are foretold with an error of {:.4f}"),
+        ("residual_share", min(SHARE[0], base["residual_share"] - 0.05), math.inf, "it copies: noise taken out {:.2f}"),
+        ("residual_share", 0.0, max(SHARE[1], base["residual_share"] + 0.05), "it eats detail: taken out {:.2f} noise"),
+        (
+            "residual_correlation",
+            -_like_picture(base),
+            _like_picture(base),
+            "what it takes out follows the picture: {:+.2f}",
+        ),
+        ("colour_shift", 0.0, max(COLOUR_SHIFT, base["colour_shift"] * 1.5), "it shifts colour by {:.4f}"),
+        ("flicker", 0.0, base["flicker"] * FLICKER, "still shots flicker by {:.5f}"),
+        ("clean_db", CLEAN_DB, math.inf, "clean pictures come out at {:.1f} dB"),
+    )
+    return tuple(
+        f"{text.format(candidate[name])}, allowed is {low:.4g} to {high:.4g}"
+        for name, low, high, text in bounds
+        if not low <= candidate[name] <= high
+    )
+
+
+def _floor(base: Scores, best: Scores, name: str) -> float:
+    return max(base[name], best[name] - BELOW_BEST_DB)
+
+
+def _like_picture(base: Scores) -> float:
+    return max(CORRELATION, abs(base["residual_correlation"]) + 0.02)
+
+
+def engine_db(weights: Weights, backend: Backend, canary: Canary) -> float:
+    """Return how near an engine comes to the float32 reference on a canary, worst frame, in dB."""
+    height, width = canary.noisy.shape[-2:]
+    sessions = [source.open(weights, height, width) for source in (backend, EagerBackend())]
+    worst = float("inf")
+    for noisy, deviation in zip(canary.noisy.numpy(), canary.deviation.numpy() * np.float32(NOISE_SCALE), strict=True):
+        one, other = (session.step(noisy[None], deviation[None]).copy() for session in sessions)
+        worst = min(worst, -10 * float(np.log10(max(float(((one - other) ** 2).mean()), 1e-12))))
+    return worst
+
+
+def _outputs(network: Network, noisy: Tensor, deviation: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return torch.cat(list(network.run(noisy[:, None], deviation[:, None]))).clamp(0, 1)
+
+
+def _psnr(output: Tensor, clean: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    error = ((output.double() - clean) ** 2).mean((1, 2, 3)).clamp(min=1e-9)
+    frames: np.ndarray[tuple[int], np.dtype[np.float64]] = (-10 * torch.log10(error)).numpy()
+    return frames
+
+
+def _residual(canary: Canary, output: Tensor) -> tuple[float, float]:
+    """Return the variance taken out of luma over the noise's, and how what was taken out follows the fine picture."""
+    taken = (canary.noisy - output)[1:, :4]
+    fine = canary.clean[1:, :4] - functional.avg_pool2d(canary.clean[1:, :4], 5, 1, 2, count_include_pad=False)
+    share = taken.var() / (canary.noisy - canary.clean)[1:, :4].var()
+    both = torch.stack((taken.flatten(), fine.flatten()))
+    return float(share), float(torch.corrcoef(both)[0, 1].nan_to_num())
+
+
+def _colour_shift(canary: Canary, output: Tensor) -> float:
+    """Return the largest mean error of luma, cb and cr."""
+    error = (output - canary.noisy).mean((0, 2, 3))
+    return float(torch.stack((error[:4].mean(), error[4:6].mean(), error[6:].mean())).abs().max())
+
+
+def _flicker(output: Tensor) -> float:
+    """Return the deviation over time of a still shot's later frames."""
+    return float(output[FRAMES // 2 :, :4].std(0).mean())
+
+
+def _filmed(network: Network, filmed: Sequence[Cut], reference: Network) -> float:
+    """Return the squared error to next frames brought back, in units of the noise, over holdout cuts; 0 without any."""
+    losses = []
+    for cut in filmed:
+        deviation = cut.grain.deviation(cut.pictures[:, :4].mean(1, keepdim=True))
+        brought = bring_back(cut.pictures, _outputs(reference, cut.pictures, deviation), deviation)
+        output = _outputs(network, cut.pictures, deviation)[:-1]
+        error = ((output - brought.pictures) / (deviation.mean() + 0.003)) ** 2
+        losses.append(float((error * brought.mask).mean() / brought.mask.mean().clamp(min=1e-3)))
+    return float(np.mean(losses)) if losses else 0.0

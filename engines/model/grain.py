@@ -1,0 +1,126 @@
+"""What a production's noise looks like, measured on its own pictures, and made again for training.
+
+White noise is not camera noise: level and signal dependence are the profile's, and how coarse the noise is in
+luma and in chroma is this module's: its power at each frequency, measured with the scene taken out. Nothing is
+assumed of its shape, so stripes and codec noise are met as they are. Luma and chroma are made independent of each
+other, and so are frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engines.media.frames import CODE_MAX, Picture
+from engines.model.noise import NoiseProfile
+from engines.model.synthetic import pack_planes, planes
+
+SIDE = 16
+"""Side of the blocks whose spectrum is taken."""
+_QUIET = 0.15
+_LEAST_BLOCKS = 24
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """Noise power at each frequency of y, cb and cr, over the luma variance that the profile tells.
+
+    `power` has the shape `[3, SIDE, SIDE]`, frequencies as numpy.fft.fft2 orders them, in each plane's own raster;
+    its mean over luma is 1.
+    """
+
+    profile: NoiseProfile
+    power: Floats
+
+    def add_to(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return clean pictures with this noise, and the luma deviation.
+
+        Shape: `[T, 8, h, w]` and `[T, 1, h, w]`. Range: code values / 1023, rounded to whole ones.
+        """
+        luma, chroma = planes(clean)
+        deviation = self.deviation(luma)
+        fields = [_field(luma.shape, self.power[0], generator)]
+        half = (chroma.shape[0], 1, *chroma.shape[2:])
+        fields += [_field(half, self.power[channel], generator) for channel in (1, 2)]
+        beside = functional.avg_pool2d(deviation, (1, 2))
+        noisy = pack_planes(luma + deviation * fields[0], chroma + beside * torch.cat(fields[1:], 1))
+        return (noisy * CODE_MAX).round().clamp(4, 1019) / CODE_MAX, functional.avg_pool2d(deviation, 2)
+
+    def deviation(self, luma: Tensor) -> Tensor:
+        """Return the deviation at a luma, same shape."""
+        return (self.profile.shot * luma + self.profile.read).clamp(min=2.5e-7).sqrt()
+
+
+def measure(pictures: Sequence[Picture], profile: NoiseProfile) -> Grain:
+    """Return the grain of a shot, from two or more of its pictures in a row.
+
+    From the changes between pictures where nothing moved, and from flat places less their plane; of both, blocks
+    with the least in them count, for texture and motion only add.
+    """
+    pairs = list(pairwise(pictures))
+    found = [[_residuals(pair, name, profile) for pair in pairs] for name in ("y", "cb", "cr")]
+    spectra = [_spectrum(np.concatenate(blocks)) for blocks in found]
+    level = float(spectra[0].mean())
+    return Grain(profile, np.stack([spectrum / level for spectrum in spectra]).astype(np.float32))
+
+
+def _residuals(pair: tuple[Picture, Picture], name: str, profile: NoiseProfile) -> Floats:
+    """Return blocks `[N, SIDE, SIDE]` of what may be noise, in units of the luma deviation there."""
+    before, now = (_cut(getattr(picture, name)) for picture in pair)
+    luma = _cut(pair[1].y if name == "y" else pair[1].y[:, ::2]).mean((1, 2), keepdims=True)
+    deviation = profile.deviation(luma.astype(np.float32))
+    change = (now - before) * np.float32(0.5**0.5)
+    flat = _flattened(now)
+    usable = ((luma > 0.02) & (luma < 0.98))[:, 0, 0]  # noqa: PLR2004 - clipped noise is not noise
+    both = np.where((change.var((1, 2)) <= flat.var((1, 2)))[:, None, None], change, flat) / deviation
+    blocks: Floats = both[usable].astype(np.float32)
+    return blocks
+
+
+def _flattened(blocks: Floats) -> Floats:
+    """Return blocks less their mean and slopes."""
+    ramp = np.linspace(-1, 1, SIDE, dtype=np.float32)
+    power = float((ramp**2).sum() * SIDE)
+    down = (blocks * ramp[:, None]).sum((1, 2), keepdims=True) / power * ramp[:, None]
+    across = (blocks * ramp).sum((1, 2), keepdims=True) / power * ramp
+    flat: Floats = blocks - blocks.mean((1, 2), keepdims=True) - down - across
+    return flat
+
+
+def _spectrum(blocks: Floats) -> Floats:
+    """Return the mean power of the quietest blocks, white where there are too few to tell."""
+    if len(blocks) < _LEAST_BLOCKS:
+        return np.ones((SIDE, SIDE), np.float32)
+    quiet = np.argsort(blocks.var((1, 2)))[: max(_LEAST_BLOCKS, int(len(blocks) * _QUIET))]
+    power = np.abs(np.fft.fft2(blocks[quiet])) ** 2 / SIDE**2
+    spectrum = power.mean(0)
+    spectrum[0, 0] = (spectrum[0, 1] + spectrum[1, 0]) / 2  # a block's mean is the scene's
+    told: Floats = spectrum.astype(np.float32)
+    return told
+
+
+def _field(shape: torch.Size | tuple[int, ...], power: Floats, generator: torch.Generator) -> Tensor:
+    """Return noise of the given power, new for each frame."""
+    rows, columns = shape[-2:]
+    wrapped = torch.from_numpy(np.pad(power, ((0, 1), (0, 1)), mode="wrap"))[None, None]
+    spread = functional.interpolate(wrapped, (rows + 1, columns + 1), mode="bilinear", align_corners=True)
+    gain = spread[0, 0, :rows, : columns // 2 + 1].clamp(min=0).sqrt()
+    white = torch.randn(shape, generator=generator)
+    field: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * gain, s=(rows, columns))
+    return field
+
+
+def _cut(plane: npt.NDArray[np.uint16]) -> Floats:
+    rows, columns = plane.shape[0] // SIDE, plane.shape[1] // SIDE
+    cut = plane[: rows * SIDE, : columns * SIDE].astype(np.float32) / CODE_MAX
+    blocks: Floats = cut.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE).astype(np.float32)
+    return blocks

@@ -1,0 +1,222 @@
+"""Learn from a card: a few steps from the last promoted weights, on this production's own footage alone.
+
+Three sources share each step:
+
+- what was filmed, frame to frame: the output of a causal network at t has never seen t+1, so the next noisy
+  picture, brought back by its motion, is a target whose noise is independent (Ehret et al. 2019; Dewil et al.
+  2021). Squared error, for absolute error aims at the median of shot noise;
+- the production's own pictures averaged down, nearly clean, under its own measured noise: content and noise right;
+- base replay: rendered pictures under the noise of base training, so that nothing is forgotten.
+
+Weights are pulled toward those it began from (L2-SP, Li et al. 2018) and averaged (EMA). Steps and seconds are
+capped: more tuning is harmful (our measurement, docs/log.md). Reads samples, writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engines.model.grain import Grain
+from engines.model.leaves import dead_leaves
+from engines.model.motion import Brought, bring_back
+from engines.model.network import Network, network_of, tensors_of
+from engines.model.patches import Patches
+from engines.model.replay import FRAMES
+from engines.model.synthetic import add_noise, random_noise
+from engines.model.train import channel_weights, charbonnier
+from engines.model.weights import Tensors, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an update is made of."""
+
+    steps: int = 240
+    budget_seconds: float = 120.0
+    seed: int = 0
+    filmed: int = 1  # sequences a step of each source
+    averaged: int = 2
+    base: int = 1
+    lessons: int = 24  # cuts an update looks at: half of them the newest, half drawn from those before
+    side: int = 48  # packed pixels
+    rate: float = 4e-4
+    warmup_steps: int = 10
+    ema: float = 0.97
+    pull: float = 1e-3  # L2-SP, toward the weights it began from
+    clip_norm: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """Candidate weights, the loss of each step, and how long it took."""
+
+    tensors: Tensors
+    curve: tuple[float, ...]
+    seconds: float
+
+
+class Teaching(Protocol):
+    """What can be learned from: a replay.Cut, or for an oracle the truth."""
+
+    @property
+    def pictures(self) -> Tensor:
+        """Noisy pictures `[T, 8, h, w]`."""
+
+    @property
+    def grain(self) -> Grain:
+        """Their noise."""
+
+    def averaged(self) -> Tensor:
+        """Return clean pictures `[T, 8, h, w]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """A cut made ready: filmed with its targets, averaged, and the noise of both."""
+
+    cut: Teaching
+    brought: Brought
+    deviation: Tensor
+    averaged: Tensor
+
+
+def refine(
+    parent: Weights,
+    cuts: Sequence[Teaching],
+    settings: Settings,
+    progress: Callable[[int, int], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Tuned:
+    """Return candidate weights tuned from `parent` on the cuts of a production, newest last."""
+    began = clock()
+    generator = torch.Generator().manual_seed(settings.seed)
+    network = network_of(parent).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
+    origin, averaged = deepcopy(network), deepcopy(network)
+    lessons = [_lesson(cut, origin) for cut in _chosen(cuts, settings.lessons, generator)]
+    replay = Patches([], [dead_leaves(432, 576, settings.seed + n) for n in range(6)], generator)
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, betas=(0.9, 0.98))
+    curve: list[float] = []
+    for step in range(settings.steps):
+        if clock() - began > settings.budget_seconds:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = _rate(settings, step)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = _loss(network, lessons, replay, settings, generator)
+        loss = loss + settings.pull * _apart(network, origin)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
+        optimiser.step()
+        keep = min(settings.ema, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for slow, fast in zip(averaged.parameters(), network.parameters(), strict=True):
+                slow.lerp_(fast, 1 - keep)
+        curve.append(loss.item())
+        progress(step + 1, settings.steps)
+    return Tuned(tensors_of(averaged), tuple(curve), clock() - began)
+
+
+def _lesson(cut: Teaching, network: Network) -> _Lesson:
+    """Return a cut with its frame-to-frame targets, by motion seen in what the network already restores."""
+    luma = cut.pictures[:, :4].mean(1, keepdim=True)
+    deviation = cut.grain.deviation(luma)
+    with torch.inference_mode():
+        denoised = torch.cat(list(network.run(cut.pictures[:, None], deviation[:, None])))
+    brought = bring_back(cut.pictures, denoised.clone(), deviation)
+    return _Lesson(cut, brought, deviation, cut.averaged())
+
+
+def _chosen(cuts: Sequence[Teaching], most: int, generator: torch.Generator) -> list[Teaching]:
+    """Return the newest cuts and some of the earlier ones, that the cards before are not forgotten."""
+    if len(cuts) <= most:
+        return list(cuts)
+    newest, earlier = cuts[-(most // 2) :], cuts[: -(most // 2)]
+    order = torch.randperm(len(earlier), generator=generator)[: most - len(newest)]
+    return [*(earlier[number] for number in order.tolist()), *newest]
+
+
+def _loss(
+    network: Network, lessons: list[_Lesson], replay: Patches, settings: Settings, generator: torch.Generator
+) -> Tensor:
+    """Return the loss of one step over its three sources, each sequence alike."""
+    side = min(settings.side, *(min(lesson.averaged.shape[-2:]) // 4 * 4 for lesson in lessons))
+    drawn = [lessons[_draw(len(lessons), generator)] for _ in range(settings.filmed + settings.averaged)]
+    examples = [_filmed(lesson, side, generator) for lesson in drawn[: settings.filmed]]
+    examples += [_averaged(lesson, side, generator) for lesson in drawn[settings.filmed :]]
+    examples += [_replayed(replay, side, generator) for _ in range(settings.base)]
+    noisy, deviation = (
+        torch.stack(parts, 1) for parts in zip(*((x.noisy, x.deviation) for x in examples), strict=True)
+    )
+    outputs = torch.stack([output.float() for output in network.run(noisy, deviation)])
+    return torch.stack([x.loss(outputs[:, number]) for number, x in enumerate(examples)]).mean()
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A sequence to learn from: `target` and `mask` may be shorter, `filmed` ones are noisy themselves."""
+
+    noisy: Tensor
+    deviation: Tensor
+    target: Tensor
+    mask: Tensor | None = None
+
+    def loss(self, output: Tensor) -> Tensor:
+        """Return the loss of the outputs `[T, 8, h, w]`."""
+        unit = self.deviation.mean() + 0.003
+        error = (output[: len(self.target)] - self.target) / unit * channel_weights(output)
+        if self.mask is None:
+            return charbonnier(error).mean()
+        return 0.5 * (error**2 * self.mask).mean()
+
+
+def _filmed(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
+    rows, columns = _window(lesson.cut.pictures, side, generator)
+    noisy, deviation = lesson.cut.pictures[..., rows, columns], lesson.deviation[..., rows, columns]
+    return _Example(
+        noisy, deviation, lesson.brought.pictures[..., rows, columns], lesson.brought.mask[..., rows, columns]
+    )
+
+
+def _averaged(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
+    rows, columns = _window(lesson.averaged, side, generator)
+    clean = lesson.averaged[..., rows, columns]
+    noisy, deviation = lesson.cut.grain.add_to(clean, generator)
+    return _Example(noisy, deviation, clean)
+
+
+def _replayed(replay: Patches, side: int, generator: torch.Generator) -> _Example:
+    clean = replay.laid(FRAMES, side)
+    noisy, deviation = add_noise(clean, random_noise(generator), generator)
+    return _Example(noisy, deviation, clean)
+
+
+def _apart(network: Network, origin: Network) -> Tensor:
+    """Return the squared distance of the weights from where they began."""
+    pairs = zip(network.parameters(), origin.parameters(), strict=True)
+    return torch.stack([((now - then.detach()) ** 2).sum() for now, then in pairs]).sum()
+
+
+def _window(pictures: Tensor, side: int, generator: torch.Generator) -> tuple[slice, slice]:
+    """Return rows and columns of a square window, at random."""
+    top = _draw(pictures.shape[-2] - side + 1, generator)
+    left = _draw(pictures.shape[-1] - side + 1, generator)
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _rate(settings: Settings, step: int) -> float:
+    warm = min(1.0, (step + 1) / settings.warmup_steps)
+    return settings.rate * warm * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / settings.steps)))
+
+
+def _draw(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(max(count, 1), (), generator=generator))

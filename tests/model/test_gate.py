@@ -1,0 +1,165 @@
+"""The gate: a hundred bad candidates are refused, for the reason that is true of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from engines.backends import choose
+from engines.errors import BadWeights
+from engines.model.gate import Canary, Scores, canaries, engine_db, judge, score
+from engines.model.grain import SIDE, Grain
+from engines.model.leaves import dead_leaves
+from engines.model.noise import NoiseProfile
+from engines.model.patches import Patches
+from engines.model.replay import FRAMES, Cut
+from engines.model.topology import topology
+from engines.model.weights import Tensors, Weights, base_weights, load_weights, save_weights
+
+SEEDS = range(15)
+
+
+@cache
+def holdout() -> Cut:
+    """A held-out cut: leaves under white noise of a known level."""
+    grain = Grain(NoiseProfile(0.0, 0.02**2), np.ones((3, SIDE, SIDE), np.float32) * 0.5)
+    generator = torch.Generator().manual_seed(3)
+    clean = Patches([], [dead_leaves(600, 600, 9)], generator).laid(FRAMES, 72)
+    return Cut(grain.add_to(clean, generator)[0], grain)
+
+
+@cache
+def flock() -> tuple[Canary, ...]:
+    """The held-out canary, a still and a moving rendered one."""
+    return tuple(canaries([holdout()])[:3])
+
+
+@cache
+def base_scores() -> Scores:
+    return scores_of(base_weights("lite"))
+
+
+def scores_of(weights: Weights) -> Scores:
+    return score(weights, flock(), [holdout()], base_weights("lite"))
+
+
+def changed(change: Callable[[Tensors], None]) -> Weights:
+    base = base_weights("lite")
+    tensors = {name: array.copy() for name, array in base.tensors.items()}
+    change(tensors)
+    return base.with_tensors(tensors)
+
+
+def verdict(weights: Weights) -> tuple[str, ...]:
+    return judge(scores_of(weights), base_scores(), base_scores(), base_scores())
+
+
+def test_base_itself_passes() -> None:
+    assert verdict(base_weights("lite")) == ()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_diverged_candidate_is_refused(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def diverge(tensors: Tensors) -> None:
+        for name in tensors:
+            tensors[name] += rng.normal(0, 0.02 + 0.02 * seed, tensors[name].shape).astype(np.float32)
+
+    assert verdict(changed(diverge))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_candidate_that_is_no_number_is_refused(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def break_one(tensors: Tensors) -> None:
+        name = sorted(tensors)[rng.integers(len(tensors))]
+        tensors[name].flat[rng.integers(tensors[name].size)] = (np.nan, np.inf)[seed % 2]
+
+    assert verdict(changed(break_one))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_colour_shift_is_refused(seed: int) -> None:
+    channels = (slice(4, 6), slice(6, 8), slice(0, 4))[seed % 3]
+
+    def shift(tensors: Tensors) -> None:
+        tensors["out.bias"][channels] += 0.02 + 0.01 * seed
+
+    assert any("colour" in reason or "dB" in reason for reason in verdict(changed(shift)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_over_smoothing_is_refused(seed: int) -> None:
+    """What is kept of the picture before, kept where it moved, too: trails."""
+
+    def keep(tensors: Tensors) -> None:
+        tensors["gate.weight"][:] *= 0.1
+        tensors["gate.bias"][:] = 1.0 + 0.3 * seed
+
+    assert verdict(changed(keep))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_copy_of_the_input_is_refused(seed: int) -> None:
+    def copy(tensors: Tensors) -> None:
+        tensors["out.weight"][:] *= 0.02 * seed
+        tensors["gate.bias"][:] = -12.0
+
+    assert any("copies" in reason or "dB" in reason for reason in verdict(changed(copy)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_weights_of_a_wrong_shape_are_refused(tmp_path, seed: int) -> None:
+    base = base_weights("lite")
+    tensors = dict(base.tensors)
+    name = sorted(tensors)[seed % len(tensors)]
+    tensors[name] = tensors[name][..., :-1] if seed % 2 else np.concatenate([tensors[name]] * 2)
+    save_weights(tmp_path / "bad.safetensors", tensors, {})
+    with pytest.raises(BadWeights, match="cannot be used"):
+        load_weights(tmp_path / "bad.safetensors", "lite")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_truncated_file_is_refused(tmp_path, seed: int) -> None:
+    path = tmp_path / "bad.safetensors"
+    save_weights(path, base_weights("lite").tensors, {})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * seed // 15])
+    with pytest.raises(BadWeights, match="cannot be used"):
+        load_weights(path, "lite")
+
+
+def test_forty_small_steps_down_do_not_pass() -> None:
+    """Each is a little worse than the one before; the best ever promoted is what counts."""
+    base = dict(base_scores())
+    best = base | {"mean_db": base["mean_db"] + 1, "worst_db": base["worst_db"] + 1}
+    active, passed = dict(best), 0
+    for _ in range(40):
+        candidate = active | {"mean_db": active["mean_db"] - 0.04}
+        if judge(candidate, base, active, best):
+            break
+        active, passed = candidate, passed + 1
+    assert passed == 1
+
+
+def test_every_reason_is_a_sentence_with_its_figure_and_its_bound() -> None:
+    bad = base_scores() | {"mean_db": 1.0, "colour_shift": 0.5, "flicker": 9.0, "clean_db": 12.0, "residual_share": 3.0}
+    reasons = judge(bad, base_scores(), base_scores(), base_scores())
+    assert len(reasons) == 5
+    assert all("allowed is" in reason for reason in reasons)
+
+
+def test_the_engine_gives_the_picture_of_the_reference() -> None:
+    assert engine_db(base_weights("lite"), choose("openvino"), flock()[0]) > 50
+
+
+def test_the_canaries_are_frozen() -> None:
+    again = canaries([holdout()])
+    assert all(torch.equal(one.noisy, other.noisy) for one, other in zip(flock(), again, strict=False))
+    assert topology("lite").digest == base_weights("lite").topology.digest
