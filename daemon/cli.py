@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
+from daemon import modelcli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import NearsetError
 from daemon.log import configure
@@ -32,6 +33,8 @@ config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
 recipe_app = typer.Typer(no_args_is_help=True, help="The recipe.")
 app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(modelcli.app, name="model")
+app.command("purge")(modelcli.purge_command)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -94,16 +97,16 @@ def retry(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Try held, failed and undecodable clips again; the service takes this up at once, or when it next runs."""
-    from daemon.requests import Request, ask
+    from daemon.requests import Request, Wish, ask
 
-    ask(configuration.load(config).production_state, Request(pattern))
+    ask(configuration.load(config).production_state, Request(Wish.RETRY, pattern))
     print(f"asked to try again: {pattern}", file=sys.stderr)
 
 
 @app.command()
 def mark(root: Path) -> None:
-    """Write a marker into an offload root, so that it is known again after a remount. Never needed in a roll."""
-    from daemon.scan import write_marker
+    """Write a marker into an offload or delivery root, so that it is known again after a remount; never in a roll."""
+    from daemon.volumes import write_marker
 
     print(write_marker(root))
 

@@ -60,6 +60,13 @@ Codec = Annotated[ProxyCodec, BeforeValidator(_codec, json_schema_input_type=str
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
+class TrainingSection(Section):
+    """Leave to train on this production's footage; both go into the lineage of every model."""
+
+    approved_by: str = Field(min_length=1, description="Who approved it.")
+    reference: str = Field(min_length=1, description="What was approved: contract, letter, ticket.")
+
+
 class ProductionSection(Section):
     """Who is served."""
 
@@ -69,6 +76,7 @@ class ProductionSection(Section):
     day_starts: Annotated[time, BeforeValidator(_clock_time, json_schema_input_type=str)] = Field(
         time(6), description="A shot before this time belongs to the shoot day before."
     )
+    training: TrainingSection | None = Field(None, description="Without it, nothing is learned from this production.")
 
 
 class Root(Section):
@@ -140,6 +148,20 @@ class EnhanceSection(Section):
     restore: RestoreSection = RestoreSection()
 
 
+class RefineSection(Section):
+    """How the production's model learns from each card; only where production.training is set."""
+
+    budget_seconds: float = Field(120.0, ge=5, le=3600, description="Longest time of one card's training.")
+    replay_gib: float = Field(2.0, gt=0, le=1024, description="Room for the footage that it learns from.")
+    samples_a_clip: int = Field(4, ge=1, le=64, description="Cuts of eight frames kept of each clip.")
+
+
+class ModelSection(Section):
+    """What the production's model may see."""
+
+    exclude: list[str] = Field([], description="Clips or rolls, by names with wildcards, that nothing is learned from.")
+
+
 class WorkersSection(Section):
     """The children that do the work."""
 
@@ -172,6 +194,8 @@ class Config(Section):
         "auto",
         description="What runs the network; auto takes the best that is there. identity: for trials, changes nothing.",
     )
+    refine: RefineSection = RefineSection()
+    model: ModelSection = ModelSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
 
@@ -179,6 +203,16 @@ class Config(Section):
     def production_state(self) -> Path:
         """Folder of everything the service knows of this production."""
         return self.state.root / self.production.code
+
+    @property
+    def models(self) -> Path:
+        """Folder of the production's own weights and their lineage."""
+        return self.production_state / "models"
+
+    @property
+    def replay(self) -> Path:
+        """Folder of the footage that the production's model learns from."""
+        return self.production_state / "replay"
 
     @property
     def production_delivery(self) -> Path:

@@ -12,7 +12,13 @@ from rich.text import Text
 
 from daemon.status import Snapshot, WorkStatus
 
-_UNITS = {"manifest": ("MB", 1e6), "probe": ("file", 1), "render": ("frames", 1)}
+_UNITS = {
+    "manifest": ("MB", 1e6),
+    "probe": ("file", 1),
+    "render": ("frames", 1),
+    "sample": ("frames", 1),
+    "refine": ("steps", 1),
+}
 
 
 class Progress:
@@ -75,6 +81,36 @@ def show_status(snapshot: Snapshot) -> None:
     for work in snapshot.work:
         console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait", highlight=False)
+
+
+def show_models(rows: list[dict[str, Any]]) -> None:
+    """Print the models of a production."""
+    table = Table("model", "state", "size", "from", "after roll", "over base", "why it was refused")
+    for row in rows:
+        cells = (row["digest"][:12], row["state"], row["size"], row["parent"][:12], row["roll"])
+        table.add_row(*(Text(cell) for cell in cells), f"{row['gain_db']:+.2f} dB", Text("; ".join(row["reasons"])))
+    Console(file=sys.stdout).print(table if rows else "no model of its own yet: the base weights are in use")
+
+
+def show_model(model: dict[str, Any]) -> None:
+    """Print one model."""
+    table = Table(show_header=False, box=None)
+    lineage = model["lineage"] or {}
+    clips = sorted({f"{sample['clip'][:12]}" for sample in lineage.get("samples", ()) if not sample["holdout"]})
+    rows = {
+        "model": model["digest"],
+        "state": model["state"],
+        "made": f"{model['made_at']}, after roll {model['roll']}, {model['steps']} steps in {model['seconds']:.0f} s",
+        "from": model["parent"],
+        "over base": f"{model['gain_db']:+.2f} dB on the canaries",
+        "refused because": "\n".join(model["reasons"]),
+        "approved by": f"{lineage.get('approved_by', '')}, {lineage.get('reference', '')}".strip(", "),
+        "learned from": ", ".join(clips),
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, Text(value))
+    Console(file=sys.stdout).print(table)
 
 
 def show_plan(rows: list[Any]) -> None:

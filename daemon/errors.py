@@ -9,6 +9,7 @@ NearsetError                     nearset
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
 │   ├── BackendUnavailable       engine.unavailable
+│   ├── BadSample                engine.bad_sample
 │   └── BadWeights               engine.bad_weights
 ├── ConfigError                  config                    config.yaml, all faults at once
 ├── RecipeError                  recipe                    recipe.yaml, all faults at once
@@ -22,6 +23,8 @@ NearsetError                     nearset
 ├── CardError                    card                      this card waits, the service goes on
 │   ├── RollNameTaken            card.roll_name_taken
 │   └── BadManifest              card.bad_manifest
+├── ModelError                   model                     no such model, or not to be had
+├── PurgeError                   purge                     not all of a production could be destroyed
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
 │   ├── NameTaken                delivery.name_taken
@@ -109,10 +112,22 @@ class BadManifest(CardError):
     code = "card.bad_manifest"
 
 
+class PurgeError(NearsetError):
+    """What is kept of a production could not be destroyed, or not whole."""
+
+    code = "purge"
+
+
 class RootAway(NearsetError):
     """An offload root is not mounted, or another volume is mounted in its place."""
 
     code = "root.away"
+
+
+class ModelError(NearsetError):
+    """A model of this production is not there, or cannot be what was asked of it."""
+
+    code = "model"
 
 
 class DeliveryError(NearsetError):

@@ -6,6 +6,8 @@
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, encode]
     publish   put a finished proxy in place, whole and never over another
     turnover  ALE, record, report and .complete for the roll
+    sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
+    refine    the production's model learns from the card; the gate promotes or refuses it      [child: train]
 
 A stage has a plan side, which the control process calls at every tick and which must be quick, and most
 have a work side, which runs in a child and alone may import torch, av or openvino.
@@ -19,7 +21,9 @@ from daemon.production import Moment, Production
 from daemon.stages.intake import Intake
 from daemon.stages.manifest import Manifests
 from daemon.stages.probe import Probe
+from daemon.stages.refine import Refine
 from daemon.stages.render import Render
+from daemon.stages.sample import Sampling
 from daemon.stages.turnover import Turnover
 from daemon.store import Job
 from daemon.worker import Work
@@ -36,7 +40,9 @@ class Stage(Protocol):
 
 @runtime_checkable
 class WorkingStage(Stage, Protocol):
-    """A station whose work is done by children."""
+    """A station whose work is done by children; where it `is_vital`, a clip cannot go on without it."""
+
+    is_vital: bool
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Take the result of a job of this stage and end the job with it."""
@@ -44,12 +50,18 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    return (Intake(), Manifests(), Probe(), Render(), Turnover())
+    return (Intake(), Manifests(), Probe(), Render(), Turnover(), Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import manifest, probe, render  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import manifest, probe, refine, render, sample  # noqa: PLC0415 - named here so that the table reads whole
 
-    work: dict[str, Work] = {"manifest": manifest.work, "probe": probe.work, "render": render.work}
+    work: dict[str, Work] = {
+        "manifest": manifest.work,
+        "probe": probe.work,
+        "render": render.work,
+        "sample": sample.work,
+        "refine": refine.work,
+    }
     return work[stage]

@@ -8,16 +8,30 @@ from __future__ import annotations
 import os
 import uuid
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from daemon import wire
+from daemon.log import get
+
+
+class Wish(StrEnum):
+    """What can be asked for."""
+
+    RETRY = "retry"
+    """Try again the clips whose name matches the subject, a pattern."""
+    PROMOTE = "promote"
+    """Make the model whose digest begins with the subject the active one."""
+    ROLLBACK = "rollback"
+    """Withdraw the active model of the size that the subject names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Try again the clips whose name matches a pattern."""
+    """A wish and what it is about."""
 
-    pattern: str
+    wish: Wish
+    subject: str
 
 
 def ask(state: Path, request: Request) -> None:
@@ -34,9 +48,12 @@ def ask(state: Path, request: Request) -> None:
 
 
 def take_requests(state: Path) -> list[Request]:
-    """Return the requests that were left, each once."""
+    """Return the requests that were left, each once; one that cannot be read is told in the log and dropped."""
     taken = []
     for path in sorted((state / "requests").glob("*.json")):
-        taken.append(wire.load(Request, path.read_bytes()))
+        try:
+            taken.append(wire.load(Request, path.read_bytes()))
+        except ValueError as error:
+            get().error("request.unreadable", request=path.name, why=str(error))
         path.unlink()
     return taken

@@ -1,4 +1,4 @@
-"""What the database's rows mean: cards, clips, jobs, proxies as the production knows them.
+"""What the database's rows mean: cards, clips, jobs, proxies, cuts and models as the production knows them.
 
 Each is made of its row here and nowhere else; what is kept as JSON is read on the way. Knows columns, no SQL.
 """
@@ -6,11 +6,13 @@ Each is made of its row here and nowhere else; what is kept as JSON is read on t
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from daemon import wire
 from daemon.slate import FoundClip, Published, Trouble, Vendor
-from daemon.states import ClipState, JobState
+from daemon.states import ClipState, JobState, ModelState
 from engines.media.essence import Essence
 
 NO_TROUBLE = Trouble("", "", "", "")
@@ -148,6 +150,74 @@ class Proxy:
             facts=wire.load(Published, row["facts"]),
             still=row["still"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSample:
+    """A cut in the replay store; `facts` is the sampling stage's own JSON."""
+
+    digest: str
+    card: int
+    clip: str
+    first_frame: int
+    holdout: bool
+    size_bytes: int
+    facts: str
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> KeptSample:
+        """Return the cut of a row."""
+        return cls(**(dict(row) | {"holdout": bool(row["holdout"])}))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Weights of this production; `facts` is the refining stage's own JSON, `parent` empty for the base weights."""
+
+    digest: str
+    size: str
+    state: ModelState
+    parent: str
+    card: int
+    facts: str
+    made_at: str
+    changed_at: str
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Model:
+        """Return the model of a row."""
+        return cls(
+            digest=row["digest"],
+            size=row["size"],
+            state=ModelState(row["state"]),
+            parent=row["parent"],
+            card=row["card"],
+            facts=row["facts"],
+            made_at=row["made_at"],
+            changed_at=row["changed_at"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNoise:
+    """Noise of a camera at an ISO, median over `clips`: variance = shot * signal + read, code values / 1023."""
+
+    camera: str
+    iso: int
+    shot: float
+    read: float
+    clips: int
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[sqlite3.Row]) -> list[CameraNoise]:
+        """Return the noise of each camera and ISO that rows of clips speak of, in their order."""
+        found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+        for row in rows:
+            found.setdefault((row["camera"], row["iso"]), []).append((row["shot"], row["read"]))
+        return [
+            cls(camera, iso, median(shot for shot, _ in all_), median(read for _, read in all_), len(all_))
+            for (camera, iso), all_ in found.items()
+        ]
 
 
 def _trouble(text: str) -> Trouble:

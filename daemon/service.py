@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon import recipe
+from pydantic import ValidationError
+
+from daemon import models, recipe, replay
 from daemon.config import Config, claims, clashes
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
@@ -22,12 +24,13 @@ from daemon.pipeline import WorkingStage, stages
 from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.recipe import Words
-from daemon.requests import Request, take_requests
+from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
 from daemon.stages.intake import Intake
 from daemon.stages.manifest import substituted
 from daemon.stages.render import can_be_made
+from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
@@ -49,6 +52,7 @@ class Service:
         self._recipe_mark: tuple[int, int] | None = None
         self._started: dict[int, float] = {}
         self._littered = False
+        self._stirred = False
 
     def hint(self, roots: set[str]) -> None:
         """Scan these roots at the next tick."""
@@ -61,9 +65,11 @@ class Service:
         """Take up what a run before left: intents first, then leases, then leftovers in the staging folder."""
         store = self.production.store
         landing.take_up(self.production, now)
+        models.point(self.production)
         for job in store.expired(None):
             store.uncount(job.id)
             store.finish(job.id, JobEvent.STUMBLED)
+        replay.tidy(self.production)
         self._sweep()
         self._recipe_mark = self._recipe_seen()
         self._revise(now)
@@ -77,9 +83,12 @@ class Service:
                 stage.plan(self.production, now)
             except DeliveryError as error:  # the delivery volume is full or away: the next tick tries again
                 get().error("stage.waits", stage=stage.name, code=error.code, why=error.why, fix=error.fix)
+        self._yield_to_proxies(now)
         self._start_jobs(now)
-        for report in self._executor.poll(now.monotonic, wait_seconds):
+        reports = self._executor.poll(now.monotonic, wait_seconds)
+        for report in reports:
             self._take(report, now)
+        self._stirred = bool(reports)
         self._keep_leases(now)
         if self._littered and not self._executor.running():
             self._sweep()
@@ -93,6 +102,8 @@ class Service:
     def is_idle(self) -> bool:
         """Return whether nothing is left that the service itself can do."""
         store = self.production.store
+        if self._stirred:
+            return False  # what came in may be work for the next stage
         if self._executor.running() or store.jobs(JobState.QUEUED, JobState.LEASED):
             return bool(self.production.roots_away) and not self._executor.running()
         due = any(card.turnover_due and card.shoot_day for card in store.cards() if self._has_delivered(card.id))
@@ -118,11 +129,33 @@ class Service:
         for lane in _LANES:
             while self._executor.free(lane):
                 token = uuid.uuid4().hex
-                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, self.production.roots_away)
+                ahead_of = LEARNING if self._serves(lane) else None
+                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, self.production.roots_away, ahead_of)
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
+
+    def _serves(self, lane: str) -> bool:
+        """Return whether a lane does work that clips wait for; beside it nothing is learned."""
+        store = self.production.store
+        return any(
+            self._working[running.stage].is_vital and store.job(running.job).lane == lane
+            for running in self._executor.running()
+        )
+
+    def _yield_to_proxies(self, now: Moment) -> None:
+        """Interrupt learning where a proxy waits; it begins again later and loses only its time."""
+        store = self.production.store
+        for running in self._executor.running():
+            if self._working[running.stage].is_vital or not store.holds(running.job, running.token):
+                continue
+            lane = store.job(running.job).lane
+            if store.waits_before(lane, LEARNING, now.utc_seconds, self.production.roots_away):
+                self._executor.cancel(running.job)
+                store.uncount(running.job)
+                store.finish(running.job, JobEvent.STUMBLED)
+                get().info("learning.yields", stage=running.stage)
 
     def _take(self, report: Report, now: Moment) -> None:
         """Take a report; one whose lease is no longer held is not wanted any more."""
@@ -144,6 +177,8 @@ class Service:
             self._working[job.stage].settle(self.production, job, result, now)
         except NearsetError as error:
             return trouble_of(error)
+        except ValidationError as error:  # a child that read hostile media may answer anything: that costs one job
+            return Trouble("worker", f"the answer of {job.stage} cannot be read", str(error), "look at the clip")
         return None
 
     def _stumble(self, job: Job, trouble: Trouble, now: Moment) -> None:
@@ -170,6 +205,8 @@ class Service:
                 store.finish(job.id, JobEvent.STUMBLED, not_before=now.utc_seconds + pause, trouble=trouble)
             elif verdict is Verdict.UNDECODABLE and job.stage == "probe" and substituted(self.production, clip):
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)  # the stand-in is probed next
+            elif not self._working[job.stage].is_vital:
+                store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
             else:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
                 store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)
@@ -223,9 +260,20 @@ class Service:
             self._heed(request, now)
 
     def _heed(self, request: Request, now: Moment) -> None:
-        """Try again what a person asked for."""
+        """Do what a person asked for; what cannot be is told in the log and changes nothing."""
+        try:
+            if request.wish is Wish.PROMOTE:
+                models.promote(self.production, request.subject, now)
+            elif request.wish is Wish.ROLLBACK:
+                models.rollback(self.production, request.subject, now)
+            else:
+                self._retry(request.subject, now)
+        except NearsetError as error:
+            get().error("request.refused", wish=request.wish, what=error.what, why=error.why, fix=error.fix)
+
+    def _retry(self, pattern: str, now: Moment) -> None:
         store = self.production.store
-        for clip in store.clips_named(request.pattern):
+        for clip in store.clips_named(pattern):
             if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
                 get().info("clip.retried", clip=clip.name, state=clip.state)
                 store.happen(clip.id, ClipEvent.RETRIED, now.iso)
@@ -253,6 +301,23 @@ def opened(config: Config) -> Iterator[Production]:
     Raises:
         ConfigError: it is served already, or its folders overlap with another production's. RecipeError.
     """
+    with locked(config):
+        _claim_folders(config)
+        book = recipe.load(config.production.recipe, config)
+        store = Store(config.production_state / "nearset.sqlite")
+        try:
+            yield Production(config, book, store)
+        finally:
+            store.close()
+
+
+@contextmanager
+def locked(config: Config) -> Iterator[None]:
+    """Hold a production alone.
+
+    Raises:
+        ConfigError: another process holds it.
+    """
     state = config.production_state
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (state / "lock").open("w") as lock:
@@ -264,13 +329,7 @@ def opened(config: Config) -> Iterator[Production]:
                 why=f"another nearset holds {state / 'lock'}",
                 fix="stop that one first, or ask it: `nearset status`, `nearset retry`",
             ) from None
-        _claim_folders(config)
-        book = recipe.load(config.production.recipe, config)
-        store = Store(state / "nearset.sqlite")
-        try:
-            yield Production(config, book, store)
-        finally:
-            store.close()
+        yield
 
 
 def _claim_folders(config: Config) -> None:

@@ -169,3 +169,20 @@ class CardPlace:
     def relative(self, path: str) -> str:
         """Return the path of a card's file relative to the root."""
         return path if self.path in {"", "."} else f"{self.path}/{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """What came of an update of the production's model.
+
+    `digest` names the candidate's weights, empty if there are none; `reasons` say why the gate refused it.
+    `scores` are its own and those that it was judged beside, `curve` its loss, thinned.
+    """
+
+    digest: str
+    passed: bool
+    reasons: tuple[str, ...]
+    scores: dict[str, float]
+    steps: int
+    seconds: float
+    curve: tuple[float, ...]

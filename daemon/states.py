@@ -1,4 +1,4 @@
-"""The states of a clip and of a job: the rules first, then one table each, then the lines that fire it.
+"""The states of a clip, of a job and of a model: the rules first, then one table each, then the lines that fire it.
 
 A clip is discovered, lies quiet, is named by a manifest, is verified byte for byte and is then ready: that
 is the gate. Behind it a clip is probed, proxied and delivered. What cannot go on says why: held (a person
@@ -7,6 +7,7 @@ decides), undecodable (camera raw), failed (retried and given up), duplicate (th
 - An event that the table does not allow raises StateError and changes nothing.
 - A recipe that words a clip otherwise sends it back to be probed anew, since words say what its source is, too.
 - A change of a camera file before delivery sends a clip back to the start; after delivery it is held.
+- A candidate that the gate refused is never promoted; one that was rolled back only by a person.
 - Nothing is ever deleted by an event; a missing mount is no event at all, it only parks the root's jobs.
 """
 
@@ -80,6 +81,26 @@ class JobEvent(StrEnum):
     RETRIED = "retried"
 
 
+class ModelState(StrEnum):
+    """Where a production's weights stand."""
+
+    CANDIDATE = "candidate"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    """Rolled back by a person; it is no measure for what comes after."""
+
+
+class ModelEvent(StrEnum):
+    """What can happen to weights."""
+
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    ROLLED_BACK = "rolled_back"
+
+
 _C, _E = ClipState, ClipEvent
 _ANYTIME = {_E.HOLD: _C.HELD, _E.CHANGED: _C.DISCOVERED}
 
@@ -136,6 +157,16 @@ JOB_TABLE: dict[JobState, dict[JobEvent, JobState]] = {
     _J.DONE: {_F.RETRIED: _J.QUEUED},
     _J.FAILED: {_F.RETRIED: _J.QUEUED, _F.DROPPED: _J.DROPPED},
     _J.DROPPED: {_F.RETRIED: _J.QUEUED},
+}
+
+_M, _N = ModelState, ModelEvent
+
+MODEL_TABLE: dict[ModelState, dict[ModelEvent, ModelState]] = {
+    _M.CANDIDATE: {_N.PROMOTED: _M.ACTIVE, _N.REFUSED: _M.REFUSED},
+    _M.ACTIVE: {_N.SUPERSEDED: _M.RETIRED, _N.ROLLED_BACK: _M.WITHDRAWN},
+    _M.RETIRED: {_N.PROMOTED: _M.ACTIVE},
+    _M.WITHDRAWN: {_N.PROMOTED: _M.ACTIVE},
+    _M.REFUSED: {},
 }
 
 SETTLED_STATES = frozenset({_C.DELIVERED, _C.HELD, _C.UNDECODABLE, _C.FAILED, _C.DUPLICATE, _C.FILED})

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from daemon import wire
-from daemon.database import Database
 from daemon.errors import NearsetError
-from daemon.rows import NO_TROUBLE, Card, Clip, Job, Proxy
+from daemon.learning import Learning
+from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
 from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, fire
 
-__all__ = ["Card", "Clip", "Job", "Proxy", "Store", "trouble_of"]
+__all__ = ["CameraNoise", "Card", "Clip", "Job", "KeptSample", "Model", "Proxy", "Store", "trouble_of"]
 
 
 def trouble_of(error: NearsetError) -> Trouble:
@@ -24,8 +24,8 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Database):
-    """One production's cards, clips, jobs and proxies."""
+class Store(Learning):
+    """One production's cards, clips, jobs and proxies; cuts and models are in `learning.py`."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         super().__init__(path, read_only=read_only)
@@ -201,21 +201,41 @@ class Store(Database):
         query = "select count(*) as n from jobs where state = ?"
         return int(self._db.execute(query, (JobState.QUEUED,)).fetchone()["n"])
 
-    def next_retry(self) -> float | None:
-        """Return the UTC seconds at which the earliest queued job is due, None without one."""
-        query = "select min(not_before) as due from jobs where state = ?"
-        due = self._db.execute(query, (JobState.QUEUED,)).fetchone()["due"]
-        return None if due is None else float(due)
+    def job_of(self, key: str) -> Job | None:
+        """Return the job of a key; None where there never was one."""
+        row = self._db.execute("select * from jobs where key = ?", (key,)).fetchone()
+        return Job.from_row(row) if row else None
 
-    def claim(self, lane: str, token: str, now: float, lease_seconds: float, away: Iterable[str]) -> Job | None:
-        """Lease the next due job of a lane whose root is not away; None where there is none."""
+    def waits_before(self, lane: str, priority: int, now: float, away: Iterable[str]) -> bool:
+        """Return whether a due job of a lane comes before a priority, on a root that is not away."""
+        parked = list(away)
+        query = (
+            "select 1 from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
+            "where jobs.state = ? and lane = ? and priority < ? and not_before <= ? "
+            f"and cards.root not in ({', '.join('?' * len(parked))}) limit 1"
+        )
+        return self._db.execute(query, (JobState.QUEUED, lane, priority, now, *parked)).fetchone() is not None
+
+    def claim(
+        self,
+        lane: str,
+        token: str,
+        now: float,
+        lease_seconds: float,
+        away: Iterable[str],
+        ahead_of: int | None = None,
+    ) -> Job | None:
+        """Lease the next due job of a lane whose root is not away, and that comes before a priority where one is given.
+
+        Returns None where there is none.
+        """
         parked = list(away)
         with self.transaction():
             row = self._db.execute(
                 "select jobs.id from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
-                "where jobs.state = ? and lane = ? and not_before <= ? "
+                "where jobs.state = ? and lane = ? and not_before <= ? and priority < ifnull(?, priority + 1) "
                 f"and cards.root not in ({', '.join('?' * len(parked))}) order by priority, jobs.id limit 1",
-                (JobState.QUEUED, lane, now, *parked),
+                (JobState.QUEUED, lane, now, ahead_of, *parked),
             ).fetchone()
             if row is None:
                 return None
@@ -269,6 +289,13 @@ class Store(Database):
         query = "select distinct clip from jobs where stage = ? and state in (?, ?)"
         rows = self._db.execute(query, (stage, JobState.QUEUED, JobState.LEASED))
         return {row["clip"] for row in rows if (row["clip"], stage) in self._planned}
+
+    def drop_queued(self, *stages: str) -> None:
+        """Drop the queued jobs of stages, to be planned anew: the configuration may want them otherwise, or no more."""
+        with self.transaction():
+            for job in self.jobs(JobState.QUEUED):
+                if job.stage in stages:
+                    self.finish(job.id, JobEvent.DROPPED)
 
     def _drop_jobs(self, clip: int) -> None:
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"

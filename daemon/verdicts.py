@@ -25,6 +25,8 @@ VERDICTS: dict[str, Verdict] = {
     "media.encode_failed": Verdict.RETRY,
     "engine.unavailable": Verdict.HOLD,
     "engine.bad_weights": Verdict.HOLD,
+    "engine.bad_sample": Verdict.HOLD,
+    "model": Verdict.HOLD,
     "sidecar": Verdict.HOLD,
     "clip": Verdict.HOLD,
     "clip.bad_hash": Verdict.HOLD,

@@ -41,6 +41,7 @@ class Manifests:
     """The plan side."""
 
     name = "manifest"
+    is_vital = True
 
     def plan(self, production: Production, now: Moment) -> None:
         """List, hash and admit the clips that lie quiet."""

@@ -63,6 +63,7 @@ class Probe:
     """The plan side."""
 
     name = "probe"
+    is_vital = True
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue a probe for each ready clip."""

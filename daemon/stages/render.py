@@ -51,7 +51,10 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """One proxy to make; `restore` is None for the plain twin."""
+    """One proxy to make; `restore` is None for the plain twin.
+
+    Which weights restore it is read from the folder `models` as the child starts: those that are active then.
+    """
 
     source: Source
     essence: Essence
@@ -61,6 +64,7 @@ class RenderTask:
     restore: Restore | None
     staging: str
     staged: str
+    models: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Render:
     """The plan side."""
 
     name = "render"
+    is_vital = True
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
@@ -168,7 +173,7 @@ def why_not_enhanced(production: Production, clip: Clip) -> str:
 def can_be_made(clip: Clip, words: Words) -> bool:
     """Return whether a probed clip's proxies can be specified under the recipe's words."""
     try:
-        _spec(clip, words)
+        spec_of(clip, words)
     except EngineError:
         return False
     return True
@@ -178,7 +183,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
     """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, model by name."""
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
-    spec = _spec(clip, words)
+    spec = spec_of(clip, words)
     return key_of(
         "render",
         _VERSION,
@@ -205,7 +210,7 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
     if clip.stand_in:
         marks.append(f"stand-in for {clip.found.raw_format or 'the camera original'}: {clip.stand_in}")
     words = words_of(production, clip)
-    if reason := instead_of(words.proxy.codec, _spec(clip, words)):
+    if reason := instead_of(words.proxy.codec, spec_of(clip, words)):
         marks.append(reason)
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
@@ -216,7 +221,12 @@ def _restore(production: Production, words: Words) -> Restore:
     return Restore(words.restore.strength, production.config.enhance.restore.model, production.config.engine)
 
 
-def _spec(clip: Clip, words: Words) -> ProxySpec:
+def spec_of(clip: Clip, words: Words) -> ProxySpec:
+    """Return what a probed clip's proxies are under the recipe's words.
+
+    Raises:
+        EngineError: none can be made of it.
+    """
     assert clip.essence is not None
     return spec_for(
         clip.essence,
@@ -233,12 +243,13 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
     return RenderTask(
         source=source_of(production, clip),
         essence=essence,
-        spec=_spec(clip, words),
+        spec=spec_of(clip, words),
         twin=twin,
         want=want,
         restore=_restore(production, words) if twin is Twin.ENHANCED else None,
         staging=str(production.staging),
         staged=f"{want[:32]}.mov",
+        models=str(production.config.models),
     )
 
 
@@ -293,6 +304,7 @@ def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | No
     """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
     if task.restore is None:
         return None, "", "", {}
+    from daemon.models import active_weights, own_weights  # the registry plans with the stages after this one
     from engines.backends import choose
     from engines.enhance.restore import Restore as RestoreEngine
     from engines.media.decode import decoder_for
@@ -301,7 +313,8 @@ def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | No
     from engines.render import first_pictures
 
     backend = choose(task.restore.engine)
-    weights = base_weights(task.restore.model)
+    own = active_weights(Path(task.models), task.restore.model)
+    weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
     noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
     _check_measured(asdict(noise), files[0].name)
     enhance = RestoreEngine(

@@ -29,7 +29,7 @@ from daemon.executor import Executor, Report, Running
 from daemon.hashing import hash_bytes
 from daemon.pipeline import work_of
 from daemon.production import Moment, Production
-from daemon.requests import Request, ask
+from daemon.requests import Request, Wish, ask
 from daemon.service import Service, opened
 from daemon.sidecars.ascmhl import (
     Entry,
@@ -303,7 +303,7 @@ class Cart:
         return all(looks(roll) == before for roll, before in self._before.items())
 
     def retry(self, pattern: str = "*") -> None:
-        ask(self.config.production_state, Request(pattern))
+        ask(self.config.production_state, Request(Wish.RETRY, pattern))
 
     def delivered(self, roll: str = "A001", day: str = "20260302") -> Path:
         return self.delivery / day / roll

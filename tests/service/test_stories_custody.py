@@ -6,7 +6,7 @@ import pytest
 from cart import DELIVERED, HELD, Cart, footage, seal
 
 from daemon.hashing import hash_bytes
-from daemon.scan import write_marker
+from daemon.volumes import write_marker
 
 
 def test_a_bad_hash_holds_its_clip_with_both_hashes_and_delivers_the_others(cart: Cart) -> None:

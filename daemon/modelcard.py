@@ -1,0 +1,106 @@
+"""The model card: one page on the production's model. What it learned from, its curves, verdicts and pictures.
+
+Reads the database and the models folder; the page loads nothing from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from daemon import models, wire
+from daemon.config import Config
+from daemon.slate import Refined
+from daemon.states import ModelState
+from daemon.store import Model, Store
+
+_WIDTH, _HEIGHT = 240, 48
+"""Of a curve, in pixels."""
+
+
+def entries(store: Store) -> list[dict[str, Any]]:
+    """Return every model as plain values, oldest first."""
+    rolls = {card.id: card.roll for card in store.cards()}
+    return [_entry(model, rolls[model.card]) for model in store.models()]
+
+
+def _entry(model: Model, roll: str) -> dict[str, Any]:
+    refined = wire.load(Refined, model.facts)
+    return {
+        "digest": model.digest,
+        "size": model.size,
+        "state": str(model.state),
+        "parent": model.parent or "base",
+        "roll": roll,
+        "made_at": model.made_at,
+        "gain_db": round(models.gain_db(model), 2),
+        "scores": {name: round(value, 4) for name, value in refined.scores.items()},
+        "reasons": list(refined.reasons),
+        "steps": refined.steps,
+        "seconds": refined.seconds,
+    }
+
+
+def told(folder: Path, store: Store, model: Model) -> dict[str, Any]:
+    """Return one model as plain values, with its lineage, None where that is gone."""
+    lineage = folder / f"{model.digest}.json"
+    (entry,) = (entry for entry in entries(store) if entry["digest"] == model.digest)
+    return entry | {"lineage": json.loads(lineage.read_text(encoding="utf-8")) if lineage.exists() else None}
+
+
+def page(config: Config, store: Store) -> str:
+    """Return the page's HTML."""
+    loader = PackageLoader("daemon", "")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    shown = [_shown(config, entry, model) for entry, model in zip(entries(store), store.models(), strict=True)]
+    rolls = {card.id: card.roll for card in store.cards()}
+    samples = store.samples()
+    return environment.get_template("modelcard.html").render(
+        production=config.production,
+        training=config.production.training,
+        exclude=config.model.exclude,
+        models=shown[::-1],
+        active=next((model for model in shown if model["state"] == ModelState.ACTIVE), None),
+        gains=_polyline([model["gain_db"] for model in shown if model["state"] != ModelState.REFUSED]),
+        cards=[
+            {
+                "roll": rolls[card],
+                "learned": sum(x.card == card and not x.holdout for x in samples),
+                "held_out": sum(x.card == card and x.holdout for x in samples),
+                "clips": len({x.clip for x in samples if x.card == card}),
+            }
+            for card in sorted({sample.card for sample in samples})
+        ],
+        replay_mb=sum(sample.size_bytes for sample in samples) / 1e6,
+        noise=store.camera_noise(),
+        width=_WIDTH,
+        height=_HEIGHT,
+    )
+
+
+def _shown(config: Config, entry: dict[str, Any], model: Model) -> dict[str, Any]:
+    picture = config.models / f"{model.digest}.png"
+    return entry | {
+        "curve": _polyline(list(wire.load(Refined, model.facts).curve)),
+        "picture": _inline(picture) if picture.exists() else "",
+    }
+
+
+def _polyline(values: list[float]) -> str:
+    """Return points of an SVG line over the values, empty for fewer than two."""
+    if len(values) < 2:  # noqa: PLR2004 - a line has two ends
+        return ""
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    across = _WIDTH / (len(values) - 1)
+    return " ".join(f"{x * across:.1f},{_HEIGHT - (v - low) / span * _HEIGHT:.1f}" for x, v in enumerate(values))
+
+
+def _inline(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()

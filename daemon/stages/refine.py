@@ -1,0 +1,285 @@
+"""Refine: the production's model learns from a card, and is promoted only if every check of the gate holds.
+
+Work side: tune from the active weights on the replay store, judge beside base and best on the same canaries, write
+the candidate and its lineage whole. It may be killed at any point: nothing is lost but its own time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import takewhile
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon import models, wire
+from daemon.log import get
+from daemon.production import Moment, Production, key_of
+from daemon.slate import Refined
+from daemon.stages.sample import Sample, awaited
+from daemon.states import SETTLED_STATES, JobEvent, JobState
+from daemon.store import Card, Job, KeptSample, Store
+from daemon.worker import Progress
+from engines.errors import BadSample
+
+if TYPE_CHECKING:
+    from engines.model.gate import Scores
+    from engines.model.replay import Cut
+    from engines.model.weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class RefineTask:
+    """One update: from `parent` on `samples`, beside `best`; digests, empty for the base weights of `size`.
+
+    `lineage` is what the record of the candidate says besides: who approved, for which card.
+    """
+
+    models: str
+    size: str
+    engine: str
+    parent: str
+    best: str
+    replay: str
+    samples: tuple[Sample, ...]
+    budget_seconds: float
+    seed: int
+    lineage: dict[str, str]
+
+
+LANE, PRIORITY = "render", 90
+_VERSION = "1"
+_LESSONS = 48
+"""Most cuts of the card, and of the cards before it, that an update loads: some 5 MB each."""
+_JUDGES = 12
+"""Most held-out cuts that judge an update: each is scored four times, 0.5 s each with `lite` (measured, two cores)."""
+
+
+class Refine:
+    """The plan side."""
+
+    name = "refine"
+    is_vital = False
+
+    def plan(self, production: Production, now: Moment) -> None:
+        """Queue an update for a card that is delivered and sampled; one at a time, each from the one before."""
+        del now
+        store = production.store
+        if production.config.production.training is None or _under_way(store):
+            return
+        waiting = {clip.card for clip in awaited(production)}
+        for card, clips in store.sampled().items():
+            key = key_of("refine", _VERSION, str(card), *clips)
+            if card not in waiting and _is_new(store, key) and _is_through(store, card):
+                self._queue(production, card, key)
+                return
+
+    def _queue(self, production: Production, card: int, key: str) -> None:
+        store = production.store
+        task = wire.dump(RefineTask, _task(production, store.card(card), key))
+        last = max(clip.id for clip in store.clips(card=card))
+        store.add_job(key=key, clip=last, stage=self.name, lane=LANE, priority=PRIORITY, task=task)
+
+    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
+        """Promote the candidate or note why not."""
+        task, refined = wire.load(RefineTask, job.task), wire.load(Refined, result)
+        store = production.store
+        with store.transaction():
+            store.finish(job.id, JobEvent.SUCCEEDED)
+            if refined.digest:
+                models.enter(production, task.size, task.parent, store.clip(job.clip).card, refined, now)
+            else:
+                get().info("model.not_made", reasons=refined.reasons)
+
+
+def _under_way(store: Store) -> bool:
+    return any(job.stage == Refine.name for job in store.jobs(JobState.QUEUED, JobState.LEASED))
+
+
+def _is_new(store: Store, key: str) -> bool:
+    job = store.job_of(key)
+    return job is None or job.state is JobState.DROPPED
+
+
+def _is_through(store: Store, card: int) -> bool:
+    """Return whether nothing of a card is on its way any more, and some of it is kept."""
+    settled = all(clip.state in SETTLED_STATES for clip in store.clips(card=card))
+    return settled and any(sample.card == card for sample in store.samples())
+
+
+def _task(production: Production, card: Card, key: str) -> RefineTask:
+    config, store = production.config, production.store
+    training, size = config.production.training, config.enhance.restore.model
+    assert training is not None
+    return RefineTask(
+        models=str(config.models),
+        size=size,
+        engine=config.engine,
+        parent=models.active(store, size),
+        best=models.best(store, size),
+        replay=str(config.replay),
+        samples=_chosen(store.samples(), card.id),
+        budget_seconds=config.refine.budget_seconds,
+        seed=int(key[:8], 16),
+        lineage={"production": config.production.code, "card": card.roll, **training.model_dump()},
+    )
+
+
+def _chosen(samples: list[KeptSample], card: int) -> tuple[Sample, ...]:
+    """Return the cuts of an update, those of its card last: the store grows with the shoot, an update must not."""
+    held_out = [wire.load(Sample, sample.facts) for sample in samples if sample.holdout]
+    before = [wire.load(Sample, x.facts) for x in samples if x.card != card and not x.holdout]
+    own = [wire.load(Sample, x.facts) for x in samples if x.card == card and not x.holdout]
+    return (
+        *_of_all(held_out, "")[:_JUDGES],
+        *_of_all(before, str(card))[:_LESSONS][::-1],
+        *_of_all(own, str(card))[:_LESSONS][::-1],
+    )
+
+
+def _of_all(samples: list[Sample], seed: str) -> list[Sample]:
+    """Return cuts so ordered that of each camera, and in it of each clip, one comes before any has a second."""
+    drawn = sorted(samples, key=lambda x: key_of(seed, x.digest))
+    return _in_turn(_in_turn(drawn, lambda x: x.clip), lambda x: x.camera)
+
+
+def _in_turn(samples: list[Sample], of: Callable[[Sample], str]) -> list[Sample]:
+    seen: Counter[str] = Counter()
+    turns = []
+    for sample in samples:
+        turns.append((seen[of(sample)], sample))
+        seen[of(sample)] += 1
+    return [sample for _, sample in sorted(turns, key=lambda turn: turn[0])]
+
+
+def work(task_text: str, progress: Progress) -> str:
+    """Return what came of an update as JSON; the work side.
+
+    Raises:
+        BadWeights: the weights that it must begin from, or be compared with, cannot be used.
+    """
+    from engines.model.refine import Settings, refine
+
+    task = wire.load(RefineTask, task_text)
+    began = time.monotonic()
+    cuts = _cuts(task)
+    learned = [cut for sample, cut in cuts.items() if not sample.holdout]
+    held_out = [cut for sample, cut in cuts.items() if sample.holdout]
+    if not learned or not held_out:
+        missing = "learn from" if not learned else "judge by"
+        return wire.dump(Refined, _nothing(f"there is nothing yet to {missing}"))
+    parent = _weights(task, task.parent)
+    settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
+    tuned = refine(parent, learned, settings, progress)
+    candidate = parent.with_tensors(tuned.tensors)
+    if not tuned.curve:
+        return wire.dump(Refined, _nothing("no step fitted into refine.budget_seconds"))
+    reasons, scores, picture = _judged(
+        task, candidate, parent, held_out, lambda: progress(len(tuned.curve), settings.steps)
+    )
+    seconds = round(time.monotonic() - began, 3)
+    curve = _thinned(tuned.curve)
+    refined = Refined(candidate.digest, not reasons, reasons, _told(scores), len(tuned.curve), seconds, curve)
+    _keep(task, tuple(cuts), candidate, refined, asdict(settings), picture)
+    return wire.dump(Refined, refined)
+
+
+def _nothing(why: str) -> Refined:
+    return Refined("", passed=False, reasons=(why,), scores={}, steps=0, seconds=0.0, curve=())
+
+
+def _judged(
+    task: RefineTask, candidate: Weights, parent: Weights, held_out: list[Cut], heard: Callable[[], None]
+) -> tuple[tuple[str, ...], Scores, bytes]:
+    """Return why the candidate is refused, its scores beside those it was judged by, and a proof of it."""
+    from engines.backends import choose
+    from engines.model.gate import ENGINE_DB, canaries, engine_db, judge, score
+    from engines.model.proof import proof
+
+    base = _weights(task, "")
+    best = _weights(task, task.best)
+    flock = canaries(held_out)
+    scored = {}
+    for weights in (base, parent, best, candidate):
+        heard()
+        if weights.digest not in scored:
+            scored[weights.digest] = score(weights, flock, held_out, base)
+    scores = scored[candidate.digest]
+    reasons = judge(scores, scored[base.digest], scored[parent.digest], scored[best.digest])
+    near = engine_db(candidate, choose(task.engine), flock[0])
+    if near < ENGINE_DB:
+        reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
+    beside = {
+        f"{name}_{key}": scored[weights.digest][key]
+        for name, weights in (("base", base), ("active", parent))
+        for key in ("mean_db", "worst_db", "own_db", "filmed")
+    }
+    return reasons, scores | beside | {"engine_db": near}, proof(flock[0], (base, candidate))
+
+
+def _cuts(task: RefineTask) -> dict[Sample, Cut]:
+    """Return the samples to learn from and to judge by; one that is damaged is left out."""
+    from engines.model.replay import Replay
+
+    replay = Replay(Path(task.replay))
+    found = {}
+    for sample in task.samples:
+        with suppress(BadSample):
+            found[sample] = replay.load(sample.digest)
+    return found
+
+
+def _weights(task: RefineTask, digest: str) -> Weights:
+    from engines.model.weights import base_weights
+
+    return (
+        models.own_weights(Path(task.models) / f"{digest}.safetensors", task.size)
+        if digest
+        else base_weights(task.size)
+    )
+
+
+def _keep(
+    task: RefineTask,
+    samples: tuple[Sample, ...],
+    candidate: Weights,
+    refined: Refined,
+    settings: dict[str, Any],
+    picture: bytes,
+) -> None:
+    """Write the candidate, its lineage and its proof, whole and flushed."""
+    from engines.model.weights import save_weights
+
+    card = {
+        "name": candidate.topology.name,
+        "topology": candidate.topology.digest,
+        "parent": task.parent or "base",
+        "settings": settings,
+        "samples": [asdict(sample) for sample in samples],
+        "scores": refined.scores,
+        "passed": refined.passed,
+        "reasons": refined.reasons,
+        "curve": refined.curve,
+        **task.lineage,
+    }
+    folder = Path(task.models)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / f"{candidate.digest}.png").write_bytes(picture)
+    save_weights(folder / f"{candidate.digest}.safetensors", candidate.tensors, card)
+
+
+def _told(scores: Scores) -> Scores:
+    """Return the scores that are numbers: JSON has no others. The verdict on the others is among the reasons."""
+    return {name: value for name, value in scores.items() if isfinite(value)}
+
+
+def _thinned(curve: tuple[float, ...], points: int = 60) -> tuple[float, ...]:
+    """Return a curve of at most so many points, each the mean of its steps; it ends where it is no number any more."""
+    curve = tuple(takewhile(isfinite, curve))
+    step = max(1, -(-len(curve) // points))
+    parts = [curve[at : at + step] for at in range(0, len(curve), step)]
+    return tuple(round(sum(part) / len(part), 5) for part in parts)

@@ -1,0 +1,87 @@
+"""A production whose training is approved, and updates of its model that cost nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from cart import Cart, Shift, footage, seal
+
+from daemon import wire
+from daemon.slate import Refined
+from daemon.stages.refine import RefineTask
+from daemon.states import ModelState
+from daemon.store import KeptSample, Model
+from engines.model.weights import base_weights, save_weights
+
+APPROVED = {"training": {"approved_by": "Line producer", "reference": "Deal memo 12"}}
+
+
+def approved(folder: Path, code: str = "TEST") -> Cart:
+    """Return a production that may be learned from."""
+    words = {"production": {"code": code, **APPROVED}, "refine": {"samples_a_clip": 2, "budget_seconds": 5}}
+    return Cart(folder, words=words)
+
+
+def shoot(cart: Cart, *names: str, roll: str = "A001", first_seed: int = 1) -> None:
+    """Offload a card of clips long enough to be learned from."""
+    folder = cart.roll(roll)
+    for seed, name in enumerate(names, first_seed):
+        cart.put(folder, {f"{name}.mov": footage(seed, frames=20)})
+    seal(folder)
+    cart.remember(folder)
+
+
+@dataclass
+class Tutor:
+    """Stands for the work of refining: base's weights a little different each time, judged as `verdicts` say."""
+
+    verdicts: list[tuple[str, ...]] = field(default_factory=list)
+    tasks: list[RefineTask] = field(default_factory=list)
+    _made: count[int] = field(default_factory=lambda: count(1))
+
+    def work(self, text: str, _progress: object) -> str:
+        task = wire.load(RefineTask, text)
+        self.tasks.append(task)
+        parent, step = base_weights(task.size), next(self._made)
+        tensors = {name: (array + 1e-6 * step).astype("float32") for name, array in parent.tensors.items()}
+        candidate = parent.with_tensors(tensors)
+        folder = Path(task.models)
+        refused = self.verdicts.pop(0) if self.verdicts else ()
+        save_weights(folder / f"{candidate.digest}.safetensors", tensors, {"samples": [], **task.lineage})
+        scores = {"mean_db": 30.0 + step / 10, "base_mean_db": 30.0}
+        return wire.dump(Refined, Refined(candidate.digest, not refused, refused, scores, 3, 1.0, (0.2, 0.1)))
+
+
+def models_of(shift: Shift) -> list[Model]:
+    """Return the models of a production, oldest first."""
+    return shift.production.store.models()
+
+
+def samples_of(cart: Cart) -> list[KeptSample]:
+    """Return the cuts that a production keeps."""
+    with cart.shift() as shift:
+        return shift.production.store.samples()
+
+
+def kept_files(cart: Cart) -> set[str]:
+    """Return the digests of the cuts that lie in a production's replay folder."""
+    return {path.stem for path in cart.config.replay.iterdir()}
+
+
+def assert_sound(cart: Cart) -> None:
+    """Database, pointer and folders say the same, and at most one model of a size is active."""
+    with cart.shift() as shift:
+        models, samples = models_of(shift), shift.production.store.samples()
+    active = [model for model in models if model.state is ModelState.ACTIVE]
+    assert len({model.size for model in active}) == len(active)
+    pointer = json.loads((cart.config.models / "active.json").read_text())
+    assert pointer == {model.size: model.digest for model in active}
+    assert not [model for model in models if model.state is ModelState.CANDIDATE]
+    weights = {path.stem for path in cart.config.models.glob("*.safetensors")}
+    assert weights == {model.digest for model in models if model.state is not ModelState.REFUSED}
+    assert not list(cart.config.production_state.rglob("*.part"))
+    if cart.config.replay.exists():
+        assert kept_files(cart) == {sample.digest for sample in samples}
