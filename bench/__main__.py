@@ -9,6 +9,7 @@ _BENCHES = (
     ("hashing", "xxh128 of a warm file, at least 1 GB/s"),
     ("plain", "plain proxy at least 0.9x the same ffmpeg command"),
     ("enhanced", "enhanced render at least 0.9x what its stations allow"),
+    ("colour", "a look on a 1080p frame in 12 ms on two cores, within 1e-3 of OpenColorIO"),
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
     ("latency", "a card's way from its last byte to its files"),
 )

@@ -6,9 +6,11 @@ NearsetError                     nearset
 │   │   ├── Unreadable           media.unreadable
 │   │   ├── Undecodable          media.undecodable
 │   │   ├── VariableRate         media.variable_rate
+│   │   ├── UnknownSpace         media.unknown_space
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
 │   ├── BackendUnavailable       engine.unavailable
+│   ├── BadLook              engine.bad_look
 │   ├── BadSample                engine.bad_sample
 │   └── BadWeights               engine.bad_weights
 ├── ConfigError                  config                    config.yaml, all faults at once

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engines.colour.look import Look
+
 
 class Vendor(StrEnum):
     """Whose card structure a roll has."""
@@ -117,12 +119,26 @@ TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced"}
 
 
 @dataclass(frozen=True, slots=True)
+class ClipLook:
+    """A clip's look: `origin` says where its grade and LUT come from, empty for the show's own.
+
+    `flags` are what a person should see to; `leaned_on` the graded clips that a predicted grade comes from.
+    """
+
+    look: Look
+    origin: str = ""
+    flags: tuple[str, ...] = ()
+    leaned_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """One proxy file in the delivery folder; never changed after.
 
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
-    `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`.
+    `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
+    where the picture was delivered as recorded.
     """
 
     twin: Twin
@@ -139,6 +155,7 @@ class Published:
     published_at: str
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
+    look: ClipLook | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Render: decode, conform, enhance, encode, overlapped on bounded queues; memory is flat in clip length.
+"""Render: decode, conform, enhance, grade, encode, overlapped on bounded queues; memory is flat in clip length.
 
 Each station is a thread; the libraries underneath release the interpreter, so stations run at once. What
 breaks in one station ends all of them and is raised to the caller.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ from engines.media.still import jpeg
 Enhance = Callable[[Picture], Picture]
 T = TypeVar("T")
 
+_REC709 = "bt709"
 _DEPTH = 6
 """Blocks that wait between two stations: enough to even out, few enough to stay small (2 MB at 960x540)."""
 
@@ -47,17 +48,20 @@ def render(
     path: Path,
     *,
     enhance: Enhance | None,
+    grade: Enhance | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
-    """Write the proxy to `path` and return what was made.
+    """Write the proxy to `path` and return what was made; `grade` puts the look on and makes it Rec.709.
 
     Raises:
         MediaError: the source breaks, or the encoder refuses; the file at `path` is then not to be used.
     """
-    writer = ProxyWriter(path, essence, spec)
+    shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
+    writer = ProxyWriter(path, shown, spec)
     stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
-    if enhance is not None:
-        stations.append(_Ahead(_enhanced(stations[0], enhance)))
+    for change in (enhance, grade):
+        if change is not None:
+            stations.append(_Ahead(_changed(stations[-1], change)))
     still, frames = b"", 0
     try:
         for block in stations[-1]:
@@ -65,7 +69,7 @@ def render(
                 writer.write_sound(block.track, block.frame)
                 continue
             if frames == still_number(essence):
-                still = jpeg(block, essence.matrix)
+                still = jpeg(block, shown.matrix)
             writer.write_picture(block)
             frames += 1
             progress(frames, essence.frames)
@@ -106,13 +110,13 @@ def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> It
     yield from conform.flush()
 
 
-def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
+def _changed(blocks: Iterable[Block], change: Enhance) -> Iterator[Block]:
     for block in blocks:
         if not isinstance(block, VideoFrame):
             yield block
             continue
         before = picture_of(block)
-        after = enhance(before)
+        after = change(before)
         yield block if after is before else frame_of(after, block)
 
 

@@ -19,7 +19,7 @@ from daemon.beneath import check_unchanged, open_beneath, read_small
 from daemon.errors import NoStandIn, SidecarError
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.sidecars import sony
+from daemon.sidecars import gamma, sony
 from daemon.slate import CameraFile, CardPlace, ClipKind
 from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 PRIORITY = 5
 LANE = "custody"
 _SIDECAR_BYTES = 16 * 1024 * 1024
-_VERSION = "1"
+_VENICE = "MPC-36"
+"""How the model names of Sony's Venice cameras begin; S-Log3 of theirs has primaries of its own."""
+_VERSION = "2"
 """Raise it when a probe measures differently, so that clips are probed again."""
 
 
@@ -180,6 +182,8 @@ def work(task_text: str, progress: Progress) -> str:
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
         essence = probe(files, rate=task.rate, sidecar=timecode)
+    if not task.source.stands_in and (said := _gamma(task.source, meta)):
+        essence = replace(essence, gamma=said)
     if task.source.stands_in and meta:
         _check_stand_in(essence, meta, task.source.files[0].path)
     return wire.dump(Essence, essence)
@@ -197,6 +201,21 @@ def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
         raise NoStandIn(
             f"{path} cannot stand in for its clip", why="; ".join(unlike), fix="transcode the clip again, whole"
         )
+
+
+def _gamma(source: Source, meta: sony.ClipMeta | None) -> str:
+    """Return what the clip's sidecars say of its curve and gamut; empty where they do not.
+
+    A stand-in was made from the clip by somebody, so what the camera says is not said of it.
+    """
+    if meta and meta.gamma:
+        model = "venice " if meta.model.startswith(_VENICE) else ""
+        return f"{meta.gamma} {model}{meta.primaries}".strip()
+    for sidecar in source.sidecars:
+        data = read_small(source.card.root, source.card.relative(sidecar.path), _SIDECAR_BYTES)
+        if said := gamma.words(data, sidecar.path):
+            return said
+    return ""
 
 
 def _camera_meta(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> sony.ClipMeta | None:

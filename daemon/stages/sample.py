@@ -18,8 +18,8 @@ from daemon import wire
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.replay import is_excluded, make_room
+from daemon.stages.looks import spec_of
 from daemon.stages.probe import Source, opened, source_of, words_of
-from daemon.stages.render import spec_of
 from daemon.states import JobEvent, JobState
 from daemon.store import Clip, Job, KeptSample, Store
 from daemon.worker import Progress

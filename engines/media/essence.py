@@ -68,7 +68,8 @@ class Essence:
     timecode as a frame count at `timecode_rate` labels (see timecode.Timecode). `variable_rate` means that
     no constant rate was found; `rate` is then the average and must not be used without a recipe's word.
     `rotation_degrees` is clockwise, as the picture must be turned to stand upright. `camera` reads like
-    `Sony ILCE-7M3`, empty where unknown. `created` is the recording's ISO 8601 time, empty where unknown.
+    `Sony ILCE-7M3`, empty where unknown; `gamma` is what it says of its curve and gamut (`s-log3 s-gamut3-cine`),
+    empty where it says nothing. `created` is the recording's ISO 8601 time, empty where unknown.
     """
 
     container: str
@@ -96,6 +97,7 @@ class Essence:
     created: str
     audio: tuple[AudioTrack, ...]
     notes: tuple[str, ...] = ()
+    gamma: str = ""
 
     @property
     def is_rgb(self) -> bool:

@@ -5,6 +5,7 @@ It is believed for names and labels only; what can be measured is measured (`pro
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -14,6 +15,10 @@ from av.container import InputContainer
 from engines.media.essence import Essence, SidecarTimecode, TimecodeSource
 from engines.media.timecode import Timecode, label_rate, may_drop
 
+_GAMMA_KEY = re.compile(r"gamma|gamut|colou?r-?_?space|transferfunction|logtype|camera-log")
+_WORD = re.compile(r"[A-Za-z]{2}")
+"""A number alone (a gamma of 1.000) is a dial's place, no curve."""
+_GAMMA_LENGTH = 120
 _REEL_KEYS = ("reel_name", "com.apple.proapps.reel", "com.apple.quicktime.reel", "reel")
 
 
@@ -88,6 +93,12 @@ def camera_of(metadata: dict[str, str]) -> str:
 
 def _first_of(metadata: dict[str, str], *keys: str) -> str:
     return next((metadata[key] for key in keys if metadata.get(key)), "")
+
+
+def gamma_of(metadata: dict[str, str]) -> str:
+    """Return what the camera says of its curve and gamut, its words in order of their keys; empty where nothing."""
+    said = [metadata[key] for key in sorted(metadata) if _GAMMA_KEY.search(key) and _WORD.search(metadata[key])]
+    return " ".join(dict.fromkeys(said))[:_GAMMA_LENGTH]
 
 
 def created_of(metadata: dict[str, str]) -> str:

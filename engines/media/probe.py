@@ -30,7 +30,7 @@ from engines.media.essence import (
     SidecarTimecode,
 )
 from engines.media.faults import translated
-from engines.media.metadata import all_metadata, camera_of, created_of, reel_of, start_timecode, timed
+from engines.media.metadata import all_metadata, camera_of, created_of, gamma_of, reel_of, start_timecode, timed
 from engines.media.sequence import is_sequence, probe_sequence
 from engines.media.source import MediaFile, open_container
 from engines.media.timecode import Timecode, label_rate, may_drop
@@ -196,6 +196,7 @@ def _probe_file(file: MediaFile) -> Essence:
             created=created_of(metadata),
             audio=audio,
             notes=notes + note,
+            gamma=gamma_of(metadata),
         )
 
 
