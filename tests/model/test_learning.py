@@ -63,6 +63,14 @@ def test_the_measured_grain_is_as_coarse_as_the_noise(reach: float) -> None:
     assert told.power[1].mean() == pytest.approx(0.5, rel=0.2)
 
 
+def test_pictures_that_a_codec_copied_tell_no_grain() -> None:
+    noisy, _ = Grain(NoiseProfile(0.0, 0.02**2), np.ones((3, SIDE, SIDE), np.float32)).add_to(
+        wedge(frames=2), torch.Generator().manual_seed(1)
+    )
+    frozen = pictures(noisy[:1].expand(FRAMES, -1, -1, -1))
+    assert np.array_equal(measure(frozen, NoiseProfile(0.0, 0.02**2)).power, np.ones((3, SIDE, SIDE)))
+
+
 def test_grain_made_again_has_the_level_of_the_profile() -> None:
     grain = Grain(NoiseProfile(0.0, 0.03**2), np.stack([coarse(0.05)] * 3))
     clean = wedge()
