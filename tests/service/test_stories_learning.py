@@ -21,6 +21,7 @@ from daemon.service import locked
 from daemon.slate import Refined
 from daemon.stages import refine, sample
 from daemon.states import ModelEvent, ModelState
+from engines.model import gate
 from engines.model.refine import Settings
 from engines.model.weights import base_weights, save_weights
 
@@ -242,6 +243,7 @@ def test_the_replay_store_keeps_within_its_room(cart: Cart, verdicts: list[tuple
 
 def test_a_real_update_from_first_cut_to_verdict(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engines.model.refine.Settings", partial(Settings, steps=3, sheets=1))
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     cart.words["refine"] = {"samples_a_clip": 2, "budget_seconds": 600}
     shoot(cart, "A001C001.mov", "A001C002.mov", "A001C003.mov")
     cart.serve()
