@@ -7,7 +7,7 @@ recipe. Work side: open the verified files and measure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -19,7 +19,7 @@ from daemon.beneath import check_unchanged, open_beneath, read_small
 from daemon.errors import NoStandIn, SidecarError
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.sidecars import gamma, sony
+from daemon.sidecars import dji, gamma, sony
 from daemon.slate import CameraFile, CardPlace, ClipKind
 from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
@@ -178,7 +178,7 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(ProbeTask, task_text)
     progress(0, 1)
-    meta = _camera_meta(task.source.card, task.source.sidecars)
+    meta = camera_meta(task.source)
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
         essence = probe(files, rate=task.rate, sidecar=timecode)
@@ -209,22 +209,25 @@ def _gamma(source: Source, meta: sony.ClipMeta | None) -> str:
     A stand-in was made from the clip by somebody, so what the camera says is not said of it.
     """
     if meta and meta.gamma:
-        model = "venice " if meta.model.startswith(_VENICE) else ""
-        return f"{meta.gamma} {model}{meta.primaries}".strip()
-    for sidecar in source.sidecars:
-        data = read_small(source.card.root, source.card.relative(sidecar.path), _SIDECAR_BYTES)
-        if said := gamma.words(data, sidecar.path):
-            return said
-    return ""
+        return f"{meta.gamma} {'venice ' if meta.model.startswith(_VENICE) else ''}{meta.primaries}".strip()
+    said = [dji.parse_colour(data) for data in sidecars_of(source, ".srt")]
+    for data in sidecars_of(source, ".xml"):
+        with suppress(SidecarError):  # one that cannot be read says nothing; the clip's own container is asked
+            said.append(gamma.parse(data))
+    return next(filter(None, said), "")
 
 
-def _camera_meta(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> sony.ClipMeta | None:
+def camera_meta(source: Source) -> sony.ClipMeta | None:
     """Return what Sony's XML beside a clip says; None where there is none to be read."""
-    for sidecar in sidecars:
-        if not sidecar.path.lower().endswith(".xml"):
-            continue
-        try:
-            return sony.parse_clip(read_small(place.root, place.relative(sidecar.path), _SIDECAR_BYTES))
-        except SidecarError:
-            continue  # another vendor's XML, or a broken one: the clip's own timecode, or its time of day, stands
+    for data in sidecars_of(source, ".xml"):
+        with suppress(SidecarError):  # another vendor's XML, or a broken one: what the clip itself tells stands
+            return sony.parse_clip(data)
     return None
+
+
+def sidecars_of(source: Source, suffix: str) -> Iterator[bytes]:
+    """Yield the bytes of a clip's sidecars that end so; one too large to be one is passed over."""
+    for sidecar in source.sidecars:
+        if sidecar.path.lower().endswith(suffix):
+            with suppress(SidecarError):
+                yield read_small(source.card.root, source.card.relative(sidecar.path), _SIDECAR_BYTES)
