@@ -16,6 +16,7 @@ from daemon import wire
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
+from daemon.publish import replace as replace_whole
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
 from daemon.stages.landing import clear_intents, land
@@ -299,7 +300,12 @@ def _grade(task: RenderTask) -> Enhance | None:
     if task.look is None:
         return None
     from engines.colour.grade import Grade
+    from engines.colour.transform import output_cube
 
+    handed = Path(task.luts) / task.look.output
+    if task.look.output and not handed.exists():
+        handed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_whole(output_cube(task.look).encode(), handed, handed.parent)
     return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
 
 

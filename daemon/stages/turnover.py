@@ -19,6 +19,8 @@ from daemon.stages.landing import roll_folder, still_path
 from daemon.states import SETTLED_STATES, ClipState
 from daemon.store import Card, Clip
 from daemon.turnover.editorial import ales, is_ours
+from daemon.turnover.looks import FOLDER as LOOKS
+from daemon.turnover.looks import look_files, look_of, luts_of
 from daemon.turnover.naming import safe_name
 from daemon.turnover.record import complete, record
 from daemon.turnover.report import report
@@ -62,18 +64,33 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     staging = production.staging
     make_folder(folder / "report", production.config.delivery.root)
     roll = roll_of(production, card, clips, now)
+    if any(look_of(clip) for clip in roll.clips):
+        make_folder(folder / LOOKS, production.config.delivery.root)
     sidecars = {name: text.encode() for name, text in ales(roll).items()}
     sidecars["nearset.json"] = record(roll).encode()
+    sidecars |= look_files(roll)
     sidecars["report/index.html"] = report(roll).encode()
     withdraw(folder / ".complete")  # it vouches for the sidecars of before
     for path, data in sidecars.items():
         replace(data, folder / path, staging)
+    luts = _hand_luts(production, roll, folder)
     _drop_stale(folder, safe_name(card.roll), set(sidecars))
     if done:
         hashes = {path: hash_bytes("xxh128", data) for path, data in sidecars.items()}
-        replace(complete(roll, hashes | _stills(roll, folder)).encode(), folder / ".complete", staging)
+        replace(complete(roll, hashes | luts | _stills(roll, folder)).encode(), folder / ".complete", staging)
         get().info("roll.complete", roll=card.roll, clips=len(roll.clips), undelivered=len(roll.undelivered))
     store.set_card(card.id, turnover_due=0, complete=int(done))
+
+
+def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, str]:
+    """Put the roll's LUTs in place, each once since its name tells its content, and return their xxh128 by path."""
+    hashes = {}
+    for name in sorted(luts_of(roll)):
+        data = (production.config.luts / name).read_bytes()
+        if not (folder / LOOKS / name).is_file():
+            replace(data, folder / LOOKS / name, production.staging)
+        hashes[f"{LOOKS}/{name}"] = hash_bytes("xxh128", data)
+    return hashes
 
 
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
@@ -89,10 +106,13 @@ def _stills(roll: Roll, folder: Path) -> dict[str, str]:
 
 
 def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:
-    """Remove ALEs of ours that a revision no longer has (a rate that went away); an editor's own stay."""
+    """Remove ALEs and looks of ours that a revision no longer has; an editor's own ALEs stay."""
     ours = re.compile(rf"{re.escape(roll)}(_\d+)?\.ale")
     for path in folder.glob("*.ale"):
         if path.name not in current and ours.fullmatch(path.name) and is_ours(path.read_bytes()):
+            withdraw(path)
+    for path in (folder / LOOKS).glob("*"):
+        if path.suffix in {".cdl", ".amf", ".ccc"} and f"{LOOKS}/{path.name}" not in current:
             withdraw(path)
 
 

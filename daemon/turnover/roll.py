@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
 from engines.media.essence import Essence
@@ -24,6 +25,11 @@ class TurnoverClip:
     published: tuple[Published, ...]
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
+
+    @property
+    def file_name(self) -> str:
+        """Name of the clip's files in the delivery, without suffix or revision."""
+        return PurePosixPath(min(self.published, key=lambda proxy: proxy.revision).path).stem
 
     def current(self, twin: Twin) -> Published | None:
         """Return the twin's current revision."""

@@ -44,6 +44,14 @@ class Look:
         return SPACES[self.space].is_display and self.cdl.is_neutral and not self.lut
 
     @property
+    def output(self) -> str:
+        """File name of the LUT from the working space to Rec.709: the show's, the output transform's, or empty."""
+        space = SPACES[self.space]
+        if self.lut or space.is_display:
+            return self.lut
+        return f"aces2_rec709_from_{ACESCCT.lower() if self.working is Working.ACESCCT else space.name}.cube"
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """The order of operations, in words."""
         space = SPACES[self.space]
@@ -51,5 +59,5 @@ class Look:
         if space.is_display:
             return ("Rec.709, as recorded", *grade, *((f"LUT {self.lut}",) if self.lut else ()))
         working = (ACESCCT,) if self.working is Working.ACESCCT else ()
-        output = f"LUT {self.lut}" if self.lut else f"{VIEW} on {DISPLAY}"
+        output = f"LUT {self.lut}" if self.lut else f"{VIEW} on {DISPLAY} ({self.output})"
         return (f"{space.ocio}, {space.levels} levels", *working, *grade, output, "Rec.709, legal levels")

@@ -109,6 +109,17 @@ def baked(look: Look, luts: Path, code_range: CodeRange) -> Values:
     return codes_of(values.clip(0, 1)).reshape(GRID, GRID, GRID, 3)
 
 
+def output_cube(look: Look) -> str:
+    """Return the output transform of a look as the text of a `.cube`, from the working space to Rec.709."""
+    inside = ACESCCT if look.working is Working.ACESCCT else SPACES[look.space].ocio
+    side = np.linspace(0, 1, GRID, dtype=np.float32)
+    blue, green, red = np.meshgrid(side, side, side, indexing="ij")  # red goes fastest
+    values = np.ascontiguousarray(np.stack([red, green, blue], -1).reshape(-1, 3))
+    config().getProcessor(DisplayViewTransform(inside, DISPLAY, VIEW)).getDefaultCPUProcessor().applyRGB(values)
+    rows = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in values.tolist())
+    return f'TITLE "{inside} to {VIEW}, {DISPLAY}"\nLUT_3D_SIZE {GRID}\n{rows}\n'
+
+
 def rgb_of(codes: Values, matrix: str = "bt709") -> Values:
     """Return R'G'B', black 0 and white 1, of legal Y'CbCr codes. Shape: `[..., 3]`."""
     red, green_of_cb, green_of_cr, blue = chroma_weights(matrix)

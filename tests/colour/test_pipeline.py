@@ -1,4 +1,4 @@
-"""The look on a picture: agrees with colour-science and OpenColorIO, keeps levels, changes nothing where it must not."""
+"""The look on a picture: as colour-science and OpenColorIO, keeps levels, changes nothing where it need not."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ def picture(path: Path) -> np.ndarray:
 
 def as_slog3(cart: Cart) -> None:
     cart.recipe.write_text("defaults: {source: {space: slog3_sgamut3cine}}\n")
+    cart.show_lut()
 
 
 def twins(cart: Cart, name: str) -> tuple[Path, Path]:
@@ -194,7 +195,7 @@ def test_a_look_of_a_root_of_the_show_is_found(cart: Cart) -> None:
     as_slog3(cart)
     (cart.folder / "looks").mkdir()
     (cart.folder / "looks" / "grades.ccc").write_bytes(WARM)
-    cart.words["colour"] = {"looks": ["looks"]}
+    cart.words["colour"] |= {"looks": ["looks"]}
     with cart.shift() as shift:
         shift.drive()
         assert shift.proxies("A001C001")[-1].facts.look.origin == "grades.ccc"
