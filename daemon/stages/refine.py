@@ -118,9 +118,9 @@ def _is_new(store: Store, key: str) -> bool:
 
 
 def _is_through(store: Store, card: int) -> bool:
-    """Return whether nothing of a card is on its way any more, and some of it is kept."""
+    """Return whether nothing of a card is on its way any more, and some of it is kept to learn from."""
     settled = all(clip.state in SETTLED_STATES for clip in store.clips(card=card))
-    return settled and any(sample.card == card for sample in store.samples())
+    return settled and any(sample.card == card and not sample.holdout for sample in store.samples())
 
 
 def _task(production: Production, card: Card, key: str) -> RefineTask:
@@ -319,7 +319,7 @@ def _keep(
     }
     folder = Path(task.models)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / f"{candidate.digest}.png").write_bytes(picture)
+    (folder / f"{candidate.digest}.jpg").write_bytes(picture)
     save_weights(folder / f"{candidate.digest}.safetensors", candidate.tensors, card)
 
 
