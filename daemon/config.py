@@ -163,6 +163,10 @@ class ColourSection(Section):
         {}, description="Colour space by the camera's name with wildcards, where clips do not say it."
     )
     looks: list[Folder] = Field([], description="Folders of looks, beside each shoot day's Looks folder.")
+    match_cameras: bool = Field(
+        default=False,
+        description="Match ungraded clips to another camera's of the same time; needs time-of-day timecode.",
+    )
 
 
 class RestoreSection(Section):

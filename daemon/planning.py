@@ -21,7 +21,7 @@ from daemon.errors import NearsetError
 from daemon.recipe import Words
 from daemon.scan import scan
 from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
-from daemon.stages.probe import ProbeTask, Source
+from daemon.stages.probe import Probed, ProbeTask, Source
 from daemon.worker import Limits, serve
 from engines.media.essence import Essence
 from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
@@ -109,7 +109,7 @@ class _Prober:
             except EOFError:
                 return "the probe ended without an answer"
             if answer["kind"] == "result":
-                return wire.load(Essence, answer["result"])
+                return wire.load(Probed, answer["result"]).essence
             if answer["kind"] == "error":
                 return f"{answer['what']}: {answer['why']}"
 

@@ -58,6 +58,12 @@ class RestoreWords(Section):
     strength: float = Field(1.0, ge=0, le=1, description="0: the plain picture, 1: fully restored.")
 
 
+class LookWords(Section):
+    """Where the clip's grade comes from, where nobody graded it."""
+
+    match: str | None = Field(None, min_length=1, description="Name of a clip that this one is brought to look like.")
+
+
 class SourceWords(Section):
     """What to take the source for, where it does not say or lies."""
 
@@ -81,6 +87,7 @@ class Words(Section):
     proxy: ProxyWords = ProxyWords()
     restore: RestoreWords = RestoreWords()
     source: SourceWords = SourceWords()
+    look: LookWords = LookWords()
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engines.colour.cdl import Cdl
 from engines.colour.look import Look
 
 
@@ -116,6 +117,20 @@ class Twin(StrEnum):
 
 TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced"}
 """Folder of each twin inside a roll's delivery folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A grade that was proposed for a clip that nobody graded; it stays until somebody does, whatever is learned later.
+
+    `model` is the digest of what proposed it, empty for another camera's grade that it was matched to. One that is not
+    sure gives the show's look, and the clip is flagged.
+    """
+
+    cdl: Cdl
+    model: str
+    leaned_on: tuple[str, ...]
+    is_sure: bool
 
 
 @dataclass(frozen=True, slots=True)

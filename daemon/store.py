@@ -121,8 +121,9 @@ class Store(Learning):
         return int(row["id"])
 
     def set_clip(self, clip: int, **columns: str) -> None:
-        """Set columns of a clip: custody, identity, reel, essence, stand_in, want, ready_at."""
-        assert columns.keys() <= {"custody", "identity", "reel", "essence", "stand_in", "want", "ready_at"}
+        """Set columns of a clip: custody, identity, reel, essence, picture, proposal, stand_in, want, ready_at."""
+        known = {"custody", "identity", "reel", "essence", "picture", "proposal", "stand_in", "want", "ready_at"}
+        assert columns.keys() <= known
         names = ", ".join(f"{name} = ?" for name in columns)
         with self.transaction():
             self._db.execute(f"update clips set {names} where id = ?", (*columns.values(), clip))

@@ -7,4 +7,5 @@ create table looks (
   primary key (root, path)
 ) strict;
 
-alter table clips add column picture text not null default ''; -- engines.colour.statistics.LogPicture, as probed
+alter table clips add column picture text not null default '';  -- small log picture: engines.colour.statistics
+alter table clips add column proposal text not null default ''; -- slate.Proposed: the grade a clip without one got

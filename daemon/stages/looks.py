@@ -8,22 +8,38 @@ enhancement ends.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon import proposals, wire
 from daemon.beneath import check_unchanged, open_beneath
 from daemon.cards.base import suffix
 from daemon.config import Config
 from daemon.errors import ConfigError, NearsetError
 from daemon.log import get
-from daemon.looks import FOLDER, LIMIT_BYTES, SUFFIXES, From, Kept, LookBook, LookFile, Subject, read, wanted
+from daemon.looks import (
+    FOLDER,
+    LIMIT_BYTES,
+    NEEDS_A_LOOK,
+    SUFFIXES,
+    From,
+    Kept,
+    LookBook,
+    LookFile,
+    Subject,
+    read,
+    wanted,
+)
 from daemon.production import Moment, Production
 from daemon.publish import replace
 from daemon.recipe import Words
 from daemon.scan import Settling, scan
-from daemon.slate import ClipLook, FileMark
+from daemon.slate import ClipLook, FileMark, Proposed
+from daemon.stages.probe import words_of
 from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Store
+from engines.colour.cdl import NEUTRAL
 from engines.errors import EngineError
 from engines.media.proxy import ProxySpec, spec_for
 
@@ -43,6 +59,7 @@ class Looks:
 
     def __init__(self) -> None:
         self._roots: dict[str, _Root] = {}
+        self._probed: set[int] = set()
 
     def plan(self, production: Production, now: Moment) -> None:
         """Read look files that are new or changed, forget those that are gone, and revise what that touches."""
@@ -53,7 +70,26 @@ class Looks:
         changed = [root for root, marks in seen.items() if _take(production, root, marks)]
         if changed:
             production.looks = book_of(production.config, production.store)
+        probed = {clip.id for clip in production.store.clips() if clip.picture}
+        if changed or probed != self._probed:
+            self._probed = probed
+            self._suggest(production, now)
             revise(production, now, words_changed=False)
+
+    def _suggest(self, production: Production, now: Moment) -> None:
+        """Learn from what is graded, and give each clip that waits for its first proxy a grade if nobody else did."""
+        clips = production.store.clips()
+        looks = _graded(production, clips)
+        learns = production.config.production.training is not None
+        if learns:
+            proposals.learn(production, looks, now)
+        for clip in clips:
+            if clip.state is not ClipState.PROBED or clip.proposal or clip.id in looks:
+                continue
+            other = proposals.beside(production, clip, looks) if production.config.colour.match_cameras else None
+            found = proposals.match(clip, other, looks[other.id]) if other else None
+            if found or (learns and (found := proposals.propose(production, clip))):
+                production.store.set_clip(clip.id, proposal=wire.dump(Proposed, found))
 
     def _scanned(self, production: Production, folder: Path, now: Moment) -> dict[str, FileMark | None] | None:
         """Return the look files of a root, None for one that still settles; None where no scan is due."""
@@ -72,6 +108,18 @@ class Looks:
         if None in found.values():
             root.due = now.monotonic + settle
         return found
+
+
+def _graded(production: Production, clips: list[Clip]) -> dict[int, ClipLook]:
+    """Return the looks of the log clips that a person graded, by clip."""
+    looks = {}
+    for clip in clips:
+        if clip.essence and clip.picture:
+            with suppress(EngineError):  # its space is not known any more: it is held where it is planned
+                look = persons_look(production, clip, words_of(production, clip))
+                if look and look.origin:
+                    looks[clip.id] = look
+    return looks
 
 
 def look_marks(marks: dict[str, FileMark], is_quiet: Callable[[str], bool]) -> dict[str, FileMark | None]:
@@ -152,7 +200,31 @@ def _show_lut(config: Config) -> str:
 
 
 def look_of(production: Production, clip: Clip, words: Words) -> ClipLook | None:
-    """Return a probed clip's look; None where it is delivered as recorded.
+    """Return a probed clip's look: a person's, else what was matched or proposed; None where it stays as recorded.
+
+    Raises:
+        UnknownSpace: in which space it was recorded is not known.
+    """
+    look = persons_look(production, clip, words)
+    if look is None:
+        return None
+    if not words.look.match:
+        return proposals.with_proposal(look, clip.proposal, NEEDS_A_LOOK)
+    other = _named(production, clip, words.look.match)
+    flag = f"{NEEDS_A_LOOK}: {words.look.match}, which it is to match, is no log clip that was probed"
+    theirs = persons_look(production, other, words_of(production, other)) if other else None
+    found = proposals.match(clip, other, theirs) if other else None
+    return proposals.with_proposal(look, found or Proposed(NEUTRAL, "", (), is_sure=False), flag)
+
+
+def _named(production: Production, clip: Clip, name: str) -> Clip | None:
+    """Return the probed clip of a name, one of the same card before others."""
+    found = [other for other in production.store.clips_named(name) if other.essence and other.id != clip.id]
+    return min(found, key=lambda other: other.card != clip.card, default=None)
+
+
+def persons_look(production: Production, clip: Clip, words: Words) -> ClipLook | None:
+    """Return the look that people gave a probed clip, the show's own where they gave none; None for none at all.
 
     Raises:
         UnknownSpace: in which space it was recorded is not known.
@@ -176,8 +248,7 @@ def revise(production: Production, now: Moment, *, words_changed: bool) -> None:
     store = production.store
     states = [ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
     for clip in store.clips(states=[ClipState.READY, *states] if words_changed else states):
-        card = store.card(clip.card)
-        words = production.recipes.words(clip=clip.name, roll=card.roll)
+        words = words_of(production, clip)
         want = wanted_of(production, clip, words)
         if clip.state is ClipState.HELD:
             if _is_cured(production, clip, words, want):

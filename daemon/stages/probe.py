@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from posixpath import basename
@@ -26,6 +26,7 @@ from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
 from daemon.turnover.naming import reel_name
 from daemon.worker import Progress
+from engines.colour.look import Working
 from engines.media.essence import Essence, SidecarTimecode
 from engines.media.timecode import Timecode
 
@@ -55,10 +56,21 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTask:
-    """A clip to measure; `rate` is the recipe's word where it has one."""
+    """A clip to measure; `rate` and `space` are the recipe's words where it has them, `cameras` the configuration's."""
 
     source: Source
     rate: Fraction | None
+    space: str | None = None
+    cameras: dict[str, str] = field(default_factory=dict)
+    working: Working = Working.ACESCCT
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a probe measured; `picture` is the small log picture, empty for what is made for a display already."""
+
+    essence: Essence
+    picture: tuple[float, ...] = ()
 
 
 class Probe:
@@ -74,7 +86,9 @@ class Probe:
         for clip in production.store.clips(states=[ClipState.READY]):
             if clip.id in under_way:
                 continue
-            task = ProbeTask(source_of(production, clip), words_of(production, clip).source.rate)
+            words, colour = words_of(production, clip).source, production.config.colour
+            source = source_of(production, clip)
+            task = ProbeTask(source, words.rate, words.space, colour.cameras, colour.working)
             text = wire.dump(ProbeTask, task)
             production.store.add_job(
                 key=key_of("probe", _VERSION, str(clip.id), text),
@@ -89,14 +103,17 @@ class Probe:
         """Keep the essence and name reel and shoot day."""
         store = production.store
         clip = store.clip(job.clip)
-        essence = wire.load(Essence, result)
+        probed = wire.load(Probed, result)
+        essence = probed.essence
         words = words_of(production, clip).source
         if words.code_range:
             essence = replace(essence, code_range=words.code_range)
         reel = _reel(production, clip, words.reel or essence.reel)
         card = store.card(clip.card)
         with store.transaction():
-            store.set_clip(clip.id, essence=wire.dump(Essence, replace(essence, reel=reel)), reel=reel)
+            picture = wire.dump(tuple[float, ...], probed.picture) if probed.picture else ""
+            essence_text = wire.dump(Essence, replace(essence, reel=reel))
+            store.set_clip(clip.id, essence=essence_text, picture=picture, reel=reel)
             if not card.shoot_day:
                 store.set_card(card.id, shoot_day=_shoot_day(production, card, clip, essence, now))
             store.happen(clip.id, ClipEvent.PROBED, now.iso)
@@ -169,7 +186,7 @@ def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[list[Med
 
 
 def work(task_text: str, progress: Progress) -> str:
-    """Return the essence as JSON; the work side.
+    """Return what was measured as JSON; the work side.
 
     Raises:
         MediaError: the clip cannot be read, is camera raw, or has no constant rate and the recipe names none.
@@ -182,11 +199,25 @@ def work(task_text: str, progress: Progress) -> str:
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
         essence = probe(files, rate=task.rate, sidecar=timecode)
-    if not task.source.stands_in and (said := _gamma(task.source, meta)):
-        essence = replace(essence, gamma=said)
+        if not task.source.stands_in and (said := _gamma(task.source, meta)):
+            essence = replace(essence, gamma=said)
+        picture = _picture(task, files, essence)
     if task.source.stands_in and meta:
         _check_stand_in(essence, meta, task.source.files[0].path)
-    return wire.dump(Essence, essence)
+    return wire.dump(Probed, Probed(essence, picture))
+
+
+def _picture(task: ProbeTask, files: list[MediaFile], essence: Essence) -> tuple[float, ...]:
+    """Return the small log picture of a clip; none of one whose space is not known, or that is made for a display."""
+    from engines.colour.spaces import camera_space
+    from engines.colour.statistics import log_picture
+    from engines.errors import UnknownSpace
+
+    try:
+        space = camera_space(essence, word=task.space, cameras=task.cameras)
+    except UnknownSpace:
+        return ()  # the clip is held for it where its look is asked for
+    return () if space.is_display else log_picture(files, essence, space, task.working)
 
 
 def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
