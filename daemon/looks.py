@@ -25,7 +25,7 @@ from daemon.sidecars.cdl import Correction
 from daemon.slate import ClipLook
 from engines.colour.cdl import NEUTRAL, Cdl
 from engines.colour.look import Look
-from engines.colour.spaces import camera_space
+from engines.colour.spaces import SPACES, camera_space
 from engines.media.essence import Essence
 from engines.media.timecode import Timecode
 
@@ -146,6 +146,10 @@ class LookBook:
         origin = ", ".join(claim.path for claim in (grade, lut_claim) if claim)
         look = Look(space.name, self._config.colour.working, cdl_numbers, table)
         return ClipLook(look, origin, tuple(flag for flag in (told, lut_told) if flag))
+
+    def show(self, space: str) -> Look:
+        """Return the show's own look for a space, without any clip's grade."""
+        return Look(space, self._config.colour.working, NEUTRAL, "" if SPACES[space].is_display else self._show_lut)
 
     def _claims(self, subject: Subject) -> Iterable[_Claim]:
         for kept in self._kept:

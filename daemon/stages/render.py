@@ -19,7 +19,7 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.publish import replace as replace_whole
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
-from daemon.stages.landing import clear_intents, land
+from daemon.stages.landing import SHEET, clear_intents, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import ClipEvent, ClipState, JobEvent
@@ -32,6 +32,7 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of
 
 if TYPE_CHECKING:
+    from engines.media.frames import Picture
     from engines.media.source import MediaFile
     from engines.render import Enhance
 
@@ -54,7 +55,10 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """One proxy to make; `restore` is None for the plain twin, `look` None where the picture stays as recorded.
+    """One proxy to make.
+
+    `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
+    own look that the contact sheet compares it with.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -66,6 +70,7 @@ class RenderTask:
     want: str
     restore: Restore | None
     look: Look | None
+    show: Look | None
     staging: str
     staged: str
     models: str
@@ -239,7 +244,8 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         twin=twin,
         want=want,
         restore=_restore(production, words) if twin is Twin.ENHANCED else None,
-        look=_look(production, clip, words),
+        look=(look := _look(production, clip, words)),
+        show=production.looks.show(look.space) if look else None,
         staging=str(production.staging),
         staged=f"{want[:32]}.mov",
         models=str(production.config.models),
@@ -277,13 +283,17 @@ def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Prog
     from engines.media.contract import check
     from engines.media.decode import decoder_for
     from engines.media.source import MediaFile
-    from engines.render import render
+    from engines.render import render, still_number
 
     enhance, model, engine, noise = _enhancement(task, files)
     staged.unlink(missing_ok=True)
     decoder = decoder_for(files, task.essence)
     grade = _grade(task)
-    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=grade, progress=progress)
+    before: list[Picture] = []
+    watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
+    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=watched, progress=progress)
+    if before:
+        _write_sheet(task, before[0], staged)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
@@ -293,6 +303,29 @@ def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Prog
         hashes = hash_file(written, (), progress=lambda _: progress(rendered.frames, rendered.frames))
         size = staged.stat().st_size
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
+
+
+def _watched(grade: Enhance, number: int, before: list[Picture]) -> Enhance:
+    """Return the grade, keeping the picture of a number as it was before it."""
+
+    def graded(picture: Picture) -> Picture:
+        if picture.number == number:
+            before.append(picture)
+        return grade(picture)
+
+    return graded
+
+
+def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
+    """Write the contact sheet of the clip's look beside the staged proxy."""
+    from engines.colour.sheet import sheet
+
+    assert task.look
+    assert task.show
+    essence, path = task.essence, staged.with_name(f"{staged.name}{SHEET}")
+    made = sheet(picture, task.show, task.look, Path(task.luts), matrix=essence.matrix, code_range=essence.code_range)
+    path.write_bytes(made)
+    fsync_file(path)
 
 
 def _grade(task: RenderTask) -> Enhance | None:

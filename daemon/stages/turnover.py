@@ -15,9 +15,9 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
-from daemon.stages.landing import roll_folder, still_path
+from daemon.stages.landing import roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState
-from daemon.store import Card, Clip
+from daemon.store import Card, Clip, Proxy
 from daemon.turnover.editorial import ales, is_ours
 from daemon.turnover.looks import FOLDER as LOOKS
 from daemon.turnover.looks import look_files, look_of, luts_of
@@ -96,7 +96,7 @@ def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, st
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
     """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
     hashes = {}
-    for path in (path for clip in roll.clips for path in clip.stills.values()):
+    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet) if path):
         with delivering(folder / path):
             if (folder / path).is_file():
                 hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
@@ -135,6 +135,13 @@ def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) 
     )
 
 
+def _sheet(production: Production, card: Card, plain: Proxy | None) -> str:
+    """Return the path of a current proxy's contact sheet; empty where there is none."""
+    if plain is None or not (roll_folder(production, card) / sheet_path(plain)).is_file():
+        return ""
+    return sheet_path(plain)
+
+
 def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
     store = production.store
     proxies = store.proxies(clip.id)
@@ -150,4 +157,5 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         published=tuple(proxy.facts for proxy in proxies),
         stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
+        sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
     )

@@ -13,8 +13,8 @@ from engines.media.essence import Essence
 class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
-    `stills` are paths of the current twins' stills, relative to the roll's delivery folder. `words` are the
-    recipe's words as text.
+    `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
+    contact sheet of its look, empty where there is none. `words` are the recipe's words as text.
     """
 
     name: str
@@ -25,6 +25,7 @@ class TurnoverClip:
     published: tuple[Published, ...]
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
+    sheet: str = ""
 
     @property
     def file_name(self) -> str:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from cart import Cart, footage, seal
+from PIL import Image
 from PyOpenColorIO import ColorSpaceTransform, Config, FileTransform, GroupTransform
 from shots import Shot, planes
 
 from daemon.sidecars import amf, cdl
 from engines.colour.grade import Grade
+from engines.colour.sheet import vectorscope, waveform
 from engines.colour.transform import rgb_of
 from engines.media.conform import picture_of
 from engines.media.essence import CodeRange
@@ -117,3 +119,32 @@ def test_a_look_that_goes_takes_its_files_with_it(cart: Cart) -> None:
         shift.drive()
         assert not list((cart.delivered() / "looks").glob("A001C001.*"))
     cart.assert_honest()
+
+
+def test_the_report_shows_log_show_look_and_this_clips_look_beside_each_other(cart: Cart) -> None:
+    roll = cart.roll()
+    Shot(frames=2).write(roll / "A001C001.mov", scene)
+    seal(roll)
+    cart.put(roll.parents[1] / "Looks", {"A001C001.cc": GRADE})
+    cart.recipe.write_text("defaults: {source: {space: slog3_sgamut3cine}}\n")
+    cart.show_lut()
+    cart.serve()
+    sheet = cart.delivered() / "report" / "A001C001_look.jpg"
+    with Image.open(sheet) as image:
+        assert image.width > 3 * 480
+        strip = np.asarray(image)[60:200].astype(float)
+    panels = [strip[:, start : start + 480].mean((0, 1)) for start in (8, 496, 984)]
+    assert np.abs(panels[1] - panels[2]).max() > 2, "the grade is seen"
+    page = (cart.delivered() / "report" / "index.html").read_text(encoding="utf-8")
+    assert "A001C001_look.jpg" in page
+    assert "20260302/Looks/A001C001.cc" in page
+    assert "report/A001C001_look.jpg" in cart.complete()["xxh128"]
+    cart.assert_honest()
+
+
+def test_scopes_show_levels_where_they_are() -> None:
+    luma = np.full((90, 160), 940, np.float32)
+    assert int(waveform(luma)[..., 1].sum(1).argmax()) == round((1023 - 940) / 1023 * 149)
+    scope = vectorscope(np.full((9, 16), 512, np.float32), np.full((9, 16), 800, np.float32))
+    row, column = np.unravel_index(int(scope[..., 1].argmax()), scope.shape[:2])
+    assert (row, column) == (round((1023 - 800) / 1023 * 149), round(512 / 1023 * 149))
