@@ -14,7 +14,7 @@ from daemon.status import Snapshot, WorkStatus
 
 _UNITS = {
     "manifest": ("MB", 1e6),
-    "probe": ("file", 1),
+    "probe": ("MB", 1e6),
     "render": ("frames", 1),
     "sample": ("frames", 1),
     "refine": ("steps", 1),

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from io import FileIO
 from posixpath import basename
 from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.beneath import check_unchanged, open_beneath, read_small
+from daemon.cards.base import STILLS, suffix
 from daemon.errors import NoStandIn, SidecarError
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
@@ -30,7 +32,7 @@ from engines.media.essence import Essence, SidecarTimecode
 from engines.media.timecode import Timecode
 
 if TYPE_CHECKING:
-    from engines.media.source import MediaFile
+    from engines.media.source import MediaFile, MediaFiles
 
 PRIORITY = 5
 LANE = "custody"
@@ -147,23 +149,63 @@ def _recorded(production: Production, card: Card, clip: Clip, essence: Essence) 
 
 
 @contextmanager
-def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[list[MediaFile]]:
+def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[MediaFiles]:
     """Open camera files beneath their root, unchanged since they were hashed, for the engines to read.
+
+    The stills of a sequence are opened one at a time, since a process may have only so many files open.
 
     Raises:
         SourceChanged: a file is not what was hashed, now or when it is closed.
     """
     from engines.media.source import MediaFile
 
+    if all(suffix(file.path) in STILLS for file in files):
+        stills = _Stills(place, files)
+        with stills.opened:
+            yield stills
+        for file in files:
+            with _unchanged(place, file):
+                continue
+        return
     with ExitStack() as stack:
         media = []
         for file in files:
-            descriptor = stack.enter_context(open_beneath(place.root, place.relative(file.path)))
-            check_unchanged(descriptor, file.mark)
+            descriptor = stack.enter_context(_unchanged(place, file))
             media.append(MediaFile(basename(file.path), descriptor.fileno()))
         yield media
         for file, opened_file in zip(files, media, strict=True):
             check_unchanged(opened_file.fd, file.mark)
+
+
+@contextmanager
+def _unchanged(place: CardPlace, file: CameraFile) -> Iterator[FileIO]:
+    """Open a camera file that still looks as it did when it was hashed."""
+    with open_beneath(place.root, place.relative(file.path)) as descriptor:
+        check_unchanged(descriptor, file.mark)
+        yield descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class _Stills:
+    """The stills of a sequence, each open until the next is asked for."""
+
+    place: CardPlace
+    files: tuple[CameraFile, ...]
+    opened: ExitStack = field(default_factory=ExitStack)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, number: int, /) -> MediaFile:
+        from engines.media.source import MediaFile
+
+        self.opened.close()
+        file = self.files[number]
+        descriptor = self.opened.enter_context(_unchanged(self.place, file))
+        return MediaFile(basename(file.path), descriptor.fileno())
+
+    def __iter__(self) -> Iterator[MediaFile]:
+        return map(self.__getitem__, range(len(self)))
 
 
 def work(task_text: str, progress: Progress) -> str:
@@ -175,11 +217,10 @@ def work(task_text: str, progress: Progress) -> str:
     from engines.media.probe import probe
 
     task = wire.load(ProbeTask, task_text)
-    progress(0, 1)
     meta = _camera_meta(task.source.card, task.source.sidecars)
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
-        essence = probe(files, rate=task.rate, sidecar=timecode)
+        essence = probe(files, rate=task.rate, sidecar=timecode, progress=progress)
     if task.source.stands_in and meta:
         _check_stand_in(essence, meta, task.source.files[0].path)
     return wire.dump(Essence, essence)

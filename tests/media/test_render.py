@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from shots import Shot, decoded, deliver, opened, planes, probed
+from shots import Shot, Sound, decoded, deliver, opened, planes, probed
 
 from engines.errors import ContractBroken, Unreadable
 from engines.media.contract import check
@@ -143,3 +143,17 @@ def test_another_sound_or_reel_breaks_the_contract(tmp_path: Path) -> None:
 )
 def test_rasters(source: tuple[int, int], width: int | None, expected: tuple[int, int]) -> None:
     assert raster(source, width) == expected
+
+
+def test_a_clip_of_an_hour_is_not_taken_for_hung_while_it_is_gone_through(tmp_path: Path) -> None:
+    clip = Shot(frames=12, sounds=(Sound(),)).write(tmp_path / "A001.mov")
+    probing: list[tuple[int, int]] = []
+    source = probed(clip, progress=lambda done, total: probing.append((done, total)))
+    assert len(probing) >= source.frames
+    assert [done for done, _ in probing] == sorted(done for done, _ in probing)
+    assert {total for _, total in probing} == {clip.stat().st_size}
+    done = deliver(clip, out=tmp_path / "p.mov")
+    checking: list[int] = []
+    with opened(done.path) as (written,):
+        check(written, source, done.spec, done.rendered.sound_digests, lambda count, _: checking.append(count))
+    assert len(checking) > source.frames
