@@ -49,7 +49,8 @@ def _progress(snapshot: Snapshot) -> Table:
         table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), f"ETA {_clock(work.eta_seconds)}")
     clips = [clip for card in snapshot.cards for clip in card.clips]
     done = sum(clip.state == "delivered" for clip in clips)
-    table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", "")
+    eta = f"ETA {_clock(snapshot.eta_seconds)}" if snapshot.eta_seconds else ""
+    table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", eta)
     return table
 
 
@@ -63,7 +64,8 @@ def _rate(work: WorkStatus) -> str:
 
 
 def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"  # noqa: PLR2004 - an hour
 
 
 def show_status(snapshot: Snapshot) -> None:
@@ -80,7 +82,7 @@ def show_status(snapshot: Snapshot) -> None:
     console.print(table)
     for work in snapshot.work:
         console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}"))
-    console.print(f"{snapshot.queued} jobs wait", highlight=False)
+    console.print(f"{snapshot.queued} jobs wait, ETA of all {_clock(snapshot.eta_seconds)}", highlight=False)
 
 
 def show_models(rows: list[dict[str, Any]]) -> None:

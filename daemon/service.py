@@ -20,6 +20,7 @@ from daemon.config import Config, claims, clashes
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
+from daemon.pace import Pace
 from daemon.pipeline import WorkingStage, stages
 from daemon.production import Moment, Production
 from daemon.publish import sweep
@@ -34,6 +35,7 @@ from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
+from daemon.telling import Teller
 from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
@@ -51,6 +53,8 @@ class Service:
         self._working = {name: stage for name, stage in self._stages.items() if isinstance(stage, WorkingStage)}
         self._recipe_mark: tuple[int, int] | None = None
         self._started: dict[int, float] = {}
+        self._pace = Pace()
+        self._teller = Teller()
         self._littered = False
         self._stirred = False
 
@@ -88,6 +92,7 @@ class Service:
         reports = self._executor.poll(now.monotonic, wait_seconds)
         for report in reports:
             self._take(report, now)
+        self._teller.tell(self.production)
         self._stirred = bool(reports)
         self._keep_leases(now)
         if self._littered and not self._executor.running():
@@ -111,7 +116,7 @@ class Service:
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
-        return snapshot(self.production, self._executor.running(), now)
+        return snapshot(self.production, self._executor.running(), now, self._pace)
 
     def _has_delivered(self, card: int) -> bool:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
@@ -165,11 +170,13 @@ class Service:
             return
         job = store.job(report.job)
         seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
+        clip = store.clip(job.clip)
         trouble = report.trouble or self._settled(job, report.result, now)
         if trouble:
             self._stumble(job, trouble, now)
         else:
-            get().info("job.done", stage=job.stage, clip=store.clip(job.clip).name, seconds=round(seconds, 2))
+            self._pace.note(self.production, clip, job.stage, seconds)
+            get().info("job.done", stage=job.stage, clip=clip.name, seconds=round(seconds, 2))
 
     def _settled(self, job: Job, result: str, now: Moment) -> Trouble | None:
         """Hand a result to its stage, and return the trouble it met."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.executor import Running
+from daemon.pace import Pace
 from daemon.production import Moment, Production
 from daemon.slate import Twin
 from daemon.store import Clip
@@ -47,7 +48,7 @@ class WorkStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A production at one moment."""
+    """A production at one moment; `eta_seconds` until all that is known of is hashed and rendered."""
 
     production: str
     at: str
@@ -55,9 +56,10 @@ class Snapshot:
     work: tuple[WorkStatus, ...]
     queued: int
     roots_away: dict[str, str]
+    eta_seconds: float = 0.0
 
 
-def snapshot(production: Production, running: list[Running], now: Moment) -> Snapshot:
+def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace) -> Snapshot:
     """Return the production as it is now."""
     store = production.store
     cards = tuple(
@@ -72,7 +74,13 @@ def snapshot(production: Production, running: list[Running], now: Moment) -> Sna
     )
     work = tuple(_work(production, task, now) for task in running)
     return Snapshot(
-        production.config.production.code, now.iso, cards, work, store.queued(), dict(production.roots_away)
+        production.config.production.code,
+        now.iso,
+        cards,
+        work,
+        store.queued(),
+        dict(production.roots_away),
+        round(pace.seconds_left(production, running), 1),
     )
 
 
