@@ -14,11 +14,14 @@ from av.audio.resampler import AudioResampler
 
 from engines.errors import ContractBroken
 from engines.media.encode import canonical, pcm_for, pixel_aspect, samples_of
-from engines.media.essence import Essence, FieldOrder
+from engines.media.essence import AudioTrack, Essence, FieldOrder
 from engines.media.probe import Progress, probe, quiet, told
 from engines.media.proxy import ProxySpec, Rotation
 from engines.media.source import MediaFile, open_container
 from engines.media.timecode import Timecode
+
+_SYNC_SECONDS = Fraction(2, 1000)
+"""How far sound may move against its picture: MOV keeps edits to a thousandth of a second."""
 
 
 def check(
@@ -56,12 +59,18 @@ def _lines(proxy: Essence, essence: Essence, spec: ProxySpec) -> dict[str, tuple
         "pixel aspect": (pixel_aspect(essence, spec) or Fraction(1), proxy.pixel_aspect),
         "field order": (order, proxy.field_order),
         "rotation": (turn, proxy.rotation_degrees),
+        "sound in step with the picture": (True, all(map(_in_sync, essence.audio, proxy.audio))),
         "audio tracks": (len(essence.audio), len(proxy.audio)),
         "audio layout": (
             [(track.channels, track.sample_rate, track.samples) for track in essence.audio],
             [(track.channels, track.sample_rate, track.samples) for track in proxy.audio],
         ),
     }
+
+
+def _in_sync(track: AudioTrack, written: AudioTrack) -> bool:
+    """Return whether a track begins as long after the first frame as the source's; before it no proxy has room."""
+    return abs(max(track.starts_seconds, Fraction(0)) - written.starts_seconds) <= _SYNC_SECONDS
 
 
 def _digests(written: MediaFile, proxy: Essence, progress: Progress) -> tuple[str, ...]:

@@ -18,8 +18,9 @@ from av.video.frame import VideoFrame
 from engines.errors import Unreadable
 from engines.media.essence import Essence
 from engines.media.faults import translated
-from engines.media.probe import main_video, parted, sound_of
+from engines.media.probe import main_video, parted
 from engines.media.sequence import CONTAINER, decoded
+from engines.media.sound import sound_of
 from engines.media.source import MediaFile, MediaFiles, open_container
 
 

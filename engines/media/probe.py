@@ -14,8 +14,6 @@ from itertools import islice
 from typing import Any
 
 import av
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -34,6 +32,7 @@ from engines.media.essence import (
 from engines.media.faults import translated
 from engines.media.metadata import all_metadata, camera_of, created_of, reel_of, start_timecode, timed
 from engines.media.sequence import is_sequence, probe_sequence
+from engines.media.sound import Listener, notes_on
 from engines.media.source import MediaFile, MediaFiles, open_container
 from engines.media.timecode import Timecode, label_rate, may_drop
 
@@ -137,11 +136,10 @@ def parted(files: MediaFiles) -> tuple[list[MediaFile], list[MediaFile]]:
 def _probe_sound(file: MediaFile, tracks_before: int, progress: Progress) -> tuple[AudioTrack, ...]:
     """Return the tracks of a file that holds sound alone."""
     with translated(file.name), open_container(file) as container:
-        tracks, _ = sound_of(container)
-        counts = dict.fromkeys((track.index for track in tracks), 0)
-        for packet in told(container.demux(tracks), file, progress):
-            counts[packet.stream.index] += _samples(packet)
-        return tuple(_track(tracks_before + number, track, counts[track.index]) for number, track in enumerate(tracks))
+        listener = Listener(container)
+        for packet in told(container.demux(listener.tracks), file, progress):
+            listener.hear(packet)
+        return listener.measured(None, tracks_before)
 
 
 def main_video(container: InputContainer, name: str) -> VideoStream:
@@ -249,14 +247,13 @@ def _walk(
 ) -> tuple[list[Fraction], tuple[AudioTrack, ...], tuple[str, ...]]:
     """Return presentation times in seconds, ascending, audio tracks and notes, in one pass over the file."""
     decode_video = container.format.name.split(",")[0] in _DECODED_TO_COUNT
-    tracks, notes = sound_of(container)
-    counts = dict.fromkeys((track.index for track in tracks), 0)
+    listener = Listener(container)
     stream.thread_type = "AUTO"
     ticks: list[int] = []
     stored = 0
-    for packet in told(container.demux([stream, *tracks]), file, progress):
+    for packet in told(container.demux([stream, *listener.tracks]), file, progress):
         if packet.stream.index != stream.index:
-            counts[packet.stream.index] += _samples(packet)
+            listener.hear(packet)
         elif decode_video:
             ticks += _shown(packet)
         elif packet.size:
@@ -267,8 +264,9 @@ def _walk(
     else:
         if ticks and (decode_video or stored >= _promised(container, stream)):
             unit = stream.time_base or Fraction(1, 1000)
-            audio = tuple(_track(number, track, counts[track.index]) for number, track in enumerate(tracks))
-            return [tick * unit for tick in sorted(ticks)], audio, notes
+            times = [tick * unit for tick in sorted(ticks)]
+            audio = listener.measured(times[0])
+            return times, audio, listener.notes + notes_on(audio)
     raise _cut_short(file.name, stored, max(stored + 1, _promised(container, stream)))
 
 
@@ -282,10 +280,6 @@ def told(packets: Iterator[Packet[Stream]], file: MediaFile, progress: Progress)
         yield packet
 
 
-def _samples(packet: Packet[Stream]) -> int:
-    return sum(frame.samples for frame in packet.decode() if isinstance(frame, AudioFrame))
-
-
 def _shown(packet: Packet[Stream]) -> list[int]:
     """Return the presentation ticks of the frames that a packet decodes to."""
     frames = (frame for frame in packet.decode() if isinstance(frame, VideoFrame))
@@ -296,13 +290,6 @@ def _presented(packet: Packet[Stream]) -> list[int]:
     """Return a packet's presentation tick, none where the edit list leaves it out."""
     tick = packet.dts if packet.pts is None else packet.pts
     return [] if packet.is_discard or tick is None else [tick]
-
-
-def sound_of(container: InputContainer) -> tuple[list[AudioStream], tuple[str, ...]]:
-    """Return the audio streams that decode, in order, and a note for each that does not."""
-    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    lost = [stream.index for stream in container.streams.audio if stream.codec_context is None]
-    return known, tuple(f"sound of stream {index} has no decoder here: not in the proxy" for index in lost)
 
 
 def _promised(container: InputContainer, stream: VideoStream) -> int:
@@ -321,33 +308,6 @@ def _cut_short(name: str, got: int, expected: int) -> Unreadable:
         why="its header promises more than the file holds",
         fix="the copy is not complete; offload this clip again from the card",
     )
-
-
-def _track(number: int, stream: Any, samples: int) -> AudioTrack:
-    context = stream.codec_context
-    codec = context.name
-    lossless = codec.startswith("pcm_") or codec in {"alac", "flac"}
-    return AudioTrack(
-        index=number,
-        codec=codec,
-        channels=context.channels,
-        sample_rate=context.sample_rate,
-        bits=_bits(codec, context.format.name if context.format else ""),
-        samples=samples,
-        layout=context.layout.name,
-        lossless=lossless,
-        language="" if stream.metadata.get("language", "und") == "und" else stream.metadata["language"],
-        name=stream.metadata.get("title") or stream.metadata.get("name", ""),
-    )
-
-
-def _bits(codec: str, sample_format: str) -> int:
-    for bits in (24, 32, 64, 16):
-        if codec.startswith("pcm_") and str(bits) in codec:
-            return bits
-    if codec in {"pcm_alaw", "pcm_mulaw"} or sample_format.startswith("s16"):
-        return 16
-    return 8 if codec in {"pcm_u8", "pcm_s8"} else 24
 
 
 def _joined(first: Essence, other: Essence, name: str) -> Essence:
