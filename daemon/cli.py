@@ -206,7 +206,7 @@ def _exit_code(seen: object) -> int:
     states = {clip.state for card in seen.cards for clip in card.clips}
     if seen.roots_away:
         return EXIT_AWAY
-    if "failed" in states:
+    if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
 

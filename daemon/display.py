@@ -76,6 +76,8 @@ def show_status(snapshot: Snapshot) -> None:
         console.print(Text(f"root away: {root}: {why}"))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
+        if card.why:
+            console.print(Text(f"roll {card.roll} is not written: {card.why}; {card.fix}"))
         for clip in card.clips:
             cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, clip.why, clip.fix)
             table.add_row(*(Text(cell) for cell in cells))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from daemon.executor import Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
+from daemon.rows import NO_TROUBLE
 from daemon.slate import Twin
-from daemon.store import Clip
+from daemon.store import Card, Clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,15 @@ class ClipStatus:
 
 @dataclass(frozen=True, slots=True)
 class CardStatus:
-    """One card and its clips."""
+    """One card and its clips; `why` its turnover could not be written, empty where all is well."""
 
     roll: str
     path: str
     shoot_day: str
     complete: bool
     clips: tuple[ClipStatus, ...]
+    why: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
             card.shoot_day,
             card.complete,
             tuple(_clip(production, clip) for clip in store.clips(card=card.id)),
+            *_unwritten(production, card),
         )
         for card in store.cards()
     )
@@ -82,6 +86,11 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         dict(production.roots_away),
         round(pace.seconds_left(production, running), 1),
     )
+
+
+def _unwritten(production: Production, card: Card) -> tuple[str, str]:
+    trouble = production.unwritten.get(card.id, NO_TROUBLE)
+    return (f"{trouble.what}: {trouble.why}" if trouble.code else ""), trouble.fix
 
 
 def _clip(production: Production, clip: Clip) -> ClipStatus:

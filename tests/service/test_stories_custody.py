@@ -176,3 +176,15 @@ def test_a_root_that_is_away_at_the_start_is_waited_for(cart: Cart) -> None:
         assert set(shift.states().values()) == {DELIVERED}
     assert roll.exists()
     cart.assert_honest()
+
+
+def test_a_card_that_waits_on_a_root_that_went_away_keeps_nobody_waiting(cart: Cart) -> None:
+    cart.put(cart.roll(), {"A001C001.mov": footage(1)})
+    with cart.shift() as shift:
+        shift.drive()
+        assert "manifest" in shift.waiting("A001C001")
+    cart.offload.rename(cart.folder / "pulled")
+    with cart.shift() as shift:
+        shift.ticks(2)
+        assert shift.service.is_idle(), "`once` ends"
+        assert shift.service.snapshot(shift.now()).roots_away

@@ -80,3 +80,17 @@ def test_a_damaged_paper_is_told_and_holds_no_clip(cart: Cart) -> None:
     assert (left["clip"], left["code"]) == ("(card files)", "clip.bad_hash")
     assert "notes.txt" in left["what"]
     cart.assert_honest()
+
+
+def test_a_link_among_the_transcodes_stands_in_for_nothing_and_stops_nobody(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1), "A001C002.R3D": RAW})
+    seal(roll)
+    transcodes(cart)
+    moved = cart.folder / "elsewhere.mov"
+    transcode = cart.folder / "transcodes" / "day1" / "A001C002.mov"
+    transcode.rename(moved)
+    transcode.symlink_to(moved)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED, "A001C002": "undecodable"}
