@@ -21,7 +21,7 @@ import typer
 from daemon import config as configuration
 from daemon import modelcli
 from daemon.clock import Clock, SystemClock
-from daemon.errors import NearsetError
+from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
 from daemon.production import Moment
 
@@ -150,11 +150,26 @@ def recipe_show(
     from daemon.display import show_words
 
     settings = configuration.load(config)
+    roll = roll or _roll_of(settings, clip)
     rows = recipe.load(settings.production.recipe, settings).explain(clip=clip, roll=roll, scene=scene or None)
     if as_json:
         print(json.dumps({word: {"value": value, "from": where} for word, value, where in rows}, indent=1))
     else:
         show_words(rows)
+
+
+def _roll_of(settings: configuration.Config, clip: str) -> str:
+    """Return the roll that the service has a clip in; empty where it knows none, or several, which is told."""
+    from daemon.statusfile import read_status
+
+    try:
+        cards = read_status(settings.production_state).cards
+    except ConfigError:
+        return ""
+    rolls = sorted({card.roll for card in cards if clip in {known.name for known in card.clips}})
+    if len(rolls) > 1:
+        print(f"{clip} is in {', '.join(rolls)}: name one with --roll to see its words", file=sys.stderr)
+    return rolls[0] if len(rolls) == 1 else ""
 
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
+from daemon.config import Config
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
@@ -163,10 +164,14 @@ class Render:
 def why_not_enhanced(production: Production, clip: Clip) -> str:
     """Return why a clip gets no enhanced twin, empty if it gets one."""
     assert clip.essence is not None
-    if not production.config.enhance.restore.enabled:
+    return plain_alone(production.config, clip.essence, words_of(production, clip))
+
+
+def plain_alone(config: Config, essence: Essence, words: Words) -> str:
+    """Return why what was measured so gets a plain proxy alone, empty if it gets an enhanced twin, too."""
+    if not config.enhance.restore.enabled:
         return "enhancement is switched off"
-    words = words_of(production, clip)
-    if clip.essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
+    if essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
         return "not enhanced: interlaced, and the recipe does not deinterlace"
     return ""
 

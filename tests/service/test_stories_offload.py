@@ -212,3 +212,18 @@ def test_camera_raw_is_told_by_name_while_the_rest_of_the_card_goes_on(cart: Car
     (left,) = cart.complete()["undelivered"]
     assert (left["clip"], left["code"]) == ("A001C002", "media.undecodable")
     cart.assert_honest()
+
+
+def test_a_copy_that_was_sealed_first_is_not_made_again_from_the_card_that_waited(cart: Cart) -> None:
+    first = cart.roll("A001")
+    cart.put(first, {"A001C001.mov": footage(1)})
+    with cart.shift() as shift:
+        shift.drive()
+        cart.card("A001C001.mov", roll="A001_copy")
+        shift.drive()
+        assert shift.clip_states() == ["quiet", DELIVERED]
+        seal(first)
+        shift.drive()
+        assert shift.clip_states() == ["duplicate", DELIVERED]
+    assert len(cart.movies()) == 2
+    cart.assert_honest()
