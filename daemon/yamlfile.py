@@ -44,9 +44,11 @@ class Document:
     value: Any = None
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    faulty: set[Path] = field(default_factory=set)
 
     def fault(self, path: Path, message: str) -> None:
         """Note a fault at a part, or at its nearest parent that has a place."""
+        self.faulty.add(path)
         line, column = self.place(path)
         dotted = ".".join(str(step) for step in path)
         said = f"{dotted + ': ' if dotted else ''}{message}"
@@ -117,7 +119,7 @@ def _printable(text: str) -> str:
 def fit(document: Document, model: type[M], root: Path = (), context: Any = None) -> M | None:
     """Return the model that a document's part holds; its faults go into the document and None is returned.
 
-    `context` is handed to the model's validators.
+    A part that was faulty before is not told again. `context` is handed to the model's validators.
     """
     value = document.value
     for step in root:
@@ -126,7 +128,8 @@ def fit(document: Document, model: type[M], root: Path = (), context: Any = None
         return model.model_validate(value, context=context)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            document.fault((*root, *fault["loc"]), _message(fault, model))
+            if (place := (*root, *fault["loc"])) not in document.faulty:
+                document.fault(place, _message(fault, model))
     return None
 
 

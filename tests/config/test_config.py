@@ -62,6 +62,19 @@ proxy:
     assert len(found) == 4
 
 
+def test_a_trap_a_typo_and_an_overlap_are_told_together_and_each_once(tmp_path):
+    text = """\
+production: {code: SHOW, title: no}
+offload: {roots: [cards, {path: 7}], require_manifest: yes, scan: 3}
+delivery: {root: cards/out}
+state: {root: state}
+"""
+    found = faults(tmp_path, text)
+    told = ("production.title", "require_manifest", "offload.scan", "roots.1.path", "delivery.root")
+    assert all(len([line for line in found if key in line]) == 1 for key in told), found
+    assert len(found) == len(told)
+
+
 @pytest.mark.parametrize(
     ("line", "word"),
     [
