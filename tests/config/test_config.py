@@ -55,7 +55,7 @@ proxy:
   width: 961
 """
     found = faults(tmp_path, text)
-    assert found[0].startswith("config.yaml:5:3: offload.settle_secnds: unknown key; did you mean settle_seconds?")
+    assert found[1].startswith("config.yaml:5:3: offload.settle_secnds: unknown key; did you mean settle_seconds?")
     assert any(line.startswith("config.yaml:8:3: proxy.codec: one of dnxhr_lb") for line in found)
     assert any(line.startswith("config.yaml:9:3: proxy.width:") for line in found)
     assert any(line.endswith("state: is missing") for line in found)
