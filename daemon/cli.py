@@ -181,12 +181,11 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.worker import Limits
 
     settings = configuration.load(path)
-    configure(settings.log.level, settings.log.format)
     workers = settings.workers
     clock = SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render}
     executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds, workers.task_hours * 3600)
-    with opened(settings) as production, _stop_asked() as stop, Progress() as progress:
+    with Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -224,6 +223,13 @@ def _exit_code(seen: object) -> int:
     if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
+
+
+@contextmanager
+def _logged(settings: configuration.Config) -> Iterator[None]:
+    """Set up logging once the progress is shown, so that its lines go above that and not into it."""
+    configure(settings.log.level, settings.log.format)
+    yield
 
 
 @contextmanager

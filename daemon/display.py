@@ -46,10 +46,10 @@ class Progress:
 def _progress(snapshot: Snapshot) -> Table:
     table = Table(box=None, show_header=False)
     for work in snapshot.work:
-        table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), f"ETA {_clock(work.eta_seconds)}")
+        table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), _eta(work.eta_seconds))
     clips = [clip for card in snapshot.cards for clip in card.clips]
     done = sum(clip.state == "delivered" for clip in clips)
-    eta = f"ETA {_clock(snapshot.eta_seconds)}" if snapshot.eta_seconds else ""
+    eta = _eta(snapshot.eta_seconds or None)
     table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", eta)
     return table
 
@@ -63,9 +63,13 @@ def _rate(work: WorkStatus) -> str:
     return f"{work.rate / size:.1f} {unit}/s" if work.done else ""
 
 
-def _clock(seconds: float) -> str:
+def _eta(seconds: float | None) -> str:
+    """Return how long it still takes; nothing where nobody can know yet."""
+    if seconds is None:
+        return ""
     minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"  # noqa: PLR2004 - an hour
+    hours, minutes = divmod(minutes, 60)
+    return f"ETA {hours}:{minutes:02}:{rest:02}" if hours else f"ETA {minutes}:{rest:02}"
 
 
 def show_status(snapshot: Snapshot) -> None:
@@ -83,8 +87,8 @@ def show_status(snapshot: Snapshot) -> None:
             table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:
-        console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}"))
-    console.print(f"{snapshot.queued} jobs wait, ETA of all {_clock(snapshot.eta_seconds)}", highlight=False)
+        console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} {_eta(work.eta_seconds)}"))
+    console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
 
 
 def show_models(rows: list[dict[str, Any]]) -> None:

@@ -39,14 +39,14 @@ class CardStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkStatus:
-    """One task under way: `rate` in units (bytes or frames) a second, `eta_seconds` until it is done."""
+    """One task under way: `rate` in units (bytes or frames) a second, `eta_seconds` until it is done, where known."""
 
     clip: str
     stage: str
     done: int
     total: int
     rate: float
-    eta_seconds: float
+    eta_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +104,5 @@ def _work(production: Production, task: Running, now: Moment) -> WorkStatus:
     clip = production.store.clip(production.store.job(task.job).clip)
     elapsed = max(now.monotonic - task.started, 1e-3)
     rate = task.done / elapsed
-    eta = (task.total - task.done) / rate if rate else 0.0
-    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), round(eta, 1))
+    eta = round((task.total - task.done) / rate, 1) if rate else None
+    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), eta)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 
 import pytest
 import structlog
 from cart import footage
 
-from daemon import cli
+from daemon import cli, log
+from daemon.display import Progress
+from daemon.status import Snapshot, WorkStatus
 
 CONFIG = """\
 production: {code: SHOW, recipe: recipe.yaml}
@@ -17,6 +21,18 @@ offload: {roots: [cards]}
 delivery: {root: delivery}
 state: {root: state}
 """
+
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def snapshot(work: WorkStatus, *, eta: float) -> Snapshot:
+    return Snapshot("SHOW", "2026-03-02T18:00:00+00:00", (), (work,), 3, {}, eta)
 
 
 @pytest.fixture
@@ -155,3 +171,29 @@ def test_recipe_show_knows_the_roll_of_a_clip_that_the_service_knows(nearset, pr
     assert told["restore.strength"]["value"] == "0.25"
     _, _, err = nearset("recipe", "show", "C002")
     assert "A001, B001: name one with --roll" in err
+
+
+def test_a_log_line_goes_above_the_progress_and_an_eta_that_nobody_knows_is_not_told(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    before = sys.stderr
+    sys.stderr = screen
+    try:
+        with Progress() as progress:
+            progress.show(snapshot(WorkStatus("A001C001", "render", 0, 0, 0.0, None), eta=0.0))
+            log.configure("info", "auto")
+            log.get().info("clip.found", clip="A001C001")
+            progress.show(snapshot(WorkStatus("A001C001", "render", 25, 100, 5.0, 15.0), eta=3723.0))
+    finally:
+        sys.stderr = before
+        structlog.reset_defaults()
+    told = ANSI.sub("", screen.getvalue())
+    assert "clip.found" in told
+    lines = [line for line in told.replace("\r", "\n").splitlines() if "clip.found" in line]
+    assert all("jobs wait" not in line for line in lines)
+    first, _, later = told.partition("clip.found")
+    assert "ETA" not in first
+    assert "25 %" in later
+    assert "5.0 frames/s" in later
+    assert "ETA 0:15" in later
+    assert "ETA 1:02:03" in later
