@@ -156,8 +156,10 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 
 def test_the_schema_names_every_section():
-    served = {"production", "offload", "delivery", "state", "proxy", "enhance", "engine", "workers", "log"}
-    assert served | {"refine", "model"} == set(configuration.schema()["properties"])
+    of_work = {"proxy", "enhance", "engine", "refine", "model"}
+    assert {"production", "offload", "delivery", "state", "workers", "log"} | of_work == set(
+        configuration.schema()["properties"]
+    )
 
 
 @pytest.mark.parametrize("word", ["1e3", "0x1F", "1_000", "True", ".inf", "2026-11-24 12:00:00", "9" * 5000, "-012"])

@@ -20,6 +20,7 @@ from daemon.slate import Refined, Trouble
 from daemon.stages import refine
 from daemon.states import MODEL_TABLE, ModelEvent, ModelState, fire
 from engines.errors import BadWeights
+from engines.model import gate
 from engines.model.refine import Tuned
 
 
@@ -80,7 +81,7 @@ def test_an_update_that_changed_nothing_leaves_the_active_model_alone(cart: Cart
 
 def test_a_rollback_passes_over_an_ancestor_whose_weights_are_gone(cart: Cart, tutor: Tutor) -> None:
     for number in (1, 2, 3):
-        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=10 * number)
+        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
         cart.serve()
     with cart.shift() as shift:
         first, second, third = models_of(shift)
@@ -185,6 +186,7 @@ def test_a_candidate_that_ran_away_is_refused_and_says_so(folder, cart, tutor, m
 
     monkeypatch.undo()
     monkeypatch.setattr("engines.model.refine.refine", ran_away)
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     with np.errstate(all="ignore"):
         refined = wire.load(Refined, refine.work(wire.dump(refine.RefineTask, task), lambda *_: None))
     assert not refined.passed
@@ -196,6 +198,7 @@ def test_an_update_without_a_step_or_a_lesson_makes_no_model(cart: Cart, tutor: 
     task = refine_task(cart, tutor)
     monkeypatch.undo()
     monkeypatch.setattr("engines.model.refine.refine", lambda parent, *_: Tuned(parent.tensors, (), 1.0))
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     for changed, why in (
         (task, "no step fitted"),
         (replace(task, samples=tuple(s for s in task.samples if s.holdout)), "nothing yet to learn from"),
