@@ -24,6 +24,7 @@ from av.video.reformatter import VideoReformatter
 
 from engines.media.essence import AudioTrack, Essence, FieldOrder
 from engines.media.faults import written
+from engines.media.frames import scaling_threads
 from engines.media.proxy import ProxyCodec, ProxySpec, Rotation
 from engines.media.timecode import Timecode
 
@@ -189,7 +190,8 @@ class ProxyWriter:
         if self._woven:
             converted = self._chroma_by_field(frame)
         else:
-            converted = self._converter.reformat(frame, format=self._codec.pixel_format)
+            threads = scaling_threads(frame.width, sample_bytes=1)  # only 8-bit codecs need another format
+            converted = self._converter.reformat(frame, format=self._codec.pixel_format, threads=threads)
         converted.pts, converted.time_base = frame.pts, frame.time_base
         return converted
 
