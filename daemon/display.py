@@ -82,6 +82,8 @@ def show_status(snapshot: Snapshot) -> None:
     for card in snapshot.cards:
         if card.why:
             console.print(Text(f"roll {card.roll} is not written: {card.why}; {card.fix}"))
+        if card.missing:
+            console.print(Text(f"roll {card.roll} lacks what its own index names: {', '.join(card.missing)}"))
         for clip in card.clips:
             cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, clip.why, clip.fix)
             table.add_row(*(Text(cell) for cell in cells))

@@ -26,7 +26,7 @@ class ClipStatus:
 
 @dataclass(frozen=True, slots=True)
 class CardStatus:
-    """One card and its clips; `why` its turnover could not be written, empty where all is well."""
+    """One card and its clips; `why` its turnover could not be written, `missing` what its index names and it lacks."""
 
     roll: str
     path: str
@@ -35,6 +35,7 @@ class CardStatus:
     clips: tuple[ClipStatus, ...]
     why: str = ""
     fix: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
             card.complete,
             tuple(_clip(production, clip) for clip in store.clips(card=card.id)),
             *_unwritten(production, card),
+            card.missing,
         )
         for card in store.cards()
     )

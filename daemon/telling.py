@@ -11,15 +11,16 @@ from daemon.log import get
 from daemon.production import Production
 from daemon.slate import Trouble
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipState
-from daemon.store import Clip
+from daemon.store import Card, Clip
 
 
 @dataclass(slots=True)
 class Teller:
-    """Remembers what was told: troubles by clip, and what a card waits for."""
+    """Remembers what was told: troubles by clip, what a card waits for, and what it lacks."""
 
     _troubles: dict[int, Trouble] = field(default_factory=dict)
     _waits: dict[int, str] = field(default_factory=dict)
+    _missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def tell(self, production: Production) -> None:
         """Tell what is new."""
@@ -33,6 +34,8 @@ class Teller:
                 waiting.setdefault(clip.card, []).append(clip)
         for card, clips in waiting.items():
             self._tell_card(production, card, clips)
+        for place in production.store.cards():
+            self._tell_missing(place)
         self._waits = {card: production.waiting[clips[0].id] for card, clips in waiting.items()}
 
     def _tell_clip(self, clip: Clip) -> None:
@@ -55,3 +58,8 @@ class Teller:
             get().info(
                 "card.waits", card=production.store.card(card).path, clips=len(clips), first=clips[0].name, why=why
             )
+
+    def _tell_missing(self, card: Card) -> None:
+        if card.missing and card.missing != self._missing.get(card.id):
+            get().warning("card.lacks", card=card.path, clips=list(card.missing), why="its own index names them")
+        self._missing[card.id] = card.missing

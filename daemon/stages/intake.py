@@ -40,6 +40,7 @@ class _Watched:
     found: tuple[FoundCard, ...] = ()
     card_manifests: dict[str, tuple[manifests.Manifest, NearsetError | None]] = field(default_factory=dict)
     recognised_from: tuple[frozenset[str], frozenset[tuple[str, FileMark]]] = (frozenset(), frozenset())
+    problems: frozenset[tuple[str, str]] = frozenset()
     due: float = 0.0
     fresh: bool = True
 
@@ -76,7 +77,7 @@ class Intake:
         except OSError as error:  # it went away since it was looked at
             production.roots_away[str(root)] = error.strerror or str(error)
             return
-        _tell_problems(root, seen, fresh=watched.fresh)
+        watched.problems = _told_problems(root, seen, watched.problems)
         watched.marks = _kept(watched.marks, seen)
         watched.settling.observe(watched.marks, now.monotonic)
         _recognise(production, root, watched, now)
@@ -123,9 +124,12 @@ def _absence(remembered: tuple[int, str | None] | None, seen: RootIdentity | Non
     return ""
 
 
-def _tell_problems(root: Path, seen: Scan, *, fresh: bool) -> None:
-    for path, why in seen.problems if fresh else ():
-        get().warning("scan.skipped", root=str(root), path=path, why=why)
+def _told_problems(root: Path, seen: Scan, told: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return what this scan had to skip, having told what is new of it."""
+    for path, why in seen.problems:
+        if (path, why) not in told:
+            get().warning("scan.skipped", root=str(root), path=path, why=why)
+    return frozenset(seen.problems)
 
 
 def _recognise(production: Production, root: Path, watched: _Watched, now: Moment) -> None:

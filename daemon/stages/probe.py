@@ -26,7 +26,7 @@ from daemon.slate import CameraFile, CardPlace, ClipKind
 from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
-from daemon.turnover.naming import reel_name
+from daemon.turnover.naming import reel_name, reels
 from daemon.worker import Progress
 from engines.media.essence import Essence, SidecarTimecode
 from engines.media.timecode import Timecode
@@ -126,10 +126,11 @@ def _reel(production: Production, clip: Clip, reel: str) -> str:
     """Return the reel name: the source's own, else the clip's name, made unique in the production."""
     if reel:
         return reel_name(reel)
-    stem = reel_name(clip.name)
-    if not production.store.reel_used_elsewhere(stem, clip.id):
-        return stem
-    return reel_name(f"{production.store.card(clip.card).roll}_{clip.name}")
+    roll = production.store.card(clip.card).roll
+    for candidate in reels(roll, clip.name):
+        if not production.store.reel_used_elsewhere(candidate, clip.id):
+            return candidate
+    raise AssertionError("the candidates never end")
 
 
 def _shoot_day(production: Production, card: Card, clip: Clip, essence: Essence, now: Moment) -> str:

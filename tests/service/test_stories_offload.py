@@ -227,3 +227,16 @@ def test_a_copy_that_was_sealed_first_is_not_made_again_from_the_card_that_waite
         assert shift.clip_states() == ["duplicate", DELIVERED]
     assert len(cart.movies()) == 2
     cart.assert_honest()
+
+
+def test_a_clip_that_the_cards_index_names_and_nobody_copied_is_told(cart: Cart) -> None:
+    roll = cart.roll("A007")
+    index = b"Heading\n\nColumn\nName\tTape\n\nData\nA007C002_260302_R1JL\tA007\n"
+    cart.put(roll, {"A007C001_260302_R1JL.mov": footage(1), "A007.ale": index})
+    seal(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.clip("A007C001_260302_R1JL").state == DELIVERED
+        (card,) = shift.service.snapshot(shift.now()).cards
+        assert card.missing == ("A007C002_260302_R1JL",)
+    assert cart.complete("A007")["missing"] == ["A007C002_260302_R1JL"]
