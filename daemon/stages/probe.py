@@ -39,6 +39,7 @@ LANE = "custody"
 _SIDECAR_BYTES = 16 * 1024 * 1024
 _VERSION = "1"
 """Raise it when a probe measures differently, so that clips are probed again."""
+_UNCHECKED = "stands in by its name alone: nothing on the card tells the length and timecode of what it stands in for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +223,19 @@ def work(task_text: str, progress: Progress) -> str:
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
         essence = probe(files, rate=task.rate, sidecar=timecode, progress=progress)
-    if task.source.stands_in and meta:
-        _check_stand_in(essence, meta, task.source.files[0].path)
+    if task.source.stands_in:
+        essence = _checked(essence, meta, task.source.files[0].path)
     return wire.dump(Essence, essence)
 
 
-def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
-    """Raise NoStandIn unless a stand-in has the length and the timecode that the camera wrote of its clip."""
+def _checked(essence: Essence, meta: sony.ClipMeta | None, path: str) -> Essence:
+    """Return a stand-in's essence, noted where the card does not tell what its clip is like.
+
+    Raises:
+        NoStandIn: it has not the length and the timecode that the camera wrote of its clip.
+    """
+    if meta is None:
+        return replace(essence, notes=(*essence.notes, _UNCHECKED))
     start = Timecode(essence.start_frame, essence.rate, essence.drop_frame).label
     unlike = []
     if meta.duration_frames and meta.duration_frames != essence.frames:
@@ -239,6 +246,7 @@ def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
         raise NoStandIn(
             f"{path} cannot stand in for its clip", why="; ".join(unlike), fix="transcode the clip again, whole"
         )
+    return essence
 
 
 def camera_meta(source: Source) -> sony.ClipMeta | None:

@@ -25,6 +25,7 @@ def test_a_dits_transcode_stands_in_for_raw_and_the_delivery_says_so(cart: Cart)
         assert shift.states() == {"A001C002": DELIVERED}
     (clip,) = cart.record()["clips"]
     assert clip["proxies"][0]["marks"] == ["stand-in for R3D: day1/A001C002.mov"]
+    assert "by its name alone" in clip["notes"][0]
     cart.assert_honest()
 
 
