@@ -21,7 +21,7 @@ import typer
 from daemon import config as configuration
 from daemon import modelcli
 from daemon.clock import Clock, SystemClock
-from daemon.errors import NearsetError
+from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
 from daemon.production import Moment
 
@@ -150,11 +150,26 @@ def recipe_show(
     from daemon.display import show_words
 
     settings = configuration.load(config)
+    roll = roll or _roll_of(settings, clip)
     rows = recipe.load(settings.production.recipe, settings).explain(clip=clip, roll=roll, scene=scene or None)
     if as_json:
         print(json.dumps({word: {"value": value, "from": where} for word, value, where in rows}, indent=1))
     else:
         show_words(rows)
+
+
+def _roll_of(settings: configuration.Config, clip: str) -> str:
+    """Return the roll that the service has a clip in; empty where it knows none, or several, which is told."""
+    from daemon.statusfile import read_status
+
+    try:
+        cards = read_status(settings.production_state).cards
+    except ConfigError:
+        return ""
+    rolls = sorted({card.roll for card in cards if clip in {known.name for known in card.clips}})
+    if len(rolls) > 1:
+        print(f"{clip} is in {', '.join(rolls)}: name one with --roll to see its words", file=sys.stderr)
+    return rolls[0] if len(rolls) == 1 else ""
 
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
@@ -166,12 +181,11 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.worker import Limits
 
     settings = configuration.load(path)
-    configure(settings.log.level, settings.log.format)
     workers = settings.workers
     clock = SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render}
     executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds, workers.task_hours * 3600)
-    with opened(settings) as production, _stop_asked() as stop, Progress() as progress:
+    with Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -206,9 +220,16 @@ def _exit_code(seen: object) -> int:
     states = {clip.state for card in seen.cards for clip in card.clips}
     if seen.roots_away:
         return EXIT_AWAY
-    if "failed" in states:
+    if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
+
+
+@contextmanager
+def _logged(settings: configuration.Config) -> Iterator[None]:
+    """Set up logging once the progress is shown, so that its lines go above that and not into it."""
+    configure(settings.log.level, settings.log.format)
+    yield
 
 
 @contextmanager

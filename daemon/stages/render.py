@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
+from daemon.config import Config
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
@@ -29,7 +31,7 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of, spec_for
 
 if TYPE_CHECKING:
-    from engines.media.source import MediaFile
+    from engines.media.source import MediaFiles
     from engines.render import Enhance
 
 LANE = "render"
@@ -162,10 +164,14 @@ class Render:
 def why_not_enhanced(production: Production, clip: Clip) -> str:
     """Return why a clip gets no enhanced twin, empty if it gets one."""
     assert clip.essence is not None
-    if not production.config.enhance.restore.enabled:
+    return plain_alone(production.config, clip.essence, words_of(production, clip))
+
+
+def plain_alone(config: Config, essence: Essence, words: Words) -> str:
+    """Return why what was measured so gets a plain proxy alone, empty if it gets an enhanced twin, too."""
+    if not config.enhance.restore.enabled:
         return "enhancement is switched off"
-    words = words_of(production, clip)
-    if clip.essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
+    if essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
         return "not enhanced: interlaced, and the recipe does not deinterlace"
     return ""
 
@@ -278,7 +284,7 @@ def work(task_text: str, progress: Progress) -> str:
     return wire.dump(Rendered, replace(made, seconds=round(time.monotonic() - began, 3)))
 
 
-def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Progress) -> Rendered:
+def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
     from engines.media.contract import check
     from engines.media.decode import decoder_for
@@ -289,18 +295,20 @@ def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Prog
     staged.unlink(missing_ok=True)
     decoder = decoder_for(files, task.essence)
     rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, progress=progress)
+    alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
     fsync_file(staged)
     with staged.open("rb", buffering=0) as written:
-        check(MediaFile(staged.name, written.fileno()), task.essence, task.spec, rendered.sound_digests)
-        hashes = hash_file(written, (), progress=lambda _: progress(rendered.frames, rendered.frames))
+        here = MediaFile(staged.name, written.fileno())
+        check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
+        hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
 
 
-def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | None, str, str, dict[str, float]]:
+def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:
     """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
     if task.restore is None:
         return None, "", "", {}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 
 import pytest
 import structlog
+from cart import footage
 
-from daemon import cli
+from daemon import cli, log
+from daemon.display import Progress
+from daemon.status import Snapshot, WorkStatus
 
 CONFIG = """\
 production: {code: SHOW, recipe: recipe.yaml}
@@ -16,6 +21,18 @@ offload: {roots: [cards]}
 delivery: {root: delivery}
 state: {root: state}
 """
+
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def snapshot(work: WorkStatus, *, eta: float) -> Snapshot:
+    return Snapshot("SHOW", "2026-03-02T18:00:00+00:00", (), (work,), 3, {}, eta)
 
 
 @pytest.fixture
@@ -115,3 +132,68 @@ def test_once_with_nothing_there_is_done_at_once(nearset, production):
 def test_a_plan_of_an_empty_folder_plans_nothing(nearset, production, tmp_path):
     code, out, _ = nearset("plan", tmp_path / "cards", "--json")
     assert (code, json.loads(out)) == (0, [])
+
+
+def test_a_plan_says_what_would_be_made_and_writes_nothing(nearset, production, tmp_path):
+    roll = tmp_path / "cards" / "A001"
+    roll.mkdir()
+    (roll / "A001C001.mov").write_bytes(footage(1))
+    (roll / "A001C002.mov").write_bytes(footage(2, interlaced=True, codec="prores_ks"))
+    (roll / "A001C003.mov").write_text("ffconcat version 1.0\nfile /etc/passwd\n")
+    (roll / "A001C004.R3D").write_bytes(b"RED2" + bytes(64))
+    (tmp_path / "recipe.yaml").write_text("defaults: {proxy: {codec: prores_proxy}}\n")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, _ = nearset("plan", tmp_path / "cards", "--json")
+    first, second, third, fourth = json.loads(out)
+    assert code == 0
+    assert (first["proxy"], first["note"]) == ("128x96 prores_proxy", "")
+    assert first["enhanced_bytes"] == first["plain_bytes"] > 0
+    assert (second["enhanced_bytes"], second["note"][:26]) == (0, "not enhanced: interlaced, ")
+    assert "which no camera's container does" in third["note"]
+    assert fourth["note"] == "camera raw: not decoded here"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_plan_of_a_folder_that_is_not_there_says_so(nearset, production, tmp_path):
+    code, out, err = nearset("plan", tmp_path / "nowhere")
+    assert (code, out) == (2, "")
+    assert "No such file or directory" in err
+
+
+def test_recipe_show_knows_the_roll_of_a_clip_that_the_service_knows(nearset, production, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("rolls: {A001: {restore: {strength: 0.25}}}\n")
+    for roll, clip in (("A001", "C001"), ("A001", "C002"), ("B001", "C002")):
+        (tmp_path / "cards" / roll).mkdir(exist_ok=True)
+        (tmp_path / "cards" / roll / f"{clip}.R3D").write_bytes(f"{roll}{clip}".encode())
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("[cards]", "[cards], settle_seconds: 0"))
+    assert nearset("once")[0] == 3
+    told = json.loads(nearset("recipe", "show", "C001", "--json")[1])
+    assert told["restore.strength"]["value"] == "0.25"
+    _, _, err = nearset("recipe", "show", "C002")
+    assert "A001, B001: name one with --roll" in err
+
+
+def test_a_log_line_goes_above_the_progress_and_an_eta_that_nobody_knows_is_not_told(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    before = sys.stderr
+    sys.stderr = screen
+    try:
+        with Progress() as progress:
+            progress.show(snapshot(WorkStatus("A001C001", "render", 0, 0, 0.0, None), eta=0.0))
+            log.configure("info", "auto")
+            log.get().info("clip.found", clip="A001C001")
+            progress.show(snapshot(WorkStatus("A001C001", "render", 25, 100, 5.0, 15.0), eta=3723.0))
+    finally:
+        sys.stderr = before
+        structlog.reset_defaults()
+    told = ANSI.sub("", screen.getvalue())
+    assert "clip.found" in told
+    lines = [line for line in told.replace("\r", "\n").splitlines() if "clip.found" in line]
+    assert all("jobs wait" not in line for line in lines)
+    first, _, later = told.partition("clip.found")
+    assert "ETA" not in first
+    assert "25 %" in later
+    assert "5.0 frames/s" in later
+    assert "ETA 0:15" in later
+    assert "ETA 1:02:03" in later
