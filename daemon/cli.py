@@ -159,6 +159,7 @@ def recipe_show(
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.display import Progress
+    from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.service import Service, opened
     from daemon.statusfile import write_status
@@ -170,7 +171,13 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     workers = settings.workers
     clock = SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render}
-    executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds, workers.task_hours * 3600)
+    executor = LocalExecutor(
+        lanes,
+        Limits(memory_of(settings)),
+        workers.hung_seconds,
+        workers.task_hours * 3600,
+        TORCH_STAGES if must_be_alone(settings) else frozenset(),
+    )
     with opened(settings) as production, _stop_asked() as stop, Progress() as progress:
         executor.open()
         hints = Hints(settings.offload.roots)

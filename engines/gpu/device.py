@@ -1,7 +1,7 @@
 """The NVIDIA GPU of this machine, asked of its driver alone: no CUDA toolkit, no library that needs one.
 
-`nearset doctor` and the back-ends ask here first, so that a missing GPU is told as that, and not as what a library makes
-of it.
+`nearset doctor` and the back-ends ask here first, so that a missing GPU is told as that, and not as what a library
+makes of it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def gpu(load: Callable[[], Any] = lambda: ctypes.CDLL("libcuda.so.1")) -> Gpu:
     """Return the first GPU that this process may use.
 
     Raises:
-        GpuMissing: there is none, or no driver. WrongDriver: the driver is too old for the engines' libraries. GpuFault:
-        it is there and does not answer.
+        GpuMissing: there is none, or no driver. WrongDriver: the driver is too old for the engines' libraries.
+        GpuFault: it is there and does not answer.
     """
     try:
         driver = load()

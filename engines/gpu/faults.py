@@ -6,30 +6,34 @@ import re
 
 from engines.errors import BuildFailed, DeviceLost, EngineError, GpuFault, GpuMissing, OutOfGpuMemory, WrongDriver
 
+_DRIVER = (
+    r"cudaError (34|35|36|222|803|804)\b|driver version is insufficient|SYSTEM_DRIVER_MISMATCH|UNSUPPORTED_PTX_VERSION"
+)
+_MISSING = r"cudaError (100|101)\b|no CUDA-capable device|ERROR_NO_DEVICE|INVALID_DEVICE\b"
+_MEMORY = r"cudaError 2\b|out of (device )?memory|OUT_OF_MEMORY|OutOfMemory|bad_alloc|MEMORY_ALLOCATION"
+_LOST = (
+    r"cudaError (46|214|70[0-2]|709|71[0-9]|999)\b|DEVICE_UNAVAILABLE|LAUNCH_FAILED|LAUNCH_TIMEOUT|ILLEGAL_ADDRESS|"
+    r"ILLEGAL_INSTRUCTION|ECC_UNCORRECTABLE|CONTEXT_IS_DESTROYED|illegal memory access|unspecified launch failure|"
+    r"fallen off the bus|ERROR_UNKNOWN"
+)
+"""Numbers are CUDA's error codes, which the driver and the runtime share. Source: cuda.h, driver_types.h."""
+
 _FAULTS: tuple[tuple[str, type[EngineError], str, str], ...] = (
     (
-        r"cudaError (35|34|36|803|804)\b|driver version is insufficient|SYSTEM_DRIVER_MISMATCH|forward compat|"
-        r"UNSUPPORTED_PTX_VERSION|cudaError 222\b",
+        _DRIVER,
         WrongDriver,
         "the GPU's driver is missing, or older than the library needs",
-        "install the driver that docs/libraries.md names, restart, then `nearset doctor`",
+        "install NVIDIA's newest driver and restart; then `nearset doctor`",
     ),
+    (_MISSING, GpuMissing, "no GPU answers", "look at `nvidia-smi`; then `nearset doctor` and `nearset retry`"),
     (
-        r"cudaError (100|101)\b|no CUDA-capable device|ERROR_NO_DEVICE|INVALID_DEVICE\b",
-        GpuMissing,
-        "no GPU answers",
-        "look at `nvidia-smi`; then `nearset doctor` and `nearset retry`",
-    ),
-    (
-        r"cudaError 2\b|out of (device )?memory|OUT_OF_MEMORY|OutOfMemory|bad_alloc|MEMORY_ALLOCATION",
+        _MEMORY,
         OutOfGpuMemory,
         "the GPU's memory is full",
         "end what else runs on the GPU, or lower workers.render; it is tried again",
     ),
     (
-        r"cudaError (46|214|700|702|709|710|713|714|715|716|717|718|719|999)\b|DEVICE_UNAVAILABLE|LAUNCH_FAILED|"
-        r"LAUNCH_TIMEOUT|ILLEGAL_ADDRESS|ILLEGAL_INSTRUCTION|ECC_UNCORRECTABLE|CONTEXT_IS_DESTROYED|illegal memory access|"
-        r"unspecified launch failure|fallen off the bus|ERROR_UNKNOWN",
+        _LOST,
         DeviceLost,
         "the GPU stopped answering",
         "it is tried again in a new process; if it repeats, look at `dmesg` for Xid lines and at heat and power",

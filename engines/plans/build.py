@@ -14,15 +14,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
 from engines.errors import BuildFailed
 from engines.gpu.device import gpu
 from engines.gpu.faults import build_error
 from engines.model.half import half
-from engines.model.onnx_graph import onnx_graph
+from engines.model.onnx_graph import OUTPUTS, onnx_graph
 from engines.model.weights import Weights
 from engines.plans.compiler import Order
 from engines.plans.library import Library, Renewal
 
+OUTPUT = OUTPUTS[0]
 _LONGEST_SECONDS = 1800
 """A full TensorRT build times each kernel on the GPU and may take minutes."""
 
@@ -47,7 +52,7 @@ def built(library: Library, weights: Weights, height: int, width: int, sm: str, 
         gpu()
     if sm:
         library.capability(sm)
-    graph = half(onnx_graph(weights.topology, weights.tensors, height, width))
+    graph = clamped(half(onnx_graph(weights.topology, weights.tensors, height, width)))
     order = Order(library.name, sm, renewal, tuple(sorted(weights.tensors)))
     began = time.monotonic()
     with TemporaryDirectory(prefix="nearset-plan-") as name:
@@ -55,6 +60,16 @@ def built(library: Library, weights: Weights, height: int, width: int, sm: str, 
         (folder / "graph.onnx").write_bytes(graph.SerializeToString())
         _run(order, folder)
         return Built((folder / "plan").read_bytes(), time.monotonic() - began)
+
+
+def clamped(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph with its picture held to 0-1, as it must be before it is fed back: nobody else does it there."""
+    (last,) = (node for node in graph.graph.node if OUTPUT in node.output)
+    last.output[0] = f"{OUTPUT}_unbounded"
+    bounds = [numpy_helper.from_array(np.array(value, np.float16), f"bound_{value}") for value in (0, 1)]
+    graph.graph.initializer.extend(bounds)
+    graph.graph.node.append(onnx.helper.make_node("Clip", [last.output[0], "bound_0", "bound_1"], [OUTPUT]))
+    return graph
 
 
 def _run(order: Order, folder: Path) -> None:
@@ -69,5 +84,3 @@ def _run(order: Order, folder: Path) -> None:
         raise BuildFailed(what, why=f"it took longer than {_LONGEST_SECONDS} s", fix="set another engine") from error
     if child.returncode or not (folder / "plan").exists():
         raise build_error(what, child.stderr or f"the process ended with code {child.returncode}")
-
-

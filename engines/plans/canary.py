@@ -43,8 +43,8 @@ def canary(height: int, width: int) -> Iterator[tuple[Packed, Packed]]:
     down, across = np.mgrid[: height * 2, : width * 2].astype(np.float32)
     for number in range(FRAMES):
         luma = 480 + 200 * np.sin((across + 3 * number) / 37) * np.cos(down / 23) + 90 * (((across + down) // 24) % 2)
-        chroma = [512 + 60 * np.sin(plane[:, ::2] / 51 + number) for plane in (across, down)]
-        planes = [_codes(plane + _noise(plane.shape, number * 3 + at)) for at, plane in enumerate((luma, *chroma))]
+        cb, cr = (512 + 60 * np.sin(plane[:, ::2] / 51 + number) for plane in (across, down))
+        planes = [_codes(plane, number * 3 + at) for at, plane in enumerate((luma, cb, cr))]
         packed = pack(Picture(number, *planes))
         yield packed, _NOISE.noise_map(packed)
 
@@ -54,12 +54,11 @@ def _noise(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float32]:
     count = int(np.prod(shape))
     raw = np.random.PCG64(_SEED + seed).random_raw(-(-count // 4)).view(np.uint16)[:count]
     spread = _DEVIATION * 12**0.5
-    noise: npt.NDArray[np.float32] = (raw.astype(np.float32) / 65535 - 0.5).reshape(shape) * np.float32(spread)
-    return noise
+    return ((raw / 65535 - 0.5) * spread).astype(np.float32).reshape(shape)
 
 
-def _codes(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    codes: npt.NDArray[np.uint16] = np.clip(np.rint(plane), 4, 1019).astype(np.uint16)
+def _codes(clean: npt.NDArray[np.floating], seed: int) -> npt.NDArray[np.uint16]:
+    codes: npt.NDArray[np.uint16] = np.clip(np.rint(clean + _noise(clean.shape, seed)), 4, 1019).astype(np.uint16)
     return codes
 
 
@@ -93,28 +92,29 @@ class Parity:
         return ""
 
 
-def parity(session: Session, reference: npt.NDArray[np.float16], height: int, width: int) -> Parity:
+def parity(session: Session, reference: Packed, height: int, width: int) -> Parity:
     """Return how far a session is from the reference on the canary of its shape."""
-    output, truth = last_picture(session, height, width), reference.astype(np.float32)
+    output = last_picture(session, height, width)
     *_, (filmed, _) = canary(height, width)
-    off = float(np.linalg.norm(output - truth))
-    return Parity(off / float(np.linalg.norm(truth)), off / max(float(np.linalg.norm(truth - filmed)), 1e-9))
+    off = float(np.linalg.norm(output - reference))
+    return Parity(off / float(np.linalg.norm(reference)), off / max(float(np.linalg.norm(reference - filmed)), 1e-9))
 
 
 def reference_key(key: PlanKey) -> PlanKey:
     """Return under which key the reference of a plan's weights and shape is kept."""
-    none = {"library": "torch", "version": "", "renewal": "", "sm": "", "gpu": "", "driver": ""}
-    return replace(key, what="reference", precision="f32", **none)
+    return replace(
+        key, what="reference", precision="f32", library="torch", version="", renewal="", sm="", gpu="", driver=""
+    )
 
 
-def keep_reference(store: PlanStore, key: PlanKey, session: Session) -> npt.NDArray[np.float16]:
+def keep_reference(store: PlanStore, key: PlanKey, session: Session) -> Packed:
     """Make the reference of a shape with a session of the reference network, keep it and return it."""
-    output = last_picture(session, key.height, key.width).astype(np.float16)
+    output = last_picture(session, key.height, key.width)
     store.save(reference_key(key), save({"output": output}), 0.0)
     return output
 
 
-def reference(store: PlanStore, key: PlanKey, weights: Weights) -> npt.NDArray[np.float16]:
+def reference(store: PlanStore, key: PlanKey, weights: Weights) -> Packed:
     """Return what torch makes of the canary with these weights; made in a process of its own where it is not kept.
 
     Raises:
@@ -128,7 +128,7 @@ def reference(store: PlanStore, key: PlanKey, weights: Weights) -> npt.NDArray[n
     data = kept or _made(wanted, weights)
     if kept is None:
         store.save(wanted, data, 0.0)
-    output: npt.NDArray[np.float16] = load(data)["output"]
+    output: Packed = load(data)["output"]
     return output
 
 

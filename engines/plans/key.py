@@ -17,9 +17,9 @@ PRECISION = "f16"
 class PlanKey:
     """Names a plan, or what belongs to one, by `what`: plan, kernels, runtime-cache.
 
-    `weights` is the digest of the weights that a plan holds, empty for a plan that is refitted: it serves all weights of
-    its topology. `gpu` and `driver` are empty for a plan that is built for an SM and holds no machine code of a driver;
-    the runtime cache beside it carries them. `height` and `width` are the packed picture's.
+    `weights` is the digest of the weights that a plan holds, empty for a plan that is refitted: it serves all weights
+    of its topology. `gpu` and `driver` are empty for a plan that is built for an SM and holds no machine code of a
+    driver; the runtime cache beside it carries them. `height` and `width` are the packed picture's.
     """
 
     what: str

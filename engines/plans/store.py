@@ -1,8 +1,8 @@
 """The plans of this machine: signed, private, bounded. A plan is code, so one that is not ours is never run.
 
-Each plan lies under its key's digest beside a seal: its key, and an HMAC-SHA256 over the machine's identity, the key and
-every byte. What signs is made here at first use and never leaves the folder. A plan that was changed, cut short, copied
-from another machine or production, or that others may write, is refused, and its place is free for a new one.
+Each plan lies under its key's digest beside a seal: its key, and an HMAC-SHA256 over the machine's identity, the key
+and every byte. What signs is made here at first use and never leaves the folder. A plan that was changed, cut short,
+copied from another machine or production, or that others may write, is refused, and its place is free for a new one.
 """
 
 from __future__ import annotations
@@ -178,5 +178,7 @@ def _read_private(path: Path) -> bytes:
 
 def _bad(path: Path, why: str) -> BadPlan:
     return BadPlan(
-        f"the plan {path.name} is refused", why=why, fix="nothing: it is built anew; if it repeats, see who writes there"
+        f"the plan {path.name} is refused",
+        why=why,
+        fix="it is built anew; if that repeats, see who writes there",
     )

@@ -143,7 +143,7 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 
 def test_the_schema_names_every_section():
-    assert {"production", "offload", "delivery", "state", "proxy", "enhance", "engine", "workers", "log"} == set(
+    assert {"production", "offload", "delivery", "state", "proxy", "enhance", "engine", "gpu", "workers", "log"} == set(
         configuration.schema()["properties"]
     )
 
