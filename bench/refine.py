@@ -23,7 +23,7 @@ from torch import Tensor
 
 from bench.restore import pictures_of
 from engines.model.footage import TRAINING, decode_clean
-from engines.model.gate import canaries, judge, score
+from engines.model.gate import exam, judge, score
 from engines.model.grain import SIDE, Grain
 from engines.model.network import network_of
 from engines.model.noise import NoiseProfile
@@ -156,9 +156,9 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
         settings = Settings(seed=number)
         tuned = refine(active, learned, settings, _quiet)
         candidate = active.with_tensors(tuned.tensors)
-        flock = canaries(held)
+        taken = exam(held, base)
         judged = {weights.digest: weights for weights in (base, active, best, candidate)}
-        scores = {digest: score(weights, flock, held, base) for digest, weights in judged.items()}
+        scores = {digest: score(weights, taken) for digest, weights in judged.items()}
         reasons = judge(scores[candidate.digest], scores[base.digest], scores[active.digest], scores[best.digest])
         seconds = time.monotonic() - began
         supervised = replace(settings, filmed=0, averaged=3, budget_seconds=1e9)
@@ -195,7 +195,7 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
 
 def _rendered(weights: Weights) -> float:
     """Return the mean PSNR on rendered canaries under the noise of base training: what could be forgotten."""
-    return score(weights, canaries([]), [], weights)["mean_db"]
+    return score(weights, exam([], weights))["mean_db"]
 
 
 def _quiet(_done: int, _total: int) -> None:

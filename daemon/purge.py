@@ -120,11 +120,11 @@ def _one(path: str, name: str, descriptor: int) -> Destroyed:
 def _remove(folder: Path) -> None:
     """Remove a folder and all in it, through folders held open, so that no link put there meanwhile is followed."""
     for _, folders, names, descriptor in os.fwalk(folder, topdown=False, follow_symlinks=False, onerror=_raise):
-        for name in sorted(names, key=lambda it: (it in _LAST, it)):
-            os.unlink(name, dir_fd=descriptor)
         for name in folders:
             is_link = stat.S_ISLNK(os.lstat(name, dir_fd=descriptor).st_mode)
             (os.unlink if is_link else os.rmdir)(name, dir_fd=descriptor)
+        for name in sorted(names, key=lambda it: (it in _LAST, it)):
+            os.unlink(name, dir_fd=descriptor)
     folder.rmdir()
 
 

@@ -51,7 +51,8 @@ class ClipMeta:
 
     `start` is None where the clip has no timecode table. `ltc_base` is its nominal frames a second;
     `half_step` says that two frames share each number. `rate` is exact frames a second, None where the XML
-    does not say; `interlaced` goes with it. `gamma` and `primaries` are Sony's words (`s-log3`, `rec709`).
+    does not say; `interlaced` goes with it. `gamma` and `primaries` are Sony's words (`s-log3`, `rec709`). `iso` is
+    the sensitivity that the sensor was set to, 0 where the XML does not say.
     """
 
     duration_frames: int
@@ -67,6 +68,7 @@ class ClipMeta:
     model: str
     gamma: str
     primaries: str
+    iso: int
     umid: str
     reel: str
 
@@ -122,6 +124,7 @@ def parse_clip(data: bytes, *, source: str = "the clip's XML") -> ClipMeta:
         model=_of(device, "modelName"),
         gamma=_acquired(root, "CaptureGammaEquation"),
         primaries=_acquired(root, "CaptureColorPrimaries"),
+        iso=int(found[0]) if (found := re.fullmatch("[0-9]{1,7}", _acquired(root, "ISOSensitivity"), re.ASCII)) else 0,
         umid=_of(xml.child(root, "TargetMaterial"), "umidRef"),
         reel=_described(root, "Reel"),
     )

@@ -7,7 +7,7 @@ recipe. Work side: open the verified files and measure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -176,7 +176,7 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(ProbeTask, task_text)
     progress(0, 1)
-    meta = _camera_meta(task.source.card, task.source.sidecars)
+    meta = camera_meta(task.source)
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
         essence = probe(files, rate=task.rate, sidecar=timecode)
@@ -199,13 +199,17 @@ def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
         )
 
 
-def _camera_meta(place: CardPlace, sidecars: tuple[CameraFile, ...]) -> sony.ClipMeta | None:
+def camera_meta(source: Source) -> sony.ClipMeta | None:
     """Return what Sony's XML beside a clip says; None where there is none to be read."""
-    for sidecar in sidecars:
-        if not sidecar.path.lower().endswith(".xml"):
-            continue
-        try:
-            return sony.parse_clip(read_small(place.root, place.relative(sidecar.path), _SIDECAR_BYTES))
-        except SidecarError:
-            continue  # another vendor's XML, or a broken one: the clip's own timecode, or its time of day, stands
+    for data in sidecars_of(source, ".xml"):
+        with suppress(SidecarError):  # another vendor's XML, or a broken one: what the clip itself tells stands
+            return sony.parse_clip(data)
     return None
+
+
+def sidecars_of(source: Source, suffix: str) -> Iterator[bytes]:
+    """Yield the bytes of a clip's sidecars that end so; one too large to be one is passed over."""
+    for sidecar in source.sidecars:
+        if sidecar.path.lower().endswith(suffix):
+            with suppress(SidecarError):
+                yield read_small(source.card.root, source.card.relative(sidecar.path), _SIDECAR_BYTES)

@@ -27,7 +27,7 @@ from daemon.worker import Progress
 from engines.errors import BadSample
 
 if TYPE_CHECKING:
-    from engines.model.gate import Scores
+    from engines.model.gate import Exam, Scores
     from engines.model.replay import Cut
     from engines.model.weights import Weights
 
@@ -56,7 +56,7 @@ _VERSION = "1"
 _LESSONS = 48
 """Most cuts of the card, and of the cards before it, that an update loads: some 5 MB each."""
 _JUDGES = 12
-"""Most held-out cuts that judge an update: each is scored four times, 0.5 s each with `lite` (measured, two cores)."""
+"""Most held-out cuts that judge an update: each is scored up to four times."""
 
 
 class Refine:
@@ -172,19 +172,19 @@ def work(task_text: str, progress: Progress) -> str:
     if not learned or not held_out:
         missing = "learn from" if not learned else "judge by"
         return wire.dump(Refined, _nothing(f"there is nothing yet to {missing}"))
-    parent = _weights(task, task.parent)
-    settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
-    tuned = refine(parent, learned, settings, progress)
-    candidate = parent.with_tensors(tuned.tensors)
+    panel = _panel(task, held_out, progress)
+    left = task.budget_seconds - (time.monotonic() - began) - panel.seconds
+    settings = Settings(seed=task.seed, budget_seconds=max(0.0, left))
+    tuned = refine(panel.active, learned, settings, progress)
     if not tuned.curve:
         return wire.dump(Refined, _nothing("no step fitted into refine.budget_seconds"))
-    reasons, scores, picture = _judged(
-        task, candidate, parent, held_out, lambda: progress(len(tuned.curve), settings.steps)
-    )
+    candidate = panel.active.with_tensors(tuned.tensors)
+    scores, reasons = _judged(task, candidate, panel)
     seconds = round(time.monotonic() - began, 3)
-    curve = _thinned(tuned.curve)
-    refined = Refined(candidate.digest, not reasons, reasons, _told(scores), len(tuned.curve), seconds, curve)
-    _keep(task, tuple(cuts), candidate, refined, asdict(settings), picture)
+    refined = Refined(
+        candidate.digest, not reasons, reasons, _told(scores), len(tuned.curve), seconds, _thinned(tuned.curve)
+    )
+    _keep(task, tuple(cuts), candidate, refined, asdict(settings), _proof(panel, candidate))
     return wire.dump(Refined, refined)
 
 
@@ -192,33 +192,54 @@ def _nothing(why: str) -> Refined:
     return Refined("", passed=False, reasons=(why,), scores={}, steps=0, seconds=0.0, curve=())
 
 
-def _judged(
-    task: RefineTask, candidate: Weights, parent: Weights, held_out: list[Cut], heard: Callable[[], None]
-) -> tuple[tuple[str, ...], Scores, bytes]:
-    """Return why the candidate is refused, its scores beside those it was judged by, and a proof of it."""
-    from engines.backends import choose
-    from engines.model.gate import ENGINE_DB, canaries, engine_db, judge, score
-    from engines.model.proof import proof
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Those that a candidate is judged beside, their scores by digest, and the seconds that one of them took."""
 
-    base = _weights(task, "")
-    best = _weights(task, task.best)
-    flock = canaries(held_out)
-    scored = {}
-    for weights in (base, parent, best, candidate):
-        heard()
-        if weights.digest not in scored:
-            scored[weights.digest] = score(weights, flock, held_out, base)
-    scores = scored[candidate.digest]
-    reasons = judge(scores, scored[base.digest], scored[parent.digest], scored[best.digest])
-    near = engine_db(candidate, choose(task.engine), flock[0])
+    exam: Exam
+    base: Weights
+    active: Weights
+    best: Weights
+    scores: dict[str, Scores]
+    seconds: float
+
+
+def _panel(task: RefineTask, held_out: list[Cut], progress: Progress) -> _Panel:
+    """Return the panel; it sits before anything is learned, so that what is left of the budget is known."""
+    from engines.model.gate import exam, score
+
+    base, active, best = (_weights(task, digest) for digest in ("", task.parent, task.best))
+    taken = exam(held_out, base)
+    scores, began = {}, time.monotonic()
+    for number, weights in enumerate({x.digest: x for x in (base, active, best)}.values()):
+        progress(number, 3)
+        scores[weights.digest] = score(weights, taken)
+    return _Panel(taken, base, active, best, scores, (time.monotonic() - began) / len(scores))
+
+
+def _judged(task: RefineTask, candidate: Weights, panel: _Panel) -> tuple[Scores, tuple[str, ...]]:
+    """Return a candidate's scores beside those it was judged by, and why it is refused."""
+    from engines.backends import choose
+    from engines.model.gate import ENGINE_DB, engine_db, judge, score
+
+    base, active, best = (panel.scores[weights.digest] for weights in (panel.base, panel.active, panel.best))
+    scores = score(candidate, panel.exam)
+    reasons = judge(scores, base, active, best)
+    near = engine_db(candidate, choose(task.engine), panel.exam.canaries[0])
     if near < ENGINE_DB:
         reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
     beside = {
-        f"{name}_{key}": scored[weights.digest][key]
-        for name, weights in (("base", base), ("active", parent))
+        f"{name}_{key}": other[key]
+        for name, other in (("base", base), ("active", active))
         for key in ("mean_db", "worst_db", "own_db", "filmed")
     }
-    return reasons, scores | beside | {"engine_db": near}, proof(flock[0], (base, candidate))
+    return scores | beside | {"engine_db": near}, reasons
+
+
+def _proof(panel: _Panel, candidate: Weights) -> bytes:
+    from engines.model.proof import proof
+
+    return proof(panel.exam.filmed[0], (panel.base, candidate))
 
 
 def _cuts(task: RefineTask) -> dict[Sample, Cut]:

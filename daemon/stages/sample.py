@@ -18,7 +18,8 @@ from daemon import wire
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.replay import is_excluded, make_room
-from daemon.stages.probe import Source, opened, source_of, words_of
+from daemon.sidecars import dji
+from daemon.stages.probe import Source, camera_meta, opened, sidecars_of, source_of, words_of
 from daemon.stages.render import spec_of
 from daemon.states import JobEvent, JobState
 from daemon.store import Clip, Job, KeptSample, Store
@@ -55,8 +56,6 @@ class SampleTask:
     essence: Essence
     spec: ProxySpec
     clip: str
-    camera: str
-    iso: int
     replay: str
     count: int
     holdout: bool
@@ -137,8 +136,6 @@ def _task(production: Production, clip: Clip) -> SampleTask:
         essence=clip.essence,
         spec=spec_of(clip, words_of(production, clip)),
         clip=clip.identity,
-        camera=clip.essence.camera,
-        iso=0,
         replay=str(production.config.replay),
         count=production.config.refine.samples_a_clip,
         holdout=int(key_of("holdout", clip.identity), 16) % _HOLDOUT_ONE_IN == 0 or _is_first(production.store),
@@ -165,6 +162,7 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(SampleTask, task_text)
     replay, began = Replay(Path(task.replay)), time.monotonic()
+    camera, iso = _camera(task)
     samples: list[Sample] = []
     profiles: list[NoiseProfile] = []
     with opened(task.source.place, task.source.files) as files:
@@ -174,11 +172,19 @@ def work(task_text: str, progress: Progress) -> str:
                 continue  # nothing can be learned under a noise that is no number
             kept = replay.add(cut, profile)
             first = cut[0].number
-            samples.append(Sample(kept.digest, task.clip, task.camera, first, len(cut), task.holdout, kept.size_bytes))
+            samples.append(Sample(kept.digest, task.clip, camera, first, len(cut), task.holdout, kept.size_bytes))
             profiles.append(profile)
     shot, read = (median(getattr(p, name) for p in profiles) if profiles else 0.0 for name in ("shot", "read"))
-    taken = Taken(tuple(samples), task.camera, task.iso, shot, read, round(time.monotonic() - began, 3))
+    taken = Taken(tuple(samples), camera, iso, shot, read, round(time.monotonic() - began, 3))
     return wire.dump(Taken, taken)
+
+
+def _camera(task: SampleTask) -> tuple[str, int]:
+    """Return the camera and the ISO it was set to, as clip and sidecars tell; empty and 0 where they do not."""
+    meta = camera_meta(task.source)
+    camera = task.essence.camera or (f"{meta.manufacturer} {meta.model}".strip() if meta else "")
+    subtitles = (dji.parse_iso(data) for data in sidecars_of(task.source, ".srt"))
+    return camera, (meta.iso if meta else 0) or next(filter(None, subtitles), 0)
 
 
 def _heard(working: Iterator[Picture], task: SampleTask, progress: Progress) -> Iterator[Picture]:

@@ -23,8 +23,14 @@ from engines.model.noise import NoiseProfile
 from engines.model.synthetic import pack_planes, planes
 
 SIDE = 16
-"""Side of the blocks whose spectrum is taken."""
-_QUIET = 0.15
+"""Frequencies of a grain, down and across."""
+_BLOCK = 2 * SIDE
+"""Side of the blocks whose spectrum is taken, every other frequency of it: a smaller one smears coarse noise."""
+_SMEAR = (0.808, 0.096)
+"""Share of a frequency's power that such a block, tapered by a half sine, tells as its own, and as each neighbour's."""
+_QUIET, _LOUDER = 0.15, 1.5
+"""The share of the blocks that is free of motion for sure, and how much louder others may be. The quietest alone
+would make coarse noise fine: what little varies is what has least of the low frequencies (tests/model)."""
 _LEAST_BLOCKS = 24
 
 Floats = npt.NDArray[np.float32]
@@ -63,49 +69,49 @@ class Grain:
 def measure(pictures: Sequence[Picture], profile: NoiseProfile) -> Grain:
     """Return the grain of a shot, from two or more of its pictures in a row.
 
-    From the changes between pictures where nothing moved, and from flat places less their plane; of both, blocks
-    with the least in them count, for texture and motion only add.
+    From the changes between pictures, in blocks as quiet as any: where something moved, texture only adds.
     """
-    pairs = list(pairwise(pictures))
-    found = [[_residuals(pair, name, profile) for pair in pairs] for name in ("y", "cb", "cr")]
-    spectra = [_spectrum(np.concatenate(blocks)) for blocks in found]
+    spectra = [
+        _spectrum(np.concatenate([_changes(pair, name, profile) for pair in pairwise(pictures)]))
+        for name in ("y", "cb", "cr")
+    ]
     level = float(spectra[0].mean())
     return Grain(profile, np.stack([spectrum / level for spectrum in spectra]).astype(np.float32))
 
 
-def _residuals(pair: tuple[Picture, Picture], name: str, profile: NoiseProfile) -> Floats:
-    """Return blocks `[N, SIDE, SIDE]` of what may be noise, in units of the luma deviation there."""
+def _changes(pair: tuple[Picture, Picture], name: str, profile: NoiseProfile) -> Floats:
+    """Return blocks `[N, _BLOCK, _BLOCK]` of one picture's noise, in units of the luma deviation there.
+
+    Left out are blocks that clip and those that did not change: a codec copied them.
+    """
     before, now = (_cut(getattr(picture, name)) for picture in pair)
     luma = _cut(pair[1].y if name == "y" else pair[1].y[:, ::2]).mean((1, 2), keepdims=True)
-    deviation = profile.deviation(luma.astype(np.float32))
-    change = (now - before) * np.float32(0.5**0.5)
-    flat = _flattened(now)
-    usable = ((luma > 0.02) & (luma < 0.98))[:, 0, 0]  # noqa: PLR2004 - clipped noise is not noise
-    both = np.where((change.var((1, 2)) <= flat.var((1, 2)))[:, None, None], change, flat) / deviation
-    blocks: Floats = both[usable].astype(np.float32)
+    change = (now - before) * np.float32(0.5**0.5) / profile.deviation(luma.astype(np.float32))
+    usable = ((luma > 0.02) & (luma < 0.98))[:, 0, 0] & change.any((1, 2))  # noqa: PLR2004 - clipped noise is not noise
+    blocks: Floats = (change - change.mean((1, 2), keepdims=True))[usable].astype(np.float32)
     return blocks
 
 
-def _flattened(blocks: Floats) -> Floats:
-    """Return blocks less their mean and slopes."""
-    ramp = np.linspace(-1, 1, SIDE, dtype=np.float32)
-    power = float((ramp**2).sum() * SIDE)
-    down = (blocks * ramp[:, None]).sum((1, 2), keepdims=True) / power * ramp[:, None]
-    across = (blocks * ramp).sum((1, 2), keepdims=True) / power * ramp
-    flat: Floats = blocks - blocks.mean((1, 2), keepdims=True) - down - across
-    return flat
-
-
 def _spectrum(blocks: Floats) -> Floats:
-    """Return the mean power of the quietest blocks, white where there are too few to tell."""
+    """Return the mean power of the quiet blocks, white where there are too few to tell."""
     if len(blocks) < _LEAST_BLOCKS:
         return np.ones((SIDE, SIDE), np.float32)
-    quiet = np.argsort(blocks.var((1, 2)))[: max(_LEAST_BLOCKS, int(len(blocks) * _QUIET))]
-    power = np.abs(np.fft.fft2(blocks[quiet])) ** 2 / SIDE**2
-    spectrum = power.mean(0)
-    spectrum[0, 0] = (spectrum[0, 1] + spectrum[1, 0]) / 2  # a block's mean is the scene's
+    variance = blocks.var((1, 2))
+    quiet = blocks[variance <= _LOUDER * np.quantile(variance, _QUIET)]
+    taper = np.sin(np.pi * (np.arange(_BLOCK) + 0.5) / _BLOCK).astype(np.float32)
+    power = np.abs(np.fft.fft2(quiet * taper[:, None] * taper)) ** 2 / (taper**2).sum() ** 2
+    spectrum = _sharpened(power.mean(0)[::2, ::2])
+    spectrum[0, 0] = (spectrum[0, 1] + spectrum[1, 0]) / 2  # a change of light is none of the noise's
     told: Floats = spectrum.astype(np.float32)
     return told
+
+
+def _sharpened(spectrum: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return a spectrum with what a block smears of each frequency into the next ones put back."""
+    kept, beside = _SMEAR
+    left = kept + 2 * beside * np.cos(2 * np.pi * np.arange(SIDE) / SIDE)
+    sharp: npt.NDArray[np.float64] = np.fft.fft2(np.fft.ifft2(spectrum) / left / left[:, None]).real
+    return np.maximum(sharp, 0)
 
 
 def _field(shape: torch.Size | tuple[int, ...], power: Floats, generator: torch.Generator) -> Tensor:
@@ -120,7 +126,7 @@ def _field(shape: torch.Size | tuple[int, ...], power: Floats, generator: torch.
 
 
 def _cut(plane: npt.NDArray[np.uint16]) -> Floats:
-    rows, columns = plane.shape[0] // SIDE, plane.shape[1] // SIDE
-    cut = plane[: rows * SIDE, : columns * SIDE].astype(np.float32) / CODE_MAX
-    blocks: Floats = cut.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE).astype(np.float32)
-    return blocks
+    rows, columns = plane.shape[0] // _BLOCK, plane.shape[1] // _BLOCK
+    cut = plane[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32) / CODE_MAX
+    blocks = cut.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK)
+    return blocks.astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""A proof: one holdout picture as it came, by base, by the candidate, and the truth, side by side at 1:1."""
+"""A proof: a held-out picture as it was filmed, by base and by the candidate, side by side at 1:1."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engines.model.gate import Canary
+from engines.model.gate import Filmed
 from engines.model.network import network_of
 from engines.model.synthetic import planes
 from engines.model.weights import Weights
 
 
-def proof(canary: Canary, models: Sequence[Weights]) -> bytes:
-    """Return a PNG of a canary's last frame: noisy, by each of the models, clean."""
-    pictures = [canary.noisy[-1:]]
+def proof(cut: Filmed, models: Sequence[Weights]) -> bytes:
+    """Return a PNG of a cut's last frame: as filmed, then by each of the models."""
+    pictures = [cut.pictures[-1:]]
     for weights in models:
         with torch.inference_mode():
-            pictures.append(list(network_of(weights).run(canary.noisy[:, None], canary.deviation[:, None]))[-1])
-    strip = np.concatenate([_rgb(picture.float()) for picture in (*pictures, canary.clean[-1:])], axis=1)
+            pictures.append(list(network_of(weights).run(cut.pictures[:, None], cut.deviation[:, None]))[-1])
+    strip = np.concatenate([_rgb(picture.float()) for picture in pictures], axis=1)
     buffer = BytesIO()
     Image.fromarray(strip).save(buffer, "PNG")
     return buffer.getvalue()
@@ -35,5 +35,5 @@ def _rgb(packed: Tensor) -> npt.NDArray[np.uint8]:
     y = (luma[0, 0] * 1023 - 64) / 876
     cb, cr = ((chroma[0] * 1023 - 512) / 896).repeat_interleave(2, dim=-1)
     rgb = torch.stack((y + 1.5748 * cr, y - 0.187324 * cb - 0.468124 * cr, y + 1.8556 * cb), -1)
-    codes: npt.NDArray[np.uint8] = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    codes: npt.NDArray[np.uint8] = (rgb.clamp(0, 1) * 255).nan_to_num().round().to(torch.uint8).numpy()
     return codes

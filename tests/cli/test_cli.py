@@ -89,7 +89,7 @@ def test_a_status_before_the_first_run_says_what_to_do(nearset, production):
 def test_retry_leaves_a_request_for_the_service(nearset, production, tmp_path):
     assert nearset("retry", "A001*")[0] == 0
     (request,) = (tmp_path / "state" / "SHOW" / "requests").glob("*.json")
-    assert json.loads(request.read_text()) == {"pattern": "A001*"}
+    assert json.loads(request.read_text()) == {"wish": "retry", "subject": "A001*"}
 
 
 def test_a_marker_is_written_once_and_said(nearset, production, tmp_path):

@@ -143,7 +143,8 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 
 def test_the_schema_names_every_section():
-    assert {"production", "offload", "delivery", "state", "proxy", "enhance", "engine", "gpu", "workers", "log"} == set(
+    of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model"}
+    assert {"production", "offload", "delivery", "state", "workers", "log"} | of_work == set(
         configuration.schema()["properties"]
     )
 

@@ -20,6 +20,7 @@ from daemon.slate import Refined, Trouble
 from daemon.stages import refine
 from daemon.states import MODEL_TABLE, ModelEvent, ModelState, fire
 from engines.errors import BadWeights
+from engines.model import gate
 from engines.model.refine import Tuned
 
 
@@ -185,6 +186,7 @@ def test_a_candidate_that_ran_away_is_refused_and_says_so(folder, cart, tutor, m
 
     monkeypatch.undo()
     monkeypatch.setattr("engines.model.refine.refine", ran_away)
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     with np.errstate(all="ignore"):
         refined = wire.load(Refined, refine.work(wire.dump(refine.RefineTask, task), lambda *_: None))
     assert not refined.passed
@@ -196,6 +198,7 @@ def test_an_update_without_a_step_or_a_lesson_makes_no_model(cart: Cart, tutor: 
     task = refine_task(cart, tutor)
     monkeypatch.undo()
     monkeypatch.setattr("engines.model.refine.refine", lambda parent, *_: Tuned(parent.tensors, (), 1.0))
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     for changed, why in (
         (task, "no step fitted"),
         (replace(task, samples=tuple(s for s in task.samples if s.holdout)), "nothing yet to learn from"),

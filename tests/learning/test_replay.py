@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cart import Cart
+from cart import Cart, footage, seal
 from dailies import Tutor, assert_sound, kept_files, models_of, samples_of, shoot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +146,33 @@ def test_a_clip_too_short_for_a_cut_says_nothing_of_its_cameras_noise(cart: Cart
         assert shift.clip_states() == ["delivered"]
     assert cart.hands.done.count("sample") == 1
     assert tutor.tasks == []
+
+
+SONY = b"""<NonRealTimeMeta><Duration value="20"/><Device manufacturer="Sony" modelName="ILCE-7SM3"/>
+<AcquisitionRecord><Group name="CameraUnitMetadataSet"><Item name="ISOSensitivity" value="12800"/></Group>
+</AcquisitionRecord></NonRealTimeMeta>"""
+
+
+@pytest.mark.parametrize(
+    ("files", "camera", "iso"),
+    [
+        ({"DCIM/100MEDIA/DJI_0001.MOV": b"", "DCIM/100MEDIA/DJI_0001.SRT": b"1\n[iso : 400]\n2\n[iso : 400]"}, "", 400),
+        ({"M4ROOT/CLIP/C0001.MOV": b"", "M4ROOT/CLIP/C0001M01.XML": SONY}, "Sony ILCE-7SM3", 12800),
+        ({"A001C001.mov": b""}, "", 0),
+    ],
+)
+def test_noise_is_kept_by_the_camera_and_the_iso_that_a_sidecar_tells(
+    cart: Cart, tutor: Tutor, files: dict[str, bytes], camera: str, iso: int
+) -> None:
+    folder = cart.roll("A001")
+    cart.put(folder, {path: data or footage(1, frames=20) for path, data in files.items()})
+    seal(folder)
+    cart.serve()
+    with cart.shift() as shift:
+        (noise,) = shift.production.store.camera_noise()
+    assert (noise.camera, noise.iso, noise.clips) == (camera, iso, 1)
+    assert noise.read > 0
+    assert tutor.tasks
 
 
 def test_every_cut_that_is_kept_comes_again_from_the_productions_own_camera_files(

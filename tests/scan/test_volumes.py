@@ -120,7 +120,8 @@ def test_no_marker_is_written_into_a_roll_or_under_a_seal(tmp_path: Path, clip: 
 def test_above_sealed_rolls_a_marker_is_written(tmp_path: Path, root: str) -> None:
     put(tmp_path / "20260302/Camera Media/A001/Clip/A001C001.mov")
     put(tmp_path / "20260302/Camera Media/A001/ascmhl/0001_A001.mhl")
-    assert identify(tmp_path / root).marker == write_marker(tmp_path / root)
+    marker = write_marker(tmp_path / root)
+    assert identify(tmp_path / root).marker == marker
 
 
 def test_a_marker_and_its_name_are_flushed_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

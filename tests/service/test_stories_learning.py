@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from daemon.service import locked
 from daemon.slate import Refined
 from daemon.stages import refine, sample
 from daemon.states import ModelEvent, ModelState
+from engines.model import gate
+from engines.model.refine import Settings
 from engines.model.weights import base_weights, save_weights
 
 APPROVED = {"production": {"training": {"approved_by": "Line producer", "reference": "Deal memo 12"}}}
@@ -238,13 +241,16 @@ def test_the_replay_store_keeps_within_its_room(cart: Cart, verdicts: list[tuple
     assert size <= 0.0006 * 2**30 or len(learned) == 3
 
 
-def test_a_real_update_from_first_cut_to_verdict(cart: Cart) -> None:
+def test_a_real_update_from_first_cut_to_verdict(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.model.refine.Settings", partial(Settings, steps=3, sheets=1))
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
+    cart.words["refine"] = {"samples_a_clip": 2, "budget_seconds": 600}
     shoot(cart, "A001C001.mov", "A001C002.mov", "A001C003.mov")
     cart.serve()
     with cart.shift() as shift:
         (model,) = shift.production.store.models()
     refined = wire.load(Refined, model.facts)
-    assert refined.steps > 0
+    assert refined.steps == 3
     assert refined.scores["engine_db"] > 45
     assert refined.passed is (not refined.reasons)
     lineage = json.loads((cart.config.models / f"{model.digest}.json").read_text())
