@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon import modelcli
+from daemon import enginecli, modelcli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import NearsetError
 from daemon.log import configure
@@ -34,7 +34,9 @@ recipe_app = typer.Typer(no_args_is_help=True, help="The recipe.")
 app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(modelcli.app, name="model")
+app.add_typer(enginecli.app, name="engine")
 app.command("purge")(modelcli.purge_command)
+app.command("doctor")(enginecli.doctor)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

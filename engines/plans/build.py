@@ -24,7 +24,7 @@ from engines.gpu.faults import build_error
 from engines.model.half import half
 from engines.model.onnx_graph import OUTPUTS, onnx_graph
 from engines.model.weights import Weights
-from engines.plans.compiler import Order
+from engines.plans.compiler import UNFIT, Order
 from engines.plans.library import Library, Renewal
 
 OUTPUT = OUTPUTS[0]
@@ -82,5 +82,9 @@ def _run(order: Order, folder: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise BuildFailed(what, why=f"it took longer than {_LONGEST_SECONDS} s", fix="set another engine") from error
+    if child.returncode == UNFIT:
+        raise BuildFailed(
+            what, why=child.stderr.strip().splitlines()[-1], fix="report it: the network's graph is at fault"
+        )
     if child.returncode or not (folder / "plan").exists():
         raise build_error(what, child.stderr or f"the process ended with code {child.returncode}")

@@ -27,6 +27,14 @@ class Order:
     weights: tuple[str, ...]
 
 
+UNFIT = 2
+"""Exit code: the graph is at fault, and no GPU."""
+
+
+class _Unfit(Exception):
+    """The graph cannot be built by any of this library's targets."""
+
+
 class _Said(list[str]):
     """What the library says while it works, errors only."""
 
@@ -43,10 +51,17 @@ class _Said(list[str]):
 
 
 def main(order: Order, folder: Path) -> int:
-    """Build the graph in a folder to a plan beside it; return 0, or 1 and say on stderr why not."""
+    """Build the graph in a folder to a plan beside it, and return 0.
+
+    Else why not is said on stderr: by the library (1), or by us about the graph (UNFIT).
+    """
     library = LIBRARIES[order.library]
     said = _Said()
-    plan = _plan(library, order, (folder / "graph.onnx").read_bytes(), said)
+    try:
+        plan = _plan(library, order, (folder / "graph.onnx").read_bytes(), said)
+    except _Unfit as error:
+        print(error, file=sys.stderr)  # noqa: T201 - its answer
+        return UNFIT
     if plan is None:
         print("\n".join(said) or "the library gave no plan and no reason", file=sys.stderr)  # noqa: T201 - its answer
         return 1
@@ -60,11 +75,9 @@ def _plan(library: Library, order: Order, graph: bytes, said: _Said) -> bytes | 
     network = builder.create_network(_flags(api))
     parser = api.OnnxParser(network, builder.logger)
     if not parser.parse(graph):
-        said.extend(str(parser.get_error(number)) for number in range(parser.num_errors))
-        return None
+        raise _Unfit("; ".join(str(parser.get_error(number)) for number in range(parser.num_errors)))
     if lost := [name for name in order.weights if not network.mark_weights_refittable(name)]:
-        said.append(f"the network has lost the names of its weights: {', '.join(lost)}")
-        return None
+        raise _Unfit(f"the network has lost the names of its weights: {', '.join(lost)}")
     config = builder.create_builder_config()
     if order.renewal == Renewal.REFIT:
         config.set_flag(api.BuilderFlag.REFIT_INDIVIDUAL)
