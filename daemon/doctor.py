@@ -13,7 +13,6 @@ from daemon.config import Config
 from daemon.engine import choice_of, plan_store
 from engines.errors import NearsetError
 
-
 _ENGINES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
 
 
