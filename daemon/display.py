@@ -96,7 +96,9 @@ def show_model(model: dict[str, Any]) -> None:
     """Print one model."""
     table = Table(show_header=False, box=None)
     lineage = model["lineage"] or {}
-    clips = sorted({f"{sample['clip'][:12]}" for sample in lineage.get("samples", ()) if not sample["holdout"]})
+    seen: dict[bool, list[str]] = {True: [], False: []}
+    for clip in lineage.get("clips", ()):
+        seen[clip["holdout"]].append(f"{clip['roll']}/{clip['name']}")
     rows = {
         "model": model["digest"],
         "state": model["state"],
@@ -105,7 +107,8 @@ def show_model(model: dict[str, Any]) -> None:
         "over base": f"{model['gain_db']:+.2f} dB on the canaries",
         "refused because": "\n".join(model["reasons"]),
         "approved by": f"{lineage.get('approved_by', '')}, {lineage.get('reference', '')}".strip(", "),
-        "learned from": ", ".join(clips),
+        "learned from": ", ".join(seen[False]),
+        "judged by": ", ".join(seen[True]),
     }
     for name, value in rows.items():
         if value:

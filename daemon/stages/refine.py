@@ -21,7 +21,7 @@ from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.slate import Refined
 from daemon.stages.sample import Sample, awaited
-from daemon.states import SETTLED_STATES, JobEvent, JobState
+from daemon.states import SETTLED_STATES, ClipState, JobEvent, JobState
 from daemon.store import Card, Job, KeptSample, Store
 from daemon.worker import Progress
 from engines.errors import BadSample
@@ -33,8 +33,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenClip:
+    """A clip that an update saw: `files` are its camera files by path in the roll, with their xxh128."""
+
+    roll: str
+    name: str
+    identity: str
+    holdout: bool
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class RefineTask:
-    """One update: from `parent` on `samples`, beside `best`; digests, empty for the base weights of `size`.
+    """One update: from `parent` on `samples` of `clips`, beside `best`; digests, empty for the base weights of `size`.
 
     `lineage` is what the record of the candidate says besides: who approved, for which card.
     """
@@ -46,6 +57,7 @@ class RefineTask:
     best: str
     replay: str
     samples: tuple[Sample, ...]
+    clips: tuple[SeenClip, ...]
     budget_seconds: float
     seed: int
     lineage: dict[str, str]
@@ -115,6 +127,7 @@ def _task(production: Production, card: Card, key: str) -> RefineTask:
     config, store = production.config, production.store
     training, size = config.production.training, config.enhance.restore.model
     assert training is not None
+    samples = _chosen(store.samples(), card.id)
     return RefineTask(
         models=str(config.models),
         size=size,
@@ -122,7 +135,8 @@ def _task(production: Production, card: Card, key: str) -> RefineTask:
         parent=models.active(store, size),
         best=models.best(store, size),
         replay=str(config.replay),
-        samples=_chosen(store.samples(), card.id),
+        samples=samples,
+        clips=_clips(store, samples),
         budget_seconds=config.refine.budget_seconds,
         seed=int(key[:8], 16),
         lineage={"production": config.production.code, "card": card.roll, **training.model_dump()},
@@ -139,6 +153,19 @@ def _chosen(samples: list[KeptSample], card: int) -> tuple[Sample, ...]:
         *_of_all(before, str(card))[:_LESSONS][::-1],
         *_of_all(own, str(card))[:_LESSONS][::-1],
     )
+
+
+def _clips(store: Store, samples: tuple[Sample, ...]) -> tuple[SeenClip, ...]:
+    """Return the clips that cuts are of, by roll and name."""
+    held_out = {sample.clip: sample.holdout for sample in samples}
+    found = []
+    for clip in store.clips():
+        if clip.identity in held_out and clip.state is not ClipState.DUPLICATE:
+            known = store.files(clip.card)
+            files = {path: known[path].hashes["xxh128"] for path in clip.found.files if path in known}
+            roll = store.card(clip.card).roll
+            found.append(SeenClip(roll, clip.name, clip.identity, held_out[clip.identity], files))
+    return tuple(sorted(found, key=lambda clip: (clip.roll, clip.name)))
 
 
 def _of_all(samples: list[Sample], seed: str) -> list[Sample]:
@@ -280,6 +307,9 @@ def _keep(
         "topology": candidate.topology.digest,
         "parent": task.parent or "base",
         "settings": settings,
+        "steps": refined.steps,
+        "seconds": refined.seconds,
+        "clips": [asdict(clip) for clip in task.clips],
         "samples": [asdict(sample) for sample in samples],
         "scores": refined.scores,
         "passed": refined.passed,

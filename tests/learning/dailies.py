@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -50,7 +50,11 @@ class Tutor:
         candidate = parent.with_tensors(tensors)
         folder = Path(task.models)
         refused = self.verdicts.pop(0) if self.verdicts else ()
-        save_weights(folder / f"{candidate.digest}.safetensors", tensors, {"samples": [], **task.lineage})
+        save_weights(
+            folder / f"{candidate.digest}.safetensors",
+            tensors,
+            {"clips": [asdict(clip) for clip in task.clips], **task.lineage},
+        )
         scores = {"mean_db": 30.0 + step / 10, "base_mean_db": 30.0}
         return wire.dump(Refined, Refined(candidate.digest, not refused, refused, scores, 3, 1.0, (0.2, 0.1)))
 

@@ -76,6 +76,14 @@ def test_only_the_production_of_the_configuration_is_purged_and_only_once(taught
     assert len(receipts(taught)) == 1
 
 
+def test_a_production_that_is_served_is_not_purged(taught: Cart) -> None:
+    with taught.shift():
+        refused = ordered(taught, "TEST", "--yes")
+    assert isinstance(refused.exception, ConfigError)
+    assert "served already" in str(refused.exception)
+    assert (taught.config.production_state / "nearset.sqlite").exists()
+
+
 def test_a_neighbour_under_the_same_root_keeps_everything(taught: Cart) -> None:
     neighbour = taught.config.state.root / "TEST2"
     neighbour.mkdir()

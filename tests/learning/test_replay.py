@@ -46,7 +46,7 @@ def test_who_judges_is_the_same_whatever_the_order_of_the_shoot(folder: Path, ca
     assert tutor.tasks
 
 
-@pytest.mark.parametrize("word", ["a001c00[2]", "A001C002", "A001C002.mov", "a001c002.MOV"])
+@pytest.mark.parametrize("word", ["a001c00[2]", "A00?C002", "A001C002.mov", "a001c002.MOV"])
 def test_an_exclusion_holds_however_the_clip_is_written(cart: Cart, tutor: Tutor, word: str) -> None:
     cart.words["model"] = {"exclude": [word]}
     shoot(cart, "A001C001", "A001C002", "A001C003")
@@ -114,7 +114,9 @@ def test_a_thinned_card_is_not_learned_from_again(cart: Cart, tutor: Tutor) -> N
         cart.serve()
     assert len(tutor.tasks) == 3
     samples = samples_of(cart)
-    assert {sample.card for sample in samples if not sample.holdout} == {1, 2, 3}
+    taught = [sample for sample in samples if not sample.holdout]
+    assert {sample.card for sample in taught} == {1, 2, 3}
+    assert sum(sample.size_bytes for sample in samples) <= 0.0006 * 2**30 or len(taught) == 3
     assert_sound(cart)
 
 
