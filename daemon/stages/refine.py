@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import models, wire
+from daemon.engine import ALONE, EngineChoice, choice_of, plan_store
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.slate import Refined
@@ -61,6 +62,7 @@ class RefineTask:
     budget_seconds: float
     seed: int
     lineage: dict[str, str]
+    plans: EngineChoice = field(default_factory=EngineChoice)
 
 
 LANE, PRIORITY = "render", 90
@@ -132,6 +134,7 @@ def _task(production: Production, card: Card, key: str) -> RefineTask:
         models=str(config.models),
         size=size,
         engine=config.engine,
+        plans=choice_of(config),
         parent=models.active(store, size),
         best=models.best(store, size),
         replay=str(config.replay),
@@ -212,6 +215,8 @@ def work(task_text: str, progress: Progress) -> str:
         candidate.digest, not reasons, reasons, _told(scores), len(tuned.curve), seconds, _thinned(tuned.curve)
     )
     _keep(task, tuple(cuts), candidate, refined, asdict(settings), _proof(panel, candidate))
+    if refined.passed and task.engine in ALONE:
+        _keep_references(task.plans, candidate)
     return wire.dump(Refined, refined)
 
 
@@ -246,13 +251,12 @@ def _panel(task: RefineTask, held_out: list[Cut], progress: Progress) -> _Panel:
 
 def _judged(task: RefineTask, candidate: Weights, panel: _Panel) -> tuple[Scores, tuple[str, ...]]:
     """Return a candidate's scores beside those it was judged by, and why it is refused."""
-    from engines.backends import choose
-    from engines.model.gate import ENGINE_DB, engine_db, judge, score
+    from engines.model.gate import ENGINE_DB, judge, score
 
     base, active, best = (panel.scores[weights.digest] for weights in (panel.base, panel.active, panel.best))
     scores = score(candidate, panel.exam)
     reasons = judge(scores, base, active, best)
-    near = engine_db(candidate, choose(task.engine), panel.exam.canaries[0])
+    near = _engine_db(task, candidate, panel)
     if near < ENGINE_DB:
         reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
     beside = {
@@ -261,6 +265,31 @@ def _judged(task: RefineTask, candidate: Weights, panel: _Panel) -> tuple[Scores
         for key in ("mean_db", "worst_db", "own_db", "filmed")
     }
     return scores | beside | {"engine_db": near}, reasons
+
+
+def _engine_db(task: RefineTask, candidate: Weights, panel: _Panel) -> float:
+    """Return how near the engine comes to the reference, in dB.
+
+    Infinity for an engine that must not share a process with torch: it is compared as it is renewed, and refused then.
+    """
+    from engines.backends import choose
+    from engines.model.gate import engine_db
+
+    if task.engine in ALONE:
+        return inf
+    return engine_db(candidate, choose(task.engine), panel.exam.canaries[0])
+
+
+def _keep_references(choice: EngineChoice, candidate: Weights) -> None:
+    """Keep what torch makes of the canary with new weights, for each shape that engines are kept of here."""
+    from engines.backends.eager import EagerBackend
+    from engines.plans.canary import keep_reference
+
+    store = plan_store(choice)
+    for plan in store.listed():
+        if plan.key.what == "plan" and plan.key.topology == candidate.topology.digest:
+            key = replace(plan.key, weights=candidate.digest)
+            keep_reference(store, key, EagerBackend().open(candidate, key.height, key.width))
 
 
 def _proof(panel: _Panel, candidate: Weights) -> bytes:

@@ -112,4 +112,3 @@ def test_work_that_fails_while_it_is_recorded_leaves_the_stream_free():
 def test_a_recording_that_was_broken_is_told():
     with pytest.raises(GpuFault, match="cudaError 901"):
         Graph.recorded(lambda: None, 7, Driver(cuStreamEndCapture=901))
-
