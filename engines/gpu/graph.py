@@ -25,7 +25,7 @@ class Graph:
         Raises:
             GpuFault: the work holds something that cannot be recorded.
         """
-        driver = driver or ctypes.CDLL("libcuda.so.1")
+        driver = driver or _libcuda()
         graph, handle = ctypes.c_void_p(), ctypes.c_void_p()
         _call(driver, "cuStreamBeginCapture_v2", ctypes.c_void_p(stream), _THREAD_LOCAL)
         try:
@@ -44,6 +44,10 @@ class Graph:
 
     def __del__(self) -> None:
         self._driver.cuGraphExecDestroy(self._handle)
+
+
+def _libcuda() -> Any:
+    return ctypes.CDLL("libcuda.so.1")
 
 
 def _call(driver: Any, function: str, *arguments: Any) -> None:

@@ -48,13 +48,15 @@ class Machine:
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Turn what pycuda throws into an EngineError about `what`; ours go through."""
+    """Turn what pycuda and torch throw into an EngineError about `what`; ours, and faults of our own, go through."""
     try:
         yield
-    except (EngineError, MemoryError):
+    except EngineError:
         raise
     except Exception as error:
-        raise gpu_error(what, f"{type(error).__name__}: {error}") from error
+        if isinstance(error, RuntimeError) or type(error).__module__.startswith(("pycuda", "torch")):
+            raise gpu_error(what, f"{type(error).__name__}: {error}") from error
+        raise
 
 
 def _pycuda() -> Any:
