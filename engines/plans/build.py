@@ -75,7 +75,7 @@ def clamped(graph: onnx.ModelProto) -> onnx.ModelProto:
 def _run(order: Order, folder: Path) -> None:
     """Build in a child; raise what it said if there is no plan in the end."""
     what = f"{order.library} built no engine{f' for SM {order.sm}' if order.sm else ''}"
-    command = [sys.executable, "-m", "engines.plans.compiler", json.dumps(asdict(order)), str(folder)]
+    command = [sys.executable, "-P", "-m", "engines.plans.compiler", json.dumps(asdict(order)), str(folder)]
     try:
         child = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=_LONGEST_SECONDS, check=False

@@ -136,7 +136,7 @@ def _made(key: PlanKey, weights: Weights) -> bytes:
     with TemporaryDirectory(prefix="nearset-reference-") as name:
         folder = Path(name)
         save_file(weights.tensors, folder / "weights.safetensors")
-        command = [sys.executable, "-m", "engines.plans.referee", json.dumps(asdict(key)), name]
+        command = [sys.executable, "-P", "-m", "engines.plans.referee", json.dumps(asdict(key)), name]
         child = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if child.returncode:
             raise BuildFailed(
