@@ -348,7 +348,7 @@ def _keep(
     }
     folder = Path(task.models)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / f"{candidate.digest}.png").write_bytes(picture)
+    (folder / f"{candidate.digest}.jpg").write_bytes(picture)
     save_weights(folder / f"{candidate.digest}.safetensors", candidate.tensors, card)
 
 
