@@ -30,10 +30,11 @@ class Speed:
 
 def speeds(weights: Weights, store: PlanStore, width: int, height: int, frames: int) -> list[Speed]:
     """Return the speed of every engine that changes pictures, at a raster of the working picture."""
-    return [_one(name, weights, store, width, height, frames) for name in CHOICES if name not in {"auto", "identity"}]
+    return [speed(name, weights, store, width, height, frames) for name in CHOICES if name not in {"auto", "identity"}]
 
 
-def _one(name: str, weights: Weights, store: PlanStore, width: int, height: int, frames: int) -> Speed:
+def speed(name: str, weights: Weights, store: PlanStore, width: int, height: int, frames: int) -> Speed:
+    """Return the speed of one engine at a raster; one that cannot run has none and says why."""
     size = f"{width}x{height}"
     try:
         backend = choose(name, store)

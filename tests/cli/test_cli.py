@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -184,3 +186,12 @@ def test_the_doctor_exits_3_where_the_engine_that_is_asked_for_cannot_run(nearse
     code, out, _ = nearset("doctor")
     assert code == 3
     assert "nearset[gpu]" in out.replace("\n", "")
+
+
+def test_the_bench_of_a_gpu_measures_nothing_without_one_and_says_so():
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("this machine has a GPU")
+    root = Path(cli.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-m", "bench.gpu"], check=False, cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "nothing measured: no GPU can be used here" in done.stderr
