@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon import modelcli
+from daemon import enginecli, modelcli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
@@ -34,7 +34,9 @@ recipe_app = typer.Typer(no_args_is_help=True, help="The recipe.")
 app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(modelcli.app, name="model")
+app.add_typer(enginecli.app, name="engine")
 app.command("purge")(modelcli.purge_command)
+app.command("doctor")(enginecli.doctor)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -174,6 +176,7 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.display import Progress
+    from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.service import Service, opened
     from daemon.statusfile import write_status
@@ -184,7 +187,13 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     workers = settings.workers
     clock = SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render}
-    executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds, workers.task_hours * 3600)
+    executor = LocalExecutor(
+        lanes,
+        Limits(memory_of(settings)),
+        workers.hung_seconds,
+        workers.task_hours * 3600,
+        TORCH_STAGES if must_be_alone(settings) else frozenset(),
+    )
     with Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)

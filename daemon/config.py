@@ -178,6 +178,15 @@ class WorkersSection(Section):
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 
+class GpuSection(Section):
+    """Engines that run on a GPU; only where `engine` names one."""
+
+    instead: Literal["none", "openvino", "eager"] = Field(
+        "none", description="What serves while that engine is missing; each output says which ran. none: clips wait."
+    )
+    plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
+
+
 class LogSection(Section):
     """What is logged."""
 
@@ -194,10 +203,11 @@ class Config(Section):
     state: StateSection
     proxy: ProxySection = ProxySection()
     enhance: EnhanceSection = EnhanceSection()
-    engine: Literal["auto", "openvino", "eager", "tensorrt", "identity"] = Field(
+    engine: Literal["auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"] = Field(
         "auto",
         description="What runs the network; auto takes the best that is there. identity: for trials, changes nothing.",
     )
+    gpu: GpuSection = GpuSection()
     refine: RefineSection = RefineSection()
     model: ModelSection = ModelSection()
     workers: WorkersSection = WorkersSection()
@@ -217,6 +227,11 @@ class Config(Section):
     def replay(self) -> Path:
         """Folder of the footage that the production's model learns from."""
         return self.production_state / "replay"
+
+    @property
+    def plans(self) -> Path:
+        """Folder of the engine plans that this machine built; they hold the production's weights."""
+        return self.production_state / "engines"
 
     @property
     def production_delivery(self) -> Path:

@@ -140,3 +140,13 @@ def show_words(rows: list[tuple[str, str, str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=sys.stdout).print(table)
+
+
+def show_rows(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    """Print a table; long cells go on in the next line, so that a path can be read whole."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(file=sys.stdout).print(table)

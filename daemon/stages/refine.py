@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import models, wire
+from daemon.engine import ALONE, EngineChoice, choice_of, plan_store
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.slate import Refined
@@ -61,6 +62,7 @@ class RefineTask:
     budget_seconds: float
     seed: int
     lineage: dict[str, str]
+    plans: EngineChoice = field(default_factory=EngineChoice)
 
 
 LANE, PRIORITY = "render", 90
@@ -132,6 +134,7 @@ def _task(production: Production, card: Card, key: str) -> RefineTask:
         models=str(config.models),
         size=size,
         engine=config.engine,
+        plans=choice_of(config),
         parent=models.active(store, size),
         best=models.best(store, size),
         replay=str(config.replay),
@@ -202,7 +205,8 @@ def work(task_text: str, progress: Progress) -> str:
         return _nothing(f"there is nothing yet to {'judge by' if learned else 'learn from'}")
     incumbents = Incumbents(*(_weights(task, digest) for digest in ("", task.parent, task.best)))
     settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
-    candidate = update(incumbents, learned, held_out, settings, choose(task.engine), progress)
+    backend = None if task.engine in ALONE else choose(task.engine)  # those are compared as they are renewed
+    candidate = update(incumbents, learned, held_out, settings, backend, progress)
     if candidate is None:
         return _nothing("no step fitted into refine.budget_seconds")
     refined = Refined(
@@ -215,11 +219,25 @@ def work(task_text: str, progress: Progress) -> str:
         curve=_thinned(candidate.curve),
     )
     _keep(task, tuple(cuts), candidate, refined, asdict(settings))
+    if refined.passed and task.engine in ALONE:
+        _keep_references(task.plans, candidate.weights)
     return wire.dump(Refined, refined)
 
 
 def _nothing(why: str) -> str:
     return wire.dump(Refined, Refined("", passed=False, reasons=(why,), scores={}, steps=0, seconds=0.0, curve=()))
+
+
+def _keep_references(choice: EngineChoice, candidate: Weights) -> None:
+    """Keep what torch makes of the canary with new weights, for each shape that engines are kept of here."""
+    from engines.backends.eager import EagerBackend
+    from engines.plans.canary import keep_reference
+
+    store = plan_store(choice)
+    for plan in store.listed():
+        if plan.key.what == "plan" and plan.key.topology == candidate.topology.digest:
+            key = replace(plan.key, weights=candidate.digest)
+            keep_reference(store, key, EagerBackend().open(candidate, key.height, key.width))
 
 
 def _cuts(task: RefineTask) -> dict[Sample, Cut]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.config import Config
+from daemon.engine import EngineChoice, backend_of, choice_of
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
@@ -67,6 +68,7 @@ class RenderTask:
     staging: str
     staged: str
     models: str
+    engine: EngineChoice = field(default_factory=EngineChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         staging=str(production.staging),
         staged=f"{want[:32]}.mov",
         models=str(production.config.models),
+        engine=choice_of(production.config),
     )
 
 
@@ -313,14 +316,13 @@ def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, s
     if task.restore is None:
         return None, "", "", {}
     from daemon.models import active_weights, own_weights  # the registry plans with the stages after this one
-    from engines.backends import choose
     from engines.enhance.restore import Restore as RestoreEngine
     from engines.media.decode import decoder_for
     from engines.model.noise import estimate
     from engines.model.weights import base_weights
     from engines.render import first_pictures
 
-    backend = choose(task.restore.engine)
+    backend = backend_of(replace(task.engine, name=task.restore.engine))
     own = active_weights(Path(task.models), task.restore.model)
     weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
     noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
@@ -328,7 +330,7 @@ def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, s
     enhance = RestoreEngine(
         backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
     )
-    return enhance, weights.name, backend.describe(), asdict(noise)
+    return enhance, enhance.weights.name, backend.describe(), asdict(noise)
 
 
 def _check_measured(noise: dict[str, float], name: str) -> None:

@@ -6,6 +6,7 @@ writes nothing.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -43,11 +44,14 @@ def update(
     learned: Sequence[Teaching],
     held_out: Sequence[Cut],
     settings: Settings,
-    backend: Backend,
+    backend: Backend | None,
     progress: Callable[[int, int], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Candidate | None:
-    """Return a candidate and the gate's verdict on it; None where no step fitted into `settings.budget_seconds`."""
+    """Return a candidate and the gate's verdict on it; None where no step fitted into `settings.budget_seconds`.
+
+    `backend` is the engine that must give the reference's pictures with it; None where it cannot run beside torch.
+    """
     began = clock()
     taken = exam(held_out, incumbents.base)
     examined = clock()
@@ -73,13 +77,13 @@ def _scores(incumbents: Incumbents, taken: Exam, progress: Callable[[int, int], 
 
 
 def _judged(
-    weights: Weights, incumbents: Incumbents, known: dict[str, Scores], taken: Exam, backend: Backend
+    weights: Weights, incumbents: Incumbents, known: dict[str, Scores], taken: Exam, backend: Backend | None
 ) -> tuple[Scores, tuple[str, ...]]:
     """Return a candidate's scores, beside some of those it was judged by, and why it is refused."""
     base, active, best = (known[x.digest] for x in (incumbents.base, incumbents.active, incumbents.best))
     found = score(weights, taken)
     reasons = judge(found, base, active, best)
-    near = engine_db(weights, backend, taken.canaries[0])
+    near = engine_db(weights, backend, taken.canaries[0]) if backend else math.inf
     if near < ENGINE_DB:
         reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
     beside = {

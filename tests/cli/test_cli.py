@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -197,3 +199,81 @@ def test_a_log_line_goes_above_the_progress_and_an_eta_that_nobody_knows_is_not_
     assert "5.0 frames/s" in later
     assert "ETA 0:15" in later
     assert "ETA 1:02:03" in later
+
+
+@pytest.fixture
+def a_production_with_engines(nearset, production):
+    pytest.importorskip("tensorrt_rtx")
+    return nearset
+
+
+def test_plans_are_built_listed_and_cleared_without_a_gpu(a_production_with_engines, tmp_path):
+    nearset = a_production_with_engines
+    words = ("--backend", "tensorrt-rtx", "--sm", "89", "--size", "96x64", "--json")
+    code, out, _ = nearset("engine", "build", *words)
+    (built,) = json.loads(out)
+    assert code == 0
+    assert (built["size"], built["sm"], built["renewal"], built["refused"]) == ("96x64", "89", "rebuild", "")
+    path = tmp_path / "state" / "SHOW" / "engines" / built["path"].rpartition("/")[2]
+    assert path.stat().st_size == built["bytes"]
+    assert built["seconds"] > 0
+    (again,) = json.loads(nearset("engine", "build", *words)[1])
+    assert (again["path"], again["seconds"]) == (built["path"], 0)
+    path.write_bytes(path.read_bytes()[:-1])
+    (listed,) = json.loads(nearset("engine", "list", "--json")[1])
+    assert "cut short" in listed["refused"]
+    (mended,) = json.loads(nearset("engine", "build", *words)[1])
+    assert "cut short" in mended["refused"]
+    assert mended["seconds"] > 0
+    assert "removed 1 plan" in nearset("engine", "clear")[2]
+    assert json.loads(nearset("engine", "list", "--json")[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--backend", "openvino"), "builds no plans"),
+        (("--backend", "tensorrt-rtx", "--sm", "90"), "knows 75, 80, 86, 89, 120, 121"),
+        (("--backend", "tensorrt-rtx", "--sm", "89", "--size", "big"), "no raster"),
+    ],
+)
+def test_a_plan_that_cannot_be_built_is_told_and_exits_2(a_production_with_engines, words, said):
+    code, out, err = a_production_with_engines("engine", "build", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_every_engine_here_is_timed_and_the_others_are_explained(nearset, production):
+    code, out, _ = nearset("engine", "bench", "--size", "64x48", "--frames", "2", "--json")
+    rows = {row["engine"]: row for row in json.loads(out)}
+    assert code == 0
+    assert set(rows) == {"openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx"}
+    assert rows["openvino"]["fps"] > 0
+    assert all(bool(row["fps"]) != bool(row["missing"]) for row in rows.values())
+
+
+def test_the_doctor_says_what_runs_what_is_missing_and_how_to_get_it(nearset, tmp_path):
+    code, out, _ = nearset("doctor", "--json")
+    found = {finding["name"]: finding for finding in json.loads(out)}
+    assert code == 0
+    assert found["engine auto"]["needed"]
+    assert found["engine openvino"]["state"] == "good"
+    assert {"GPU", "tensorrt", "tensorrt_rtx_cu13", "pycuda"} <= set(found)
+    assert all(bool(finding["fix"]) == (finding["state"] == "missing") for finding in found.values())
+
+
+def test_the_doctor_exits_3_where_the_engine_that_is_asked_for_cannot_run(nearset, production, tmp_path, monkeypatch):
+    (tmp_path / "config.yaml").write_text(CONFIG + "engine: tensorrt\n")
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    code, out, _ = nearset("doctor")
+    assert code == 3
+    assert "nearset[gpu]" in out.replace("\n", "")
+
+
+def test_the_bench_of_a_gpu_measures_nothing_without_one_and_says_so():
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("this machine has a GPU")
+    root = Path(cli.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-m", "bench.gpu"], check=False, cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "nothing measured: no GPU can be used here" in done.stderr
