@@ -9,8 +9,16 @@ NearsetError                     nearset
 │   │   ├── UnknownSpace         media.unknown_space
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
-│   ├── BackendUnavailable       engine.unavailable
-│   ├── BadLook              engine.bad_look
+│   ├── BackendUnavailable       engine.unavailable        an engine is missing; another serves only where allowed
+│   │   ├── GpuMissing           engine.gpu_missing
+│   │   ├── WrongDriver          engine.wrong_driver
+│   │   ├── BuildFailed          engine.build_failed
+│   │   ├── BadPlan              engine.bad_plan
+│   │   └── ParityRefused        engine.parity
+│   ├── GpuFault                 engine.gpu
+│   │   ├── DeviceLost           engine.device_lost
+│   │   └── OutOfGpuMemory       engine.out_of_memory
+│   ├── BadLook                  engine.bad_look
 │   ├── BadSample                engine.bad_sample
 │   └── BadWeights               engine.bad_weights
 ├── ConfigError                  config                    config.yaml, all faults at once

@@ -26,6 +26,7 @@ class EagerBackend:
 
 class _EagerSession:
     def __init__(self, weights: Weights, height: int, width: int) -> None:
+        self.weights = weights
         self._network = network_of(weights)
         self._shape = (height, width)
         self._before: torch.Tensor | None = None

@@ -35,15 +35,14 @@ class OpenVinoBackend:
         graph = onnx_graph(weights.topology, weights.tensors, height, width)
         model = self._core.read_model(graph.SerializeToString(), b"")
         settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
-        return _OpenVinoSession(
-            self._core.compile_model(model, "CPU", settings), weights.topology.hidden, height, width
-        )
+        return _OpenVinoSession(self._core.compile_model(model, "CPU", settings), weights, height, width)
 
 
 class _OpenVinoSession:
-    def __init__(self, compiled: ov.CompiledModel, hidden: int, height: int, width: int) -> None:
+    def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
+        self.weights = weights
         self._request = compiled.create_infer_request()
-        picture, state = (1, PICTURE_CHANNELS, height, width), (1, hidden, height, width)
+        picture, state = (1, PICTURE_CHANNELS, height, width), (1, weights.topology.hidden, height, width)
         self._outputs = [np.zeros(picture, np.float32) for _ in range(2)]
         self._hidden = [np.zeros(state, np.float32) for _ in range(2)]
         self._before = np.zeros(picture, np.float32)

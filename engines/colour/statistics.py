@@ -5,7 +5,6 @@ Range: values of the working space (ACEScct, or the camera's own log). Averages 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -24,15 +23,13 @@ from engines.media.frames import Picture
 from engines.media.probe import main_video
 from engines.media.proxy import ProxyCodec, ProxySpec, Rotation
 from engines.media.sequence import CONTAINER, decoded
-from engines.media.source import MediaFile, open_container
+from engines.media.source import MediaFile, MediaFiles, open_container
 
 WIDTH, HEIGHT = 16, 9
 _CONFORMED = (128, 72)
 
 
-def log_picture(
-    files: Sequence[MediaFile], essence: Essence, space: CameraSpace, working: Working
-) -> tuple[float, ...]:
+def log_picture(files: MediaFiles, essence: Essence, space: CameraSpace, working: Working) -> tuple[float, ...]:
     """Return the clip's small log picture, row by row, R'G'B'. Shape: `[HEIGHT * WIDTH * 3]`, four digits each.
 
     Raises:
@@ -56,7 +53,7 @@ def small(picture: Picture, essence: Essence, space: CameraSpace, working: Worki
     return values.reshape(HEIGHT, WIDTH, 3)
 
 
-def _middle(files: Sequence[MediaFile], essence: Essence) -> VideoFrame:
+def _middle(files: MediaFiles, essence: Essence) -> VideoFrame:
     """Return a frame of about the middle, where no slate is; the first where the container cannot be sought in."""
     if essence.container == CONTAINER:
         return next(decoded([files[len(files) // 2]]))
