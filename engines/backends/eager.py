@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from engines.backends.base import Session
+from engines.model.carry import carried, carried_state, flow
 from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
@@ -27,24 +28,22 @@ class EagerBackend:
 class _EagerSession:
     def __init__(self, weights: Weights, height: int, width: int) -> None:
         self._network = network_of(weights)
-        self._shape = (height, width)
-        self._before: torch.Tensor | None = None
-        self._output: torch.Tensor | None = None
-        self._hidden = self._blank()
+        self._blank = torch.zeros(1, weights.topology.hidden, height, width)
+        self._before: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         current = torch.from_numpy(now)
-        before = current if self._before is None else self._before
-        output_before = current if self._output is None else self._output
+        carried, hidden = (current, self._blank) if self._before is None else self._carried(now, *self._before)
         with torch.inference_mode():
-            output, self._hidden = self._network(current, before, output_before, torch.from_numpy(noise), self._hidden)
-        self._before, self._output = current.clone(), output.clamp(0, 1)
-        restored: Packed = self._output.numpy()
+            output, state = self._network(current, carried, torch.from_numpy(noise), hidden)
+        self._before = output.clamp(0, 1), state
+        restored: Packed = self._before[0].numpy()
         return restored
 
     def reset(self) -> None:
-        self._before = self._output = None
-        self._hidden = self._blank()
+        self._before = None
 
-    def _blank(self) -> torch.Tensor:
-        return torch.zeros(1, self._network.topology.hidden, *self._shape)
+    def _carried(self, now: Packed, output: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        motion = flow(now[0], output[0].numpy())
+        parts = carried(output[0].numpy(), motion), carried_state(state[0].numpy(), motion)
+        return torch.from_numpy(parts[0])[None], torch.from_numpy(parts[1])[None]

@@ -12,7 +12,7 @@ the block scheme is our own, checked against synthetic truth (tests/model).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +39,8 @@ _COARSENESS = ((0.1, 0.35, 0.6, 0.9), (3.0, 1.6, 1.45, 1.15))
 that judge `restore`, so its bench is not blind to this table)."""
 _SPREAD = 6.0
 """Most that the noise variance of one brightness may be over that of the quietest; what is more is texture."""
+_CHROMA = (0.1, 2.0)
+"""Bounds of chroma's deviation over luma's: beyond them it is a fault of the measurement."""
 _FLOOR = 2.5e-7
 """Smallest variance told: half a code value of 1023, the rounding of a clean 10-bit picture."""
 
@@ -47,10 +49,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class NoiseProfile:
-    """Luma noise: variance = shot * signal + read, signal and deviation in code values / 1023."""
+    """Luma noise: variance = shot * signal + read, signal and deviation in code values / 1023.
+
+    `chroma` is the deviation of Cb and Cr over luma's, `coarse` the correlation of luma noise from one pixel to the next:
+    0 for white noise, about 0.9 where a camera has blurred it.
+    """
 
     shot: float
     read: float
+    chroma: float = 0.6
+    coarse: float = 0.0
 
     def deviation(self, signal: Floats) -> Floats:
         """Return the standard deviation at a signal, same shape."""
@@ -59,26 +67,64 @@ class NoiseProfile:
         return deviation
 
     def noise_map(self, packed: Packed) -> Packed:
-        """Return the network's noise map `[1, 1, h, w]`: the deviation at the local mean, times NOISE_SCALE."""
-        scale = np.float32(NOISE_SCALE)
-        return scale * self.deviation(packed[:, :4].mean(1, keepdims=True, dtype=np.float32))
+        """Return what the network is told `[1, 3, h, w]`: luma's and chroma's deviation, times NOISE_SCALE, and `coarse`."""
+        luma = np.float32(NOISE_SCALE) * self.deviation(packed[:, :4].mean(1, keepdims=True, dtype=np.float32))
+        coarse = np.full_like(luma, self.coarse)
+        return np.concatenate((luma, luma * np.float32(self.chroma), coarse), 1)
 
 
 def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
     """Return the noise of a shot from two or more of its pictures in a row; one gives space alone."""
-    pairs = [(now.y, pictures[number - 1].y if number else None) for number, now in enumerate(pictures)]
-    coarse = [_blocks(now, before) for now, before in pairs]
-    fine = [_bands(now, before) for now, before in pairs]
+    pairs = [(now, pictures[number - 1] if number else None) for number, now in enumerate(pictures)]
+    coarse = [_blocks(now.y, before and before.y) for now, before in pairs]
+    fine = [_bands(now.y, before and before.y) for now, before in pairs]
     mean, variance = (np.concatenate(parts) for parts in zip(*coarse, strict=True))
     fine_mean, middle, high = (np.concatenate(parts) for parts in zip(*fine, strict=True))
-    return _fit(mean, variance, fine_mean, _ceiling(middle, high))
+    profile = _fit(mean, variance, fine_mean, _ceiling(middle, high))
+    residuals = [np.concatenate([_residuals(*pair, name, profile) for pair in pairs]) for name in ("y", "cb", "cr")]
+    return replace(profile, chroma=_chroma(residuals), coarse=_coarse(residuals[0]))
+
+
+def _residuals(now: Picture, before: Picture | None, name: str, profile: NoiseProfile) -> Floats:
+    """Return blocks `[N, side, side]` of what may be noise in a plane, in units of the luma deviation there."""
+    blocks = _cut(getattr(now, name), _BLOCK)
+    luma = _cut(now.y if name == "y" else now.y[:, ::2], _BLOCK).mean(-1)
+    found = _flattened(blocks)
+    if before is not None:
+        change = (blocks - _cut(getattr(before, name), _BLOCK)) * np.float32(0.5**0.5)
+        change -= change.mean(-1, keepdims=True)
+        found = np.where((change.var(-1) < found.var(-1))[:, None], change, found)
+    usable = (luma > 0.02) & (luma < 0.98)  # noqa: PLR2004 - as in _blocks
+    told: Floats = (found / profile.deviation(luma)[:, None])[usable].reshape(-1, _BLOCK, _BLOCK).astype(np.float32)
+    return told
+
+
+def _calm(residuals: Floats) -> Floats:
+    """Return the blocks with the least in them, for texture and motion only add."""
+    variance = residuals.var((1, 2))
+    return residuals[np.argsort(variance)[: max(4, int(len(variance) * _QUIET))]]
+
+
+def _chroma(residuals: Sequence[Floats]) -> float:
+    """Return the deviation of chroma noise over luma's."""
+    luma, *colours = (float(_calm(plane).var((1, 2)).mean()) if len(plane) else 0.0 for plane in residuals)
+    return float(np.clip((np.mean(colours) / luma) ** 0.5, *_CHROMA)) if luma > 0 else NoiseProfile.chroma
+
+
+def _coarse(luma: Floats) -> float:
+    """Return the correlation of luma noise from one pixel to the next, across and down."""
+    if not len(luma):
+        return 0.0
+    calm = _calm(luma)
+    beside = ((calm[:, :, 1:] * calm[:, :, :-1]).mean() + (calm[:, 1:] * calm[:, :-1]).mean()) / 2
+    return float(np.clip(beside / max(float((calm**2).mean()), 1e-12), 0, 1))
 
 
 def _blocks(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16] | None) -> tuple[Floats, Floats]:
     """Return mean and noise variance of each block that neither clips."""
     blocks = _cut(now, _BLOCK)
     mean: Floats = blocks.mean(-1)
-    variance = _plane_residual(blocks)
+    variance = _flattened(blocks).var(-1)
     if before is not None:
         change = blocks - _cut(before, _BLOCK)
         variance = np.minimum(variance, change.var(-1) / 2).astype(np.float32)
@@ -124,16 +170,13 @@ def _cut(plane: npt.NDArray[np.uint16], side: int) -> Floats:
     return blocks.reshape(rows * columns, side * side).astype(np.float32, copy=False)
 
 
-def _plane_residual(blocks: Floats) -> Floats:
-    """Return each block's variance about its best plane."""
+def _flattened(blocks: Floats) -> Floats:
+    """Return each block less its best plane."""
     ramp = np.linspace(-1, 1, _BLOCK, dtype=np.float32)
-    down, across = np.repeat(ramp, _BLOCK), np.tile(ramp, _BLOCK)
-    power = float((down**2).sum())
-    residual = blocks.var(-1)
-    for axis in (down, across):
-        residual = residual - (blocks @ axis) ** 2 / power / blocks.shape[1]
-    clipped: Floats = np.maximum(residual, 0).astype(np.float32)
-    return clipped
+    flat = blocks - blocks.mean(-1, keepdims=True)
+    for axis in (np.repeat(ramp, _BLOCK), np.tile(ramp, _BLOCK)):
+        flat = flat - (blocks @ axis)[:, None] / float((axis**2).sum()) * axis
+    return flat.astype(np.float32, copy=False)
 
 
 def _fit(mean: Floats, variance: Floats, fine_mean: Floats, ceiling: Floats) -> NoiseProfile:

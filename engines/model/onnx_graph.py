@@ -16,8 +16,7 @@ from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, PICTURE_CHANNELS, 
 from engines.model.weights import Tensors
 
 OPSET = 17
-INPUTS = ("now", "before", "output_before", "noise", "hidden")
-SEEN = ("detail", "change", "change_of_output")
+INPUTS = ("now", "carried", "noise", "hidden")
 OUTPUTS = ("output", "hidden_next")
 
 
@@ -33,20 +32,30 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         _mean("now", "mean_down", (MEAN_SIDE, 1)),
         _mean("mean_down", "mean", (1, MEAN_SIDE)),
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
-        helper.make_node("Sub", ["before", "now"], ["change"]),
-        helper.make_node("Sub", ["output_before", "now"], ["change_of_output"]),
-        *(helper.make_node("Div", [part, "noise"], [f"{part}_in_noise"]) for part in SEEN),
-        helper.make_node("Concat", [*(f"{part}_in_noise" for part in SEEN), "noise", "hidden"], ["input"], axis=1),
+        helper.make_node("Sub", ["carried", "now"], ["change"]),
+        helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
+        helper.make_node("Div", ["detail", "unit"], ["detail_in_noise"]),
+        helper.make_node("Div", ["change", "unit"], ["kept"]),
+        helper.make_node("Concat", ["detail_in_noise", "kept", "noise", "hidden"], ["input"], axis=1),
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
-    nodes.append(helper.make_node("Mul", ["gate", "change_of_output_in_noise"], ["kept"]))
-    nodes.append(helper.make_node("Add", ["out", "kept"], ["wanted"]))
-    nodes.append(helper.make_node("Tanh", ["wanted"], ["share"]))
-    nodes.append(helper.make_node("Mul", ["noise", "share"], ["residual"]))
-    nodes.append(helper.make_node("Add", ["now", "residual"], ["output"]))
-    nodes.append(helper.make_node("Identity", ["hidden_state"], ["hidden_next"]))
-    channels = (*(PICTURE_CHANNELS,) * 3, NOISE_CHANNELS, topology.hidden)
+    nodes += [
+        helper.make_node("Split", ["last", "parts"], ["out", "gate", "state"], axis=1),
+        helper.make_node("Sigmoid", ["gate"], ["share"]),
+        helper.make_node("Mul", ["share", "kept"], ["held"]),
+        helper.make_node("Add", ["out", "held"], ["wanted"]),
+        helper.make_node("Tanh", ["wanted"], ["bounded"]),
+        helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
+        helper.make_node("Add", ["now", "residual"], ["output"]),
+        helper.make_node("Tanh", ["state"], ["hidden_next"]),
+    ]
+    channels = (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, topology.hidden)
+    parts = np.array([PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden], np.int64)
+    shape = [
+        numpy_helper.from_array(parts, "parts"),
+        numpy_helper.from_array(np.array([0] * 4 + [1] * 4, np.int64), "of_channel"),
+    ]
     graph = helper.make_graph(
         nodes,
         topology.name,
@@ -55,7 +64,7 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
             _value("output", PICTURE_CHANNELS, height, width),
             _value("hidden_next", topology.hidden, height, width),
         ],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
+        shape + [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(model)
@@ -75,8 +84,7 @@ def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoP
 
 
 def _nodes(layer: Layer) -> list[onnx.NodeProto]:
-    """Return the nodes of one layer; the tensor of the layer `hidden` is renamed, for it is an input's name."""
-    final = "hidden_state" if layer.name == "hidden" else layer.name
+    """Return the nodes of one layer."""
     chain: list[tuple[str, list[str], dict[str, Any]]] = []
     if layer.op == "up":
         chain.append(("DepthToSpace", [], {"blocksize": 2, "mode": "CRD"}))
@@ -84,12 +92,8 @@ def _nodes(layer: Layer) -> list[onnx.NodeProto]:
         chain.append(("Add", [layer.skip], {}))
     if layer.op in {"conv", "down"}:
         chain.append(("LeakyRelu", [], {"alpha": SLOPE}))
-    if layer.op == "gate":
-        chain.append(("Sigmoid", [], {}))
-    if layer.op == "state":
-        chain.append(("Tanh", [], {}))
     stride, pad = (2 if layer.op == "down" else 1), layer.kernel // 2
-    names = [f"{layer.name}:{step}" for step in range(len(chain))] + [final]
+    names = [f"{layer.name}:{step}" for step in range(len(chain))] + [layer.name]
     nodes = [
         helper.make_node(
             "Conv",

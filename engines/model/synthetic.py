@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engines.model.topology import NOISE_SCALE
+
 LEGAL_BLACK, LEGAL_SPAN = 64 / 1023, 876 / 1023
 _TO_YCBCR = torch.tensor([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
 """BT.709, R'G'B' to Y'CbCr. Source: ITU-R BT.709-6, item 3.2-3.3."""
@@ -74,7 +76,27 @@ def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[
     if noise.codec:
         noisy = _codec(noisy, noise.codec)
     noisy = (noisy * 1023).round().clamp(4, 1019) / 1023
-    return noisy, _luma_deviation(deviation, noise)
+    return noisy, _luma_deviation(deviation, ycc[:, :1])
+
+
+def told(clean: Tensor, noisy: Tensor, deviation: Tensor) -> Tensor:
+    """Return what is to be told of this noise, `[T, 3, h, w]`: as `NoiseProfile.noise_map`, but from the truth.
+
+    The luma deviation is scaled to what is really there, since a codec takes noise out; what it takes out of the
+    picture besides is not noise, so it is never scaled up.
+    """
+    luma, chroma = planes(noisy - clean)
+    level, rms = luma.std(), (deviation**2).mean().sqrt()
+    beside = (luma[..., 1:] * luma[..., :-1]).mean() + (luma[..., 1:, :] * luma[..., :-1, :]).mean()
+    coarse = (beside / (2 * level**2 + 1e-12)).clamp(0, 1)
+    luma_deviation = deviation * (level / rms).clamp(max=1.0)
+    return noise_maps(luma_deviation, float(chroma.std() / level.clamp(min=1e-9)), float(coarse))
+
+
+def noise_maps(deviation: Tensor, chroma: float, coarse: float) -> Tensor:
+    """Return what the network is told `[T, 3, h, w]`, of the luma deviation `[T, 1, h, w]` in code values / 1023."""
+    luma = deviation * NOISE_SCALE
+    return torch.cat((luma, luma * chroma, torch.full_like(luma, coarse)), 1)
 
 
 def planes(packed: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,14 +161,13 @@ def _unit(field: Tensor) -> Tensor:
     return field / field.std(dim=(0, 2, 3), keepdim=True)
 
 
-def _luma_deviation(deviation: Tensor, noise: Noise) -> Tensor:
-    """Return the standard deviation of luma at half resolution, in code values / 1023."""
+def _luma_deviation(deviation: Tensor, luma: Tensor) -> Tensor:
+    """Return the deviation of luma noise at half resolution, in code values / 1023: as it follows the signal, and as
+    loud as the field is, since channels that share their noise add up.
+    """
     weights = _TO_YCBCR[0].view(1, 3, 1, 1)
-    alone = ((deviation * weights) ** 2).sum(1, keepdim=True)
-    shared = (deviation * weights).sum(1, keepdim=True) ** 2
-    mix = noise.mix if noise.kind == "coarse" else 0.0
-    variance = alone + mix * (shared - alone)
-    return functional.avg_pool2d(variance, 2).sqrt() * LEGAL_SPAN
+    variance = ((deviation * weights) ** 2).sum(1, keepdim=True)
+    return functional.avg_pool2d(variance * ((luma**2).mean() / variance.mean()), 2).sqrt()
 
 
 def _codec(packed: Tensor, step: float) -> Tensor:
