@@ -118,9 +118,9 @@ def _is_new(store: Store, key: str) -> bool:
 
 
 def _is_through(store: Store, card: int) -> bool:
-    """Return whether nothing of a card is on its way any more, and some of it is kept."""
+    """Return whether nothing of a card is on its way any more, and some of it is kept to learn from."""
     settled = all(clip.state in SETTLED_STATES for clip in store.clips(card=card))
-    return settled and any(sample.card == card for sample in store.samples())
+    return settled and any(sample.card == card and not sample.holdout for sample in store.samples())
 
 
 def _task(production: Production, card: Card, key: str) -> RefineTask:

@@ -81,7 +81,7 @@ def test_an_update_that_changed_nothing_leaves_the_active_model_alone(cart: Cart
 
 def test_a_rollback_passes_over_an_ancestor_whose_weights_are_gone(cart: Cart, tutor: Tutor) -> None:
     for number in (1, 2, 3):
-        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=10 * number)
+        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
         cart.serve()
     with cart.shift() as shift:
         first, second, third = models_of(shift)

@@ -66,7 +66,7 @@ def test_a_clip_that_is_excluded_later_is_forgotten_and_never_taught_again(
     with cart.shift() as shift:
         gone = shift.clip("A001C002").identity
     cart.words["model"] = {"exclude": ["A001C002"]}
-    shoot(cart, "A002C001", roll="A002", first_seed=7)
+    shoot(cart, "A002C001", roll="A002", first_seed=8)
     cart.serve()
     assert gone not in {sample.clip for sample in samples_of(cart)}
     assert gone in {sample.clip for sample in tutor.tasks[0].samples}
@@ -109,7 +109,7 @@ def test_what_waits_is_planned_anew_when_the_exclusions_change(cart: Cart, tutor
 def test_a_thinned_card_is_not_learned_from_again(cart: Cart, tutor: Tutor) -> None:
     cart.words["refine"] = {"samples_a_clip": 2, "replay_gib": 0.0006}
     for number in (1, 2, 3):
-        shoot(cart, *(f"A00{number}C00{clip}" for clip in range(1, 5)), roll=f"A00{number}", first_seed=10 * number)
+        shoot(cart, *(f"A00{number}C00{clip}" for clip in range(1, 5)), roll=f"A00{number}", first_seed=11 * number)
         cart.serve()
         cart.serve()
     assert len(tutor.tasks) == 3
@@ -174,7 +174,7 @@ def test_noise_is_kept_by_the_camera_and_the_iso_that_a_sidecar_tells(
         (noise,) = shift.production.store.camera_noise()
     assert (noise.camera, noise.iso, noise.clips) == (camera, iso, 1)
     assert noise.read > 0
-    assert tutor.tasks
+    assert tutor.tasks == []  # one clip alone judges, and there is nothing to learn from yet
 
 
 def test_every_cut_that_is_kept_comes_again_from_the_productions_own_camera_files(

@@ -119,7 +119,7 @@ def test_a_proxy_interrupts_learning_and_learning_begins_again(cart: Cart, tutor
 
 def test_a_rollback_holds_for_the_next_clip(cart: Cart, tutor: Tutor) -> None:
     for number in (1, 2):
-        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=10 * number)
+        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
         cart.serve()
     with cart.shift() as shift:
         first, second = models_of(shift)
