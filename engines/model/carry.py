@@ -16,9 +16,6 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 Floats = npt.NDArray[np.float32]
 """Packed pictures `[8, h, w]`, or states `[H, h, w]`."""
@@ -31,7 +28,7 @@ _WINDOW = 15
 """Packed pixels over which motion is weighed against standing still."""
 _EXPLAINS, _SURELY = 0.06, 0.16
 """Share of the change that motion must explain beyond standing still: none of it is taken below the first, all above
-the second. Lower, and the noise of a locked-off shot is followed (0.03: 0.4 dB less on its later frames, 2026-11-25)."""
+the second. Lower, and a locked-off shot follows its noise (0.03: 0.4 dB less on its later frames, 2026-11-25)."""
 
 
 def flow(now: Floats, before: Floats) -> Flow:
@@ -40,20 +37,21 @@ def flow(now: Floats, before: Floats) -> Flow:
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(_FINEST)
     found: Flow = search.calc(one, other, None)  # type: ignore[call-overload] # None makes it allocate
-    rows, columns = _places(*one.shape)
-    seen = cv2.remap(other, columns + found[..., 0], rows + found[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    rows, columns = places(*one.shape)
+    x, y = columns + found[..., 0], rows + found[..., 1]
+    seen = cv2.remap(other, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     standing, moving = (
         cv2.blur(cv2.absdiff(one, picture).astype(np.float32), (_WINDOW, _WINDOW)) for picture in (other, seen)
     )
     explained = (standing - moving) / (standing + moving + 0.5)
-    share = np.clip((explained - _EXPLAINS) / (_SURELY - _EXPLAINS), 0, 1)
+    share = np.clip((explained - _EXPLAINS) / (_SURELY - _EXPLAINS), 0, 1).astype(np.float32)
     taken: Flow = found * share[..., None]
     return taken
 
 
 def carried(before: Floats, motion: Flow) -> Floats:
     """Return a packed picture sampled where the motion leads, at the picture's own raster (cubic)."""
-    rows, columns = _places(*motion.shape[:2])
+    rows, columns = places(*motion.shape[:2])
     x, y = columns + motion[..., 0], rows + motion[..., 1]
     found = np.empty_like(before)
     luma = np.empty((before.shape[1] * 2, before.shape[2] * 2), np.float32)
@@ -71,44 +69,15 @@ def carried(before: Floats, motion: Flow) -> Floats:
 
 def carried_state(state: Floats, motion: Flow) -> Floats:
     """Return a state `[H, h, w]` sampled where the motion leads (linear)."""
-    rows, columns = _places(*motion.shape[:2])
+    rows, columns = places(*motion.shape[:2])
     x, y = columns + motion[..., 0], rows + motion[..., 1]
     found: Floats = np.stack([cv2.remap(plane, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) for plane in state])
     return found
 
 
-def flows(now: Tensor, before: Tensor) -> Tensor:
-    """Return the motion of a batch `[N, h, w, 2]`, no gradient."""
-    pairs = zip(now.detach().numpy(), before.detach().float().numpy(), strict=True)
-    return torch.from_numpy(np.stack([flow(one, other) for one, other in pairs]))
-
-
-def carried_batch(before: Tensor, motion: Tensor) -> Tensor:
-    """Return what `carried` does of a batch `[N, 8, h, w]`, with gradients to the picture."""
-    count, _, height, width = before.shape
-    luma, at = functional.pixel_shuffle(before[:, :4], 2), _base(height, width) + motion
-    lumas = [2 * at + at.new_tensor([across, down]) for down in (0, 1) for across in (0, 1)]
-    found = _sampled_batch(luma, torch.cat(lumas, 1), "bicubic").reshape(count, 4, height, width)
-    chroma = before[:, 4:].reshape(count, 2, 2, height, width).permute(0, 1, 3, 2, 4)
-    chroma = chroma.reshape(count, 2, 2 * height, width)
-    chromas = [at * at.new_tensor([1, 2]) + at.new_tensor([0, down]) for down in (0, 1)]
-    colours = _sampled_batch(chroma, torch.cat(chromas, 1), "bicubic").reshape(count, 4, height, width)
-    return torch.cat((found, colours), 1)
-
-
-def carried_states(state: Tensor, motion: Tensor) -> Tensor:
-    """Return what `carried_state` does of a batch `[N, H, h, w]`, with gradients to the state."""
-    return _sampled_batch(state, _base(*state.shape[-2:]) + motion, "bilinear")
-
-
 def _sampled(plane: Floats, x: Floats, y: Floats) -> Floats:
     found: Floats = cv2.remap(plane, x, y, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
     return found
-
-
-def _sampled_batch(planes: Tensor, at: Tensor, mode: str) -> Tensor:
-    size = planes.new_tensor([planes.shape[-1] - 1, planes.shape[-2] - 1])
-    return functional.grid_sample(planes, at / size * 2 - 1, mode=mode, padding_mode="border", align_corners=True)
 
 
 def _grey(packed: Floats, like: Floats, sigma: float) -> npt.NDArray[np.uint8]:
@@ -120,11 +89,7 @@ def _grey(packed: Floats, like: Floats, sigma: float) -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=8)
-def _places(height: int, width: int) -> tuple[Floats, Floats]:
+def places(height: int, width: int) -> tuple[Floats, Floats]:
+    """Return each packed pixel's own row and column, `[h, w]` each."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     return rows, columns
-
-
-def _base(height: int, width: int) -> Tensor:
-    rows, columns = _places(height, width)
-    return torch.from_numpy(np.stack((columns, rows), -1))

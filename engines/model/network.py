@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.model.carry import carried_batch, carried_states, flows
+from engines.model.carry_torch import carried_batch, carried_states, flows
 from engines.model.topology import GAIN, MEAN_SIDE, PICTURE_CHANNELS, SLOPE, Layer, Topology
 from engines.model.weights import Tensors, Weights
 
@@ -50,7 +50,7 @@ class Network(nn.Module):
             if layer.op in {"conv", "down"}:
                 value = functional.leaky_relu(value, SLOPE)
             tensors[layer.name] = value
-        out, gate, state = tensors["last"].split((PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden), 1)
+        out, gate, state = torch.split(tensors["last"], [PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden], 1)
         return now + unit * torch.tanh(out + torch.sigmoid(gate) * kept), torch.tanh(state)
 
     def run(self, noisy: Tensor, noise: Tensor) -> Iterator[Tensor]:

@@ -39,6 +39,8 @@ _COARSENESS = ((0.1, 0.35, 0.6, 0.9), (3.0, 1.6, 1.45, 1.15))
 that judge `restore`, so its bench is not blind to this table)."""
 _SPREAD = 6.0
 """Most that the noise variance of one brightness may be over that of the quietest; what is more is texture."""
+_CHROMA_USUAL = 0.63
+"""White noise in R'G'B' has it after the matrix and 4:2:2 (computed)."""
 _CHROMA = (0.1, 2.0)
 """Bounds of chroma's deviation over luma's: beyond them it is a fault of the measurement."""
 _FLOOR = 2.5e-7
@@ -51,13 +53,13 @@ Floats = npt.NDArray[np.float32]
 class NoiseProfile:
     """Luma noise: variance = shot * signal + read, signal and deviation in code values / 1023.
 
-    `chroma` is the deviation of Cb and Cr over luma's, `coarse` the correlation of luma noise from one pixel to the next:
-    0 for white noise, about 0.9 where a camera has blurred it.
+    `chroma` is the deviation of Cb and Cr over luma's, `coarse` the correlation of luma noise from one pixel to the
+    next: 0 for white noise, about 0.9 where a camera has blurred it.
     """
 
     shot: float
     read: float
-    chroma: float = 0.6
+    chroma: float = _CHROMA_USUAL
     coarse: float = 0.0
 
     def deviation(self, signal: Floats) -> Floats:
@@ -67,7 +69,10 @@ class NoiseProfile:
         return deviation
 
     def noise_map(self, packed: Packed) -> Packed:
-        """Return what the network is told `[1, 3, h, w]`: luma's and chroma's deviation, times NOISE_SCALE, and `coarse`."""
+        """Return what the network is told: deviation of luma and of chroma, times NOISE_SCALE, and `coarse`.
+
+        Shape: packed `[1, 8, h, w]`, the result `[1, 3, h, w]`.
+        """
         luma = np.float32(NOISE_SCALE) * self.deviation(packed[:, :4].mean(1, keepdims=True, dtype=np.float32))
         coarse = np.full_like(luma, self.coarse)
         return np.concatenate((luma, luma * np.float32(self.chroma), coarse), 1)
@@ -75,9 +80,9 @@ class NoiseProfile:
 
 def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
     """Return the noise of a shot from two or more of its pictures in a row; one gives space alone."""
-    pairs = [(now, pictures[number - 1] if number else None) for number, now in enumerate(pictures)]
-    coarse = [_blocks(now.y, before and before.y) for now, before in pairs]
-    fine = [_bands(now.y, before and before.y) for now, before in pairs]
+    pairs = list(zip(pictures, (None, *pictures), strict=False))
+    lumas = [(now.y, before.y if before else None) for now, before in pairs]
+    coarse, fine = [_blocks(*luma) for luma in lumas], [_bands(*luma) for luma in lumas]
     mean, variance = (np.concatenate(parts) for parts in zip(*coarse, strict=True))
     fine_mean, middle, high = (np.concatenate(parts) for parts in zip(*fine, strict=True))
     profile = _fit(mean, variance, fine_mean, _ceiling(middle, high))
@@ -108,7 +113,7 @@ def _calm(residuals: Floats) -> Floats:
 def _chroma(residuals: Sequence[Floats]) -> float:
     """Return the deviation of chroma noise over luma's."""
     luma, *colours = (float(_calm(plane).var((1, 2)).mean()) if len(plane) else 0.0 for plane in residuals)
-    return float(np.clip((np.mean(colours) / luma) ** 0.5, *_CHROMA)) if luma > 0 else NoiseProfile.chroma
+    return float(np.clip((np.mean(colours) / luma) ** 0.5, *_CHROMA)) if luma > 0 else _CHROMA_USUAL
 
 
 def _coarse(luma: Floats) -> float:
@@ -176,7 +181,8 @@ def _flattened(blocks: Floats) -> Floats:
     flat = blocks - blocks.mean(-1, keepdims=True)
     for axis in (np.repeat(ramp, _BLOCK), np.tile(ramp, _BLOCK)):
         flat = flat - (blocks @ axis)[:, None] / float((axis**2).sum()) * axis
-    return flat.astype(np.float32, copy=False)
+    flattened: Floats = flat.astype(np.float32, copy=False)
+    return flattened
 
 
 def _fit(mean: Floats, variance: Floats, fine_mean: Floats, ceiling: Floats) -> NoiseProfile:

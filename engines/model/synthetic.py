@@ -99,6 +99,16 @@ def noise_maps(deviation: Tensor, chroma: float, coarse: float) -> Tensor:
     return torch.cat((luma, luma * chroma, torch.full_like(luma, coarse)), 1)
 
 
+def quiet(clean: Tensor) -> Tensor:
+    """Return what is told `[T, 3, h, w]` of pictures that have no noise but their rounding."""
+    return noise_maps(torch.full_like(clean[:, :1], 0.0005), 0.6, 0.0)
+
+
+def luma_deviation(noise: Tensor) -> Tensor:
+    """Return the luma deviation `[..., 1, h, w]` in code values / 1023 that is told `[..., 3, h, w]`."""
+    return noise[..., :1, :, :] / NOISE_SCALE
+
+
 def planes(packed: Tensor) -> tuple[Tensor, Tensor]:
     """Return luma `[T, 1, H, W]` and chroma `[T, 2, H, W/2]` of packed pictures `[T, 8, h, w]`."""
     luma = functional.pixel_shuffle(packed[:, :4], 2)
@@ -162,8 +172,9 @@ def _unit(field: Tensor) -> Tensor:
 
 
 def _luma_deviation(deviation: Tensor, luma: Tensor) -> Tensor:
-    """Return the deviation of luma noise at half resolution, in code values / 1023: as it follows the signal, and as
-    loud as the field is, since channels that share their noise add up.
+    """Return the deviation of luma noise at half resolution, in code values / 1023.
+
+    It follows the signal as the model says, and is as loud as the field is: channels that share their noise add up.
     """
     weights = _TO_YCBCR[0].view(1, 3, 1, 1)
     variance = ((deviation * weights) ** 2).sum(1, keepdim=True)

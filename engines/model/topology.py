@@ -15,7 +15,7 @@ Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by tw
 that no colour is converted and no chroma resampled. The gate says of each sample how much of the picture before to
 keep: what can be followed is averaged over the whole shot, as no filter of a few frames can. What is added to the
 picture, its noise times NOISE_SCALE times tanh(out + gate * how the carried one differs), is never more than
-NOISE_SCALE standard deviations: little can change where little noise is told, and nothing can run away over a long clip.
+NOISE_SCALE deviations: little can change where little noise is told, and nothing can run away over a long clip.
 
 Source: the scheme is the recurrent half-resolution U-net of the project's model notes; widths by what a frame
 costs on the CPU (2026-11-25, docs/log.md).

@@ -28,8 +28,8 @@ from engines.model.footage import TRAINING, Clip, decode_clean, decode_stills, s
 from engines.model.leaves import dead_leaves
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.patches import Patches
-from engines.model.synthetic import add_noise, noise_maps, random_noise, told
-from engines.model.topology import NOISE_SCALE, topology
+from engines.model.synthetic import add_noise, luma_deviation, quiet, random_noise, told
+from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
 
 _RENDERED_SIZE = (864, 1152)
@@ -97,7 +97,7 @@ def _average_gradients(network: Network, workers: int) -> None:
     gradients = [x.grad for x in network.parameters() if x.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(flat)
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+    for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient) / workers)
 
 
@@ -112,7 +112,7 @@ def batch(settings: Settings, patches: Patches, generator: torch.Generator) -> t
         clean = patches.sequence(settings.length, settings.side)
         draws = torch.rand(5, generator=generator)
         if draws[0] < settings.clean_share:
-            noisy, noise = clean, noise_maps(torch.full_like(clean[:, :1], 0.0005), 0.6, 0.0)
+            noisy, noise = clean, quiet(clean)
         else:
             noisy, deviation = add_noise(clean, random_noise(generator), generator)
             if draws[1] < 0.3:  # noqa: PLR2004 - a level alone, where the signal's share could not be told
@@ -154,7 +154,7 @@ def decibel_loss(network: Network, clean: Tensor, noisy: Tensor, noise: Tensor) 
 
 def _errors(network: Network, clean: Tensor, noisy: Tensor, noise: Tensor) -> list[Tensor]:
     """Return what each frame lacks, in units of the noise."""
-    unit = noise[:, :, 0].mean((0, 2, 3)).view(-1, 1, 1, 1) / NOISE_SCALE + 0.003  # [N, 1, 1, 1]
+    unit = luma_deviation(noise).mean((0, 2, 3, 4)).view(-1, 1, 1, 1) + 0.003  # [N, 1, 1, 1]
     weights = channel_weights(noisy)
     return [(output.float() - clean[t]) * weights / unit for t, output in enumerate(network.run(noisy, noise))]
 

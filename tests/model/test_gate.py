@@ -41,8 +41,8 @@ def taken() -> Exam:
 
 
 def corner(canary: Canary) -> Canary:
-    parts = (part[..., :32, :32] for part in (canary.noisy, canary.deviation, canary.clean))
-    return replace(canary, **dict(zip(("noisy", "deviation", "clean"), parts, strict=True)))
+    parts = (part[..., :32, :32] for part in (canary.noisy, canary.noise, canary.clean))
+    return replace(canary, **dict(zip(("noisy", "noise", "clean"), parts, strict=True)))
 
 
 @cache
