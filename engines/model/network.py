@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engines.model.carry_torch import carried_batch, carried_states, flows
-from engines.model.topology import GAIN, MEAN_SIDE, PICTURE_CHANNELS, SLOPE, Layer, Topology
+from engines.model.topology import MEAN_SIDE, NOISE_SCALE, PICTURE_CHANNELS, SLOPE, Layer, Topology
 from engines.model.weights import Tensors, Weights
 
 
@@ -23,8 +23,6 @@ class Network(nn.Module):
         for layer in topology.layers:
             nn.init.kaiming_normal_(self._named(layer.name).weight, a=SLOPE)
             nn.init.zeros_(self._named(layer.name).bias)  # type: ignore[arg-type] # every layer has a bias
-        with torch.no_grad():
-            self._named("head").weight.mul_(GAIN)  # details are small numbers; the layers behind work near one
         last, bias = self._named("last").weight, self._named("last").bias
         gates = slice(PICTURE_CHANNELS, 2 * PICTURE_CHANNELS)
         nn.init.normal_(last, std=1e-2)
@@ -39,8 +37,9 @@ class Network(nn.Module):
         clamped to 0-1 by the caller, so that nothing can run away over a long clip.
         """
         unit = torch.cat((noise[:, :1].expand(-1, 4, -1, -1), noise[:, 1:2].expand(-1, 4, -1, -1)), 1)
-        kept = (carried - now) / unit
-        tensors = {"input": torch.cat(((now - _local_mean(now)) / unit, kept, noise, hidden), dim=1)}
+        deviation = unit / NOISE_SCALE
+        detail, change = (now - _local_mean(now)) / deviation, (carried - now) / deviation
+        tensors = {"input": torch.cat((_softened(detail), _softened(change), noise, hidden), dim=1)}
         for layer in self.topology.layers:
             value = self.convolutions[layer.name](tensors[layer.source])
             if layer.op == "up":
@@ -51,7 +50,8 @@ class Network(nn.Module):
                 value = functional.leaky_relu(value, SLOPE)
             tensors[layer.name] = value
         out, gate, state = torch.split(tensors["last"], [PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden], 1)
-        return now + unit * torch.tanh(out + torch.sigmoid(gate) * kept), torch.tanh(state)
+        wanted = (out + torch.sigmoid(gate) * change) / NOISE_SCALE
+        return now + unit * torch.tanh(wanted), torch.tanh(state)
 
     def run(self, noisy: Tensor, noise: Tensor) -> Iterator[Tensor]:
         """Yield the restored pictures of sequences `[T, N, 8, h, w]` whose noise is told as `[T, N, 3, h, w]`."""
@@ -82,6 +82,11 @@ def tensors_of(network: Network) -> Tensors:
     """Return a network's numbers under the topology's names, copied."""
     state = network.state_dict()
     return {name.removeprefix("convolutions."): value.contiguous().numpy().copy() for name, value in state.items()}
+
+
+def _softened(in_noise: Tensor) -> Tensor:
+    """Return what is measured in the noise with its large values drawn in: x / sqrt(1 + |x|)."""
+    return in_noise * torch.rsqrt(1 + in_noise.abs())
 
 
 def _local_mean(picture: Tensor) -> Tensor:

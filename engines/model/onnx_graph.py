@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, PICTURE_CHANNELS, SLOPE, Layer, Topology
+from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, NOISE_SCALE, PICTURE_CHANNELS, SLOPE, Layer, Topology
 from engines.model.weights import Tensors
 
 OPSET = 17
@@ -34,18 +34,19 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
         helper.make_node("Sub", ["carried", "now"], ["change"]),
         helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
-        helper.make_node("Div", ["detail", "unit"], ["detail_in_noise"]),
-        helper.make_node("Div", ["change", "unit"], ["kept"]),
-        helper.make_node("Concat", ["detail_in_noise", "kept", "noise", "hidden"], ["input"], axis=1),
+        helper.make_node("Div", ["unit", "scale"], ["deviation"]),
+        *(node for part in ("detail", "change") for node in _in_noise(part)),
+        helper.make_node("Concat", ["detail_softened", "change_softened", "noise", "hidden"], ["input"], axis=1),
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
     nodes += [
         helper.make_node("Split", ["last", "parts"], ["out", "gate", "state"], axis=1),
         helper.make_node("Sigmoid", ["gate"], ["share"]),
-        helper.make_node("Mul", ["share", "kept"], ["held"]),
+        helper.make_node("Mul", ["share", "change_in_noise"], ["held"]),
         helper.make_node("Add", ["out", "held"], ["wanted"]),
-        helper.make_node("Tanh", ["wanted"], ["bounded"]),
+        helper.make_node("Div", ["wanted", "scale"], ["scaled"]),
+        helper.make_node("Tanh", ["scaled"], ["bounded"]),
         helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
         helper.make_node("Add", ["now", "residual"], ["output"]),
         helper.make_node("Tanh", ["state"], ["hidden_next"]),
@@ -55,6 +56,8 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     shape = [
         numpy_helper.from_array(parts, "parts"),
         numpy_helper.from_array(np.array([0] * 4 + [1] * 4, np.int64), "of_channel"),
+        numpy_helper.from_array(np.array(NOISE_SCALE, np.float32), "scale"),
+        numpy_helper.from_array(np.array(1, np.float32), "one"),
     ]
     graph = helper.make_graph(
         nodes,
@@ -69,6 +72,17 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(model)
     return model
+
+
+def _in_noise(part: str) -> list[onnx.NodeProto]:
+    """Return the nodes that measure a part in the noise and draw its large values in: x / sqrt(1 + |x|)."""
+    return [
+        helper.make_node("Div", [part, "deviation"], [f"{part}_in_noise"]),
+        helper.make_node("Abs", [f"{part}_in_noise"], [f"{part}_size"]),
+        helper.make_node("Add", [f"{part}_size", "one"], [f"{part}_more"]),
+        helper.make_node("Sqrt", [f"{part}_more"], [f"{part}_root"]),
+        helper.make_node("Div", [f"{part}_in_noise", f"{part}_root"], [f"{part}_softened"]),
+    ]
 
 
 def _mean(source: str, target: str, window: tuple[int, int]) -> onnx.NodeProto:

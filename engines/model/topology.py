@@ -5,8 +5,8 @@ back-end). So the two cannot drift apart, and initialiser names stay stable for 
 
 A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the picture
 less its local mean and how the restored picture before, carried along the motion (`carry.py`), differs from it
-(differences stay exact where bfloat16 would round code values away), both divided by the noise, what is told of the
-noise, and the hidden state, carried too:
+(differences stay exact where bfloat16 would round code values away), both divided by the noise's deviation and drawn in
+where they are large, what is told of the noise, and the hidden state, carried too:
 
     in 8+8+3+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
                -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [last] 8 out + 8 gate + h hidden
@@ -14,8 +14,8 @@ noise, and the hidden state, carried too:
 Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
 that no colour is converted and no chroma resampled. The gate says of each sample how much of the picture before to
 keep: what can be followed is averaged over the whole shot, as no filter of a few frames can. What is added to the
-picture, its noise times NOISE_SCALE times tanh(out + gate * how the carried one differs), is never more than
-NOISE_SCALE deviations: little can change where little noise is told, and nothing can run away over a long clip.
+picture, in deviations NOISE_SCALE * tanh((out + gate * how the carried one differs) / NOISE_SCALE), is never more than
+NOISE_SCALE of them: little can change where little noise is told, and nothing can run away over a long clip.
 
 Source: the scheme is the recurrent half-resolution U-net of the project's model notes; widths by what a frame
 costs on the CPU (2026-11-25, docs/log.md).
@@ -37,10 +37,8 @@ NOISE_SCALE = 8.0
 MEAN_SIDE = 9
 """Packed pixels of the window whose mean is taken from the picture before the first layer, so that what is divided
 by the noise is detail and not brightness. By itself it made learning no faster (2026-11-24, docs/log.md)."""
-SCHEME = 4
+SCHEME = 5
 """Number of the input and output scheme described above; raise it with any change that old weights would not fit."""
-GAIN = 4.0
-"""What the first layer's weights start larger by."""
 GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
 

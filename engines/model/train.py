@@ -46,6 +46,10 @@ class Settings:
     steps: int = 8_000
     workers: int = 1  # processes
     batch: int = 3  # sequences a process; more gives smoother steps, but fewer of them
+    short_until: float = (
+        0.4  # share of the steps with short sequences, and as many more of them: a shot's first picture
+    )
+    short: int = 3  # has nothing to lean on, and in long sequences it hardly counts (2026-11-25, docs/log.md)
     length: int = 8  # frames a sequence: with five the recurrence was hardly used (docs/log.md)
     side: int = 48  # packed pixels, 96 in the picture
     rate: float = 4e-3  # Adam's, after warm-up; tried from 1.5e-3 to 8e-3 (docs/log.md)
@@ -57,7 +61,7 @@ class Settings:
     coarse_jitter: float = 0.15  # the same for how coarse it is
     betas: tuple[float, float] = (0.9, 0.98)  # forgets a wild batch in fifty steps, not in a thousand
     clip_norm: float = 0.5  # gradients were 0.1-0.4 after 150 steps
-    decibels_from: float = 0.3  # share of the steps after which the loss is in decibels, as what is judged
+    decibels_from: float = 0.5  # share of the steps after which the loss is in decibels, as what is judged
     start: str = ""  # digest of the weights that a run goes on from
     rendered: int = 20  # pictures of dead leaves
     stills: int = 3  # of each clip, at its full size
@@ -75,7 +79,8 @@ def train(settings: Settings, patches: Patches, tell: Tell, start: Weights | Non
     for step in range(settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = _rate(settings, step)
-        clean, noisy, noise = batch(settings, patches, generator)  # [T, N, 8, s, s] twice, [T, N, 3, s, s]
+        length = settings.short if step < settings.short_until * settings.steps else settings.length
+        clean, noisy, noise = batch(settings, patches, length, generator)  # [T, N, 8, s, s] twice, [T, N, 3, s, s]
         loss = LOSSES[step >= settings.decibels_from * settings.steps](network, clean, noisy, noise)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -105,11 +110,13 @@ def _rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def batch(settings: Settings, patches: Patches, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def batch(
+    settings: Settings, patches: Patches, length: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return clean and noisy sequences `[T, N, 8, s, s]` and what is told of their noise `[T, N, 3, s, s]`."""
     cleans, noisies, maps = [], [], []
-    for _ in range(settings.batch):
-        clean = patches.sequence(settings.length, settings.side)
+    for _ in range(settings.batch * settings.length // length):
+        clean = patches.sequence(length, settings.side)
         draws = torch.rand(5, generator=generator)
         if draws[0] < settings.clean_share:
             noisy, noise = clean, quiet(clean)
