@@ -37,9 +37,7 @@ def flow(now: Floats, before: Floats) -> Flow:
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(_FINEST)
     found: Flow = search.calc(one, other, None)  # type: ignore[call-overload] # None makes it allocate
-    rows, columns = places(*one.shape)
-    x, y = columns + found[..., 0], rows + found[..., 1]
-    seen = cv2.remap(other, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    seen = cv2.remap(other, *_where(found), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     standing, moving = (
         cv2.blur(cv2.absdiff(one, picture).astype(np.float32), (_WINDOW, _WINDOW)) for picture in (other, seen)
     )
@@ -51,32 +49,34 @@ def flow(now: Floats, before: Floats) -> Flow:
 
 def carried(before: Floats, motion: Flow) -> Floats:
     """Return a packed picture sampled where the motion leads, at the picture's own raster (cubic)."""
-    rows, columns = places(*motion.shape[:2])
-    x, y = columns + motion[..., 0], rows + motion[..., 1]
+    _, height, width = before.shape
+    luma = before[:4].reshape(2, 2, height, width).transpose(2, 0, 3, 1).reshape(2 * height, 2 * width)
+    chroma = before[4:].reshape(2, 2, height, width).transpose(0, 2, 1, 3).reshape(2, 2 * height, width)
+    x, y = _where(motion)
+    columns, rows = (2 * x, 2 * x + 1), (2 * y, 2 * y + 1)
     found = np.empty_like(before)
-    luma = np.empty((before.shape[1] * 2, before.shape[2] * 2), np.float32)
-    for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        luma[down::2, across::2] = before[channel]
-    for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        found[channel] = _sampled(luma, 2 * x + across, 2 * y + down)
-    for first in (4, 6):
-        chroma = np.empty((before.shape[1] * 2, before.shape[2]), np.float32)
-        chroma[0::2], chroma[1::2] = before[first], before[first + 1]
-        for down in (0, 1):
-            found[first + down] = _sampled(chroma, x, 2 * y + down)
+    for phase, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        found[phase] = _sampled(luma, columns[across], rows[down], cv2.INTER_CUBIC)
+        colour, line = divmod(phase, 2)
+        found[4 + phase] = _sampled(chroma[colour], x, rows[line], cv2.INTER_CUBIC)
     return found
 
 
 def carried_state(state: Floats, motion: Flow) -> Floats:
     """Return a state `[H, h, w]` sampled where the motion leads (linear)."""
-    rows, columns = places(*motion.shape[:2])
-    x, y = columns + motion[..., 0], rows + motion[..., 1]
-    found: Floats = np.stack([cv2.remap(plane, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) for plane in state])
+    x, y = _where(motion)
+    found: Floats = np.stack([_sampled(plane, x, y, cv2.INTER_LINEAR) for plane in state])
     return found
 
 
-def _sampled(plane: Floats, x: Floats, y: Floats) -> Floats:
-    found: Floats = cv2.remap(plane, x, y, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+def _where(motion: Flow) -> tuple[Floats, Floats]:
+    """Return where each packed pixel was, x and y `[h, w]` each."""
+    columns, rows = places(*motion.shape[:2])
+    return columns + motion[..., 0], rows + motion[..., 1]
+
+
+def _sampled(plane: Floats, x: Floats, y: Floats, how: int) -> Floats:
+    found: Floats = cv2.remap(plane, x, y, how, None, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
     return found
 
 
@@ -90,6 +90,6 @@ def _grey(packed: Floats, like: Floats, sigma: float) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=8)
 def places(height: int, width: int) -> tuple[Floats, Floats]:
-    """Return each packed pixel's own row and column, `[h, w]` each."""
+    """Return where each packed pixel is, x and y `[h, w]` each."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    return rows, columns
+    return columns, rows

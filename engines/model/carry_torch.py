@@ -40,5 +40,4 @@ def _sampled_batch(planes: Tensor, at: Tensor, mode: str) -> Tensor:
 
 
 def _base(height: int, width: int) -> Tensor:
-    rows, columns = places(height, width)
-    return torch.from_numpy(np.stack((columns, rows), -1))
+    return torch.from_numpy(np.stack(places(height, width), -1))

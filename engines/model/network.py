@@ -50,8 +50,8 @@ class Network(nn.Module):
                 value = functional.leaky_relu(value, SLOPE)
             tensors[layer.name] = value
         out, gate, state = torch.split(tensors["last"], [PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden], 1)
-        wanted = (out + torch.sigmoid(gate) * change) / NOISE_SCALE
-        return now + unit * torch.tanh(wanted), torch.tanh(state)
+        wanted = (out + (_bounded(gate) + 1) / 2 * change) / NOISE_SCALE
+        return now + unit * _bounded(wanted), _bounded(state)
 
     def run(self, noisy: Tensor, noise: Tensor) -> Iterator[Tensor]:
         """Yield the restored pictures of sequences `[T, N, 8, h, w]` whose noise is told as `[T, N, 3, h, w]`."""
@@ -87,6 +87,11 @@ def tensors_of(network: Network) -> Tensors:
 def _softened(in_noise: Tensor) -> Tensor:
     """Return what is measured in the noise with its large values drawn in: x / sqrt(1 + |x|)."""
     return in_noise * torch.rsqrt(1 + in_noise.abs())
+
+
+def _bounded(value: Tensor) -> Tensor:
+    """Return a value drawn in to between -1 and 1: x / sqrt(1 + x^2), which a CPU does in a third of a tanh's time."""
+    return value * torch.rsqrt(1 + value * value)
 
 
 def _local_mean(picture: Tensor) -> Tensor:

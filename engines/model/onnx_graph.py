@@ -42,14 +42,16 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         nodes.extend(_nodes(layer))
     nodes += [
         helper.make_node("Split", ["last", "parts"], ["out", "gate", "state"], axis=1),
-        helper.make_node("Sigmoid", ["gate"], ["share"]),
+        *_bounded("gate", "gate_bounded"),
+        helper.make_node("Add", ["gate_bounded", "one"], ["gate_doubled"]),
+        helper.make_node("Mul", ["gate_doubled", "half"], ["share"]),
         helper.make_node("Mul", ["share", "change_in_noise"], ["held"]),
         helper.make_node("Add", ["out", "held"], ["wanted"]),
         helper.make_node("Div", ["wanted", "scale"], ["scaled"]),
-        helper.make_node("Tanh", ["scaled"], ["bounded"]),
+        *_bounded("scaled", "bounded"),
         helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
         helper.make_node("Add", ["now", "residual"], ["output"]),
-        helper.make_node("Tanh", ["state"], ["hidden_next"]),
+        *_bounded("state", "hidden_next"),
     ]
     channels = (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, topology.hidden)
     parts = np.array([PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden], np.int64)
@@ -58,6 +60,7 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         numpy_helper.from_array(np.array([0] * 4 + [1] * 4, np.int64), "of_channel"),
         numpy_helper.from_array(np.array(NOISE_SCALE, np.float32), "scale"),
         numpy_helper.from_array(np.array(1, np.float32), "one"),
+        numpy_helper.from_array(np.array(0.5, np.float32), "half"),
     ]
     graph = helper.make_graph(
         nodes,
@@ -82,6 +85,16 @@ def _in_noise(part: str) -> list[onnx.NodeProto]:
         helper.make_node("Add", [f"{part}_size", "one"], [f"{part}_more"]),
         helper.make_node("Sqrt", [f"{part}_more"], [f"{part}_root"]),
         helper.make_node("Div", [f"{part}_in_noise", f"{part}_root"], [f"{part}_softened"]),
+    ]
+
+
+def _bounded(source: str, target: str) -> list[onnx.NodeProto]:
+    """Return the nodes that draw a value in to between -1 and 1: x / sqrt(1 + x^2)."""
+    return [
+        helper.make_node("Mul", [source, source], [f"{source}_squared"]),
+        helper.make_node("Add", [f"{source}_squared", "one"], [f"{source}_more"]),
+        helper.make_node("Sqrt", [f"{source}_more"], [f"{source}_root"]),
+        helper.make_node("Div", [source, f"{source}_root"], [target]),
     ]
 
 

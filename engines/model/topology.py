@@ -14,7 +14,7 @@ where they are large, what is told of the noise, and the hidden state, carried t
 Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
 that no colour is converted and no chroma resampled. The gate says of each sample how much of the picture before to
 keep: what can be followed is averaged over the whole shot, as no filter of a few frames can. What is added to the
-picture, in deviations NOISE_SCALE * tanh((out + gate * how the carried one differs) / NOISE_SCALE), is never more than
+picture, (out + gate * how the carried one differs) deviations drawn in by x / sqrt(1 + x^2), is never more than
 NOISE_SCALE of them: little can change where little noise is told, and nothing can run away over a long clip.
 
 Source: the scheme is the recurrent half-resolution U-net of the project's model notes; widths by what a frame
@@ -85,8 +85,8 @@ class Layer:
 class Topology:
     """A network: its size by name, its channels and its layers in order.
 
-    The last layer gives the residual (8 channels), the gate before its sigmoid (8) and the next hidden state before
-    its tanh, which keeps what is carried from frame to frame bounded over any length.
+    The last layer gives the residual (8 channels), the gate (8) and the next hidden state. The last two are drawn in to
+    bounds, so that what is carried from frame to frame stays bounded over any length.
     """
 
     name: str

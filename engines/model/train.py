@@ -46,10 +46,8 @@ class Settings:
     steps: int = 8_000
     workers: int = 1  # processes
     batch: int = 3  # sequences a process; more gives smoother steps, but fewer of them
-    short_until: float = (
-        0.4  # share of the steps with short sequences, and as many more of them: a shot's first picture
-    )
-    short: int = 3  # has nothing to lean on, and in long sequences it hardly counts (2026-11-25, docs/log.md)
+    short_until: float = 0.4  # share of the steps with short sequences, and more of them (docs/log.md, 2026-11-25):
+    short: int = 3  # a shot's first picture has nothing to lean on, and in long sequences it hardly counts
     length: int = 8  # frames a sequence: with five the recurrence was hardly used (docs/log.md)
     side: int = 48  # packed pixels, 96 in the picture
     rate: float = 4e-3  # Adam's, after warm-up; tried from 1.5e-3 to 8e-3 (docs/log.md)
