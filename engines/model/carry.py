@@ -31,11 +31,11 @@ _EXPLAINS, _SURELY = 0.06, 0.16
 the second. Lower, and a locked-off shot follows its noise (0.03: 0.4 dB less on its later frames, 2026-11-25)."""
 
 
-def flow(now: Floats, before: Floats) -> Flow:
-    """Return the motion from a noisy picture to the restored one before."""
+def flow(now: Floats, before: Floats, *, finely: bool = False) -> Flow:
+    """Return the motion from a noisy picture to the one before, restored or not; `finely` takes ten times as long."""
     one, other = _grey(now, before, 1.2), _grey(before, before, 0.9)
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setFinestScale(_FINEST)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if finely else cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search.setFinestScale(0 if finely else _FINEST)
     found: Flow = search.calc(one, other, None)  # type: ignore[call-overload] # None makes it allocate
     seen = cv2.remap(other, *_where(found), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     standing, moving = (
@@ -56,16 +56,16 @@ def carried(before: Floats, motion: Flow) -> Floats:
     columns, rows = (2 * x, 2 * x + 1), (2 * y, 2 * y + 1)
     found = np.empty_like(before)
     for phase, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        found[phase] = _sampled(luma, columns[across], rows[down], cv2.INTER_CUBIC)
+        found[phase] = sampled(luma, columns[across], rows[down], cv2.INTER_CUBIC)
         colour, line = divmod(phase, 2)
-        found[4 + phase] = _sampled(chroma[colour], x, rows[line], cv2.INTER_CUBIC)
+        found[4 + phase] = sampled(chroma[colour], x, rows[line], cv2.INTER_CUBIC)
     return found
 
 
 def carried_state(state: Floats, motion: Flow) -> Floats:
     """Return a state `[H, h, w]` sampled where the motion leads (linear)."""
     x, y = _where(motion)
-    found: Floats = np.stack([_sampled(plane, x, y, cv2.INTER_LINEAR) for plane in state])
+    found: Floats = np.stack([sampled(plane, x, y, cv2.INTER_LINEAR) for plane in state])
     return found
 
 
@@ -75,7 +75,22 @@ def _where(motion: Flow) -> tuple[Floats, Floats]:
     return columns + motion[..., 0], rows + motion[..., 1]
 
 
-def _sampled(plane: Floats, x: Floats, y: Floats, how: int) -> Floats:
+def cubic_gain(shift: Floats) -> Floats:
+    """Return the share of white noise's variance that cubic sampling leaves along one axis, at a shift in pixels.
+
+    Source: the sum of squares of Keys' kernel at a = -0.75, which OpenCV samples by.
+    """
+    after = shift - np.floor(shift)
+    near = np.stack((after, 1 - after))  # [2, h, w]: to the pixels on both sides
+    far = near + 1
+    inner = (1.25 * near - 2.25) * near**2 + 1
+    outer = -0.75 * (((far - 5) * far + 8) * far - 4)
+    gain: Floats = (inner**2 + outer**2).sum(0)
+    return gain
+
+
+def sampled(plane: Floats, x: Floats, y: Floats, how: int = cv2.INTER_CUBIC) -> Floats:
+    """Return a plane sampled at x and y."""
     found: Floats = cv2.remap(plane, x, y, how, None, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
     return found
 
