@@ -20,6 +20,9 @@ from torch.nn import functional
 from engines.model.topology import NOISE_SCALE
 
 LEGAL_BLACK, LEGAL_SPAN = 64 / 1023, 876 / 1023
+ROUNDING = 0.0005
+"""Least luma deviation that is told, half a code value of 1023: nothing is divided by less, also where a codec has
+taken all noise out (a run of 6,800 steps was lost to a zero there, 2026-11-25)."""
 _TO_YCBCR = torch.tensor([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
 """BT.709, R'G'B' to Y'CbCr. Source: ITU-R BT.709-6, item 3.2-3.3."""
 _LEGAL_SCALE = torch.tensor([876 / 1023, 896 / 1023, 896 / 1023])
@@ -89,8 +92,8 @@ def told(clean: Tensor, noisy: Tensor, deviation: Tensor) -> Tensor:
     level, rms = luma.std(), (deviation**2).mean().sqrt()
     beside = (luma[..., 1:] * luma[..., :-1]).mean() + (luma[..., 1:, :] * luma[..., :-1, :]).mean()
     coarse = (beside / (2 * level**2 + 1e-12)).clamp(0, 1)
-    luma_deviation = deviation * (level / rms).clamp(max=1.0)
-    return noise_maps(luma_deviation, float(chroma.std() / level.clamp(min=1e-9)), float(coarse))
+    scaled = (deviation * (level / rms).clamp(max=1.0)).clamp(min=ROUNDING)
+    return noise_maps(scaled, float((chroma.std() / level.clamp(min=ROUNDING)).clamp(0.3, 2)), float(coarse))
 
 
 def noise_maps(deviation: Tensor, chroma: float, coarse: float) -> Tensor:
@@ -101,7 +104,7 @@ def noise_maps(deviation: Tensor, chroma: float, coarse: float) -> Tensor:
 
 def quiet(clean: Tensor) -> Tensor:
     """Return what is told `[T, 3, h, w]` of pictures that have no noise but their rounding."""
-    return noise_maps(torch.full_like(clean[:, :1], 0.0005), 0.6, 0.0)
+    return noise_maps(torch.full_like(clean[:, :1], ROUNDING), 0.6, 0.0)
 
 
 def luma_deviation(noise: Tensor) -> Tensor:

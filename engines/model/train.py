@@ -43,7 +43,7 @@ class Settings:
 
     size: str = "lite"
     seed: int = 20261124
-    steps: int = 8_000
+    steps: int = 5_000
     workers: int = 1  # processes
     batch: int = 3  # sequences a process; more gives smoother steps, but fewer of them
     short_until: float = 0.4  # share of the steps with short sequences, and more of them (docs/log.md, 2026-11-25):
@@ -80,6 +80,8 @@ def train(settings: Settings, patches: Patches, tell: Tell, start: Weights | Non
         length = settings.short if step < settings.short_until * settings.steps else settings.length
         clean, noisy, noise = batch(settings, patches, length, generator)  # [T, N, 8, s, s] twice, [T, N, 3, s, s]
         loss = LOSSES[step >= settings.decibels_from * settings.steps](network, clean, noisy, noise)
+        if not math.isfinite(loss.item()):
+            raise ArithmeticError(f"the loss is no number at step {step + 1}; the checkpoint before it is whole")
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         _average_gradients(network, settings.workers)
