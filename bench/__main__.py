@@ -8,6 +8,8 @@ import sys
 _BENCHES = (
     ("hashing", "xxh128 of a warm file, at least 1 GB/s"),
     ("plain", "plain proxy at least 0.9x the same ffmpeg command"),
+    ("engines", "frames a second of each engine here; plans where they can be built (no goal)"),
+    ("parity", "each engine within 5e-3 of float32 torch over 100 pictures, OpenVINO at 50 dB or better"),
     ("enhanced", "enhanced render at least 0.9x what its stations allow"),
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
     ("latency", "a card's way from its last byte to its files"),

@@ -61,7 +61,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
         restore = restorer(files, essence, spec)
         restore(pictures[0])
         network = cpu_seconds(lambda: [restore(picture) for picture in pictures])
-        encode = cpu_seconds(lambda: _encode(files, essence, spec, folder / "alone.mov"))
+        encode = cpu_seconds(lambda: encode_alone(files, essence, spec, folder / "alone.mov"))
         fresh = restorer(files, essence, spec)
         fresh(pictures[0])
         began = time.perf_counter()
@@ -78,7 +78,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     }
 
 
-def _encode(files: list[MediaFile], essence: Essence, spec: ProxySpec, path: Path) -> None:
+def encode_alone(files: list[MediaFile], essence: Essence, spec: ProxySpec, path: Path) -> None:
     """Encode one decoded frame as often as the clip has frames."""
     from engines.media.conform import frame_of
     from engines.render import _conformed

@@ -22,13 +22,15 @@ import torch
 from torch import Tensor
 
 from bench.restore import pictures_of
+from engines.backends import choose
 from engines.model.footage import TRAINING, decode_clean
-from engines.model.gate import exam, judge, score
+from engines.model.gate import Scores, exam, score
 from engines.model.grain import SIDE, Grain
 from engines.model.network import network_of
 from engines.model.noise import NoiseProfile
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, cuts
+from engines.model.update import Incumbents, update
 from engines.model.weights import Weights, base_weights
 
 SHOTS = (
@@ -141,7 +143,7 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
     cards, later = production(samples, count)
     base = base_weights(model)
     active, oracle, bare = base, base, base
-    best = base
+    best, best_db = base, 0.0
     learned: list[Cut] = []
     truths: list[Truth] = []
     held: list[Cut] = []
@@ -154,20 +156,16 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
         learned, truths, held = learned + more, truths + truth, held + kept
         began = time.monotonic()
         settings = Settings(seed=number)
-        tuned = refine(active, learned, settings, _quiet)
-        candidate = active.with_tensors(tuned.tensors)
-        taken = exam(held, base)
-        judged = {weights.digest: weights for weights in (base, active, best, candidate)}
-        scores = {digest: score(weights, taken) for digest, weights in judged.items()}
-        reasons = judge(scores[candidate.digest], scores[base.digest], scores[active.digest], scores[best.digest])
+        candidate = update(Incumbents(base, active, best), learned, held, settings, choose("auto"), _quiet)
         seconds = time.monotonic() - began
+        assert candidate, "no step fitted into the seconds of an update"
         supervised = replace(settings, filmed=0, averaged=3, budget_seconds=1e9)
         oracle = oracle.with_tensors(refine(oracle, truths, supervised, _quiet).tensors)
         without = replace(settings, base=0, filmed=1, averaged=3, budget_seconds=1e9)
         bare = bare.with_tensors(refine(bare, more, without, _quiet).tensors)
-        if not reasons:
-            active = candidate
-            best = max((best, active), key=lambda w: scores[w.digest]["mean_db"])
+        if not candidate.reasons:
+            active = candidate.weights
+            best, best_db = max((best, best_db), (active, _gain_db(candidate.scores)), key=lambda one: one[1])
         gains = {
             chain: {name: round(scored(w, later, grain) - floor[name], 2) for name, grain in noises.items()}
             for chain, w in (("ours", active), ("oracle", oracle), ("no_replay", bare))
@@ -175,22 +173,26 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
         rows.append(
             {
                 "card": card.name,
-                "promoted": not reasons,
-                "reasons": reasons,
+                "promoted": not candidate.reasons,
+                "reasons": candidate.reasons,
                 "seconds": round(seconds, 1),
-                "steps": len(tuned.curve),
-                "canary_db": round(scores[candidate.digest]["mean_db"], 2),
-                "base_canary_db": round(scores[base.digest]["mean_db"], 2),
+                "steps": len(candidate.curve),
+                "canary_db": round(candidate.scores["mean_db"], 2),
+                "base_canary_db": round(candidate.scores["base_mean_db"], 2),
                 "gains_db": gains,
                 "rendered_db": {
                     chain: round(_rendered(w) - _rendered(base), 2)
                     for chain, w in (("ours", active), ("no_replay", bare))
                 },
-                "scores": {name: round(value, 4) for name, value in scores[candidate.digest].items()},
+                "scores": {name: round(value, 4) for name, value in candidate.scores.items()},
             }
         )
         print(json.dumps(rows[-1]), flush=True)
     return rows
+
+
+def _gain_db(scores: Scores) -> float:
+    return scores["mean_db"] - scores["base_mean_db"]
 
 
 def _rendered(weights: Weights) -> float:

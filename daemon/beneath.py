@@ -77,15 +77,22 @@ def read_small(root: Path | str, relative: str, limit_bytes: int) -> bytes:
     """Return all bytes of a sidecar.
 
     Raises:
-        SidecarError: it is larger than the limit.
+        SidecarError: it is larger than the limit, or cannot be read.
         UnsafePath, FileMissing, RootAway: as `open_beneath`.
     """
-    with open_beneath(root, relative) as file:
-        blocks: list[bytes] = []
-        room = limit_bytes + 1
-        while room and (block := file.read(min(room, _READ_BYTES))):
-            blocks.append(block)
-            room -= len(block)
+    blocks: list[bytes] = []
+    room = limit_bytes + 1
+    try:
+        with open_beneath(root, relative) as file:
+            while room and (block := file.read(min(room, _READ_BYTES))):
+                blocks.append(block)
+                room -= len(block)
+    except OSError as error:
+        raise SidecarError(
+            f"{relative} cannot be read",
+            why=os.strerror(error.errno or 0),
+            fix="check the volume and the file's permissions; copy it again from the card",
+        ) from error
     if not room:
         raise SidecarError(
             f"{relative} is too large to be a sidecar",

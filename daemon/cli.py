@@ -19,9 +19,9 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon import modelcli
+from daemon import enginecli, modelcli
 from daemon.clock import Clock, SystemClock
-from daemon.errors import NearsetError
+from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
 from daemon.production import Moment
 
@@ -34,7 +34,9 @@ recipe_app = typer.Typer(no_args_is_help=True, help="The recipe.")
 app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(modelcli.app, name="model")
+app.add_typer(enginecli.app, name="engine")
 app.command("purge")(modelcli.purge_command)
+app.command("doctor")(enginecli.doctor)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -150,6 +152,7 @@ def recipe_show(
     from daemon.display import show_words
 
     settings = configuration.load(config)
+    roll = roll or _roll_of(settings, clip)
     rows = recipe.load(settings.production.recipe, settings).explain(clip=clip, roll=roll, scene=scene or None)
     if as_json:
         print(json.dumps({word: {"value": value, "from": where} for word, value, where in rows}, indent=1))
@@ -157,8 +160,23 @@ def recipe_show(
         show_words(rows)
 
 
+def _roll_of(settings: configuration.Config, clip: str) -> str:
+    """Return the roll that the service has a clip in; empty where it knows none, or several, which is told."""
+    from daemon.statusfile import read_status
+
+    try:
+        cards = read_status(settings.production_state).cards
+    except ConfigError:
+        return ""
+    rolls = sorted({card.roll for card in cards if clip in {known.name for known in card.clips}})
+    if len(rolls) > 1:
+        print(f"{clip} is in {', '.join(rolls)}: name one with --roll to see its words", file=sys.stderr)
+    return rolls[0] if len(rolls) == 1 else ""
+
+
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.display import Progress
+    from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.service import Service, opened
     from daemon.statusfile import write_status
@@ -166,12 +184,17 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.worker import Limits
 
     settings = configuration.load(path)
-    configure(settings.log.level, settings.log.format)
     workers = settings.workers
     clock = SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render}
-    executor = LocalExecutor(lanes, Limits(workers.memory_gib << 30), workers.hung_seconds, workers.task_hours * 3600)
-    with opened(settings) as production, _stop_asked() as stop, Progress() as progress:
+    executor = LocalExecutor(
+        lanes,
+        Limits(memory_of(settings)),
+        workers.hung_seconds,
+        workers.task_hours * 3600,
+        TORCH_STAGES if must_be_alone(settings) else frozenset(),
+    )
+    with Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -206,9 +229,16 @@ def _exit_code(seen: object) -> int:
     states = {clip.state for card in seen.cards for clip in card.clips}
     if seen.roots_away:
         return EXIT_AWAY
-    if "failed" in states:
+    if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
+
+
+@contextmanager
+def _logged(settings: configuration.Config) -> Iterator[None]:
+    """Set up logging once the progress is shown, so that its lines go above that and not into it."""
+    configure(settings.log.level, settings.log.format)
+    yield
 
 
 @contextmanager

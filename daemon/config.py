@@ -28,10 +28,14 @@ class Section(BaseModel):
 
 def _path(value: object, info: ValidationInfo) -> Path:
     """Return a path; a relative one starts from the folder that the context names."""
+    return _folder(value, info.context or Path())
+
+
+def _folder(value: object, here: Path) -> Path:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("a path is needed")
     try:
-        path = Path(info.context or ".", Path(value).expanduser())
+        path = Path(here, Path(value).expanduser())
         path.resolve()
     except (RuntimeError, OSError) as error:
         raise ValueError(f"a path that leads somewhere is needed ({error})") from error
@@ -174,6 +178,15 @@ class WorkersSection(Section):
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 
+class GpuSection(Section):
+    """Engines that run on a GPU; only where `engine` names one."""
+
+    instead: Literal["none", "openvino", "eager"] = Field(
+        "none", description="What serves while that engine is missing; each output says which ran. none: clips wait."
+    )
+    plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
+
+
 class LogSection(Section):
     """What is logged."""
 
@@ -190,10 +203,11 @@ class Config(Section):
     state: StateSection
     proxy: ProxySection = ProxySection()
     enhance: EnhanceSection = EnhanceSection()
-    engine: Literal["auto", "openvino", "eager", "tensorrt", "identity"] = Field(
+    engine: Literal["auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"] = Field(
         "auto",
         description="What runs the network; auto takes the best that is there. identity: for trials, changes nothing.",
     )
+    gpu: GpuSection = GpuSection()
     refine: RefineSection = RefineSection()
     model: ModelSection = ModelSection()
     workers: WorkersSection = WorkersSection()
@@ -215,6 +229,11 @@ class Config(Section):
         return self.production_state / "replay"
 
     @property
+    def plans(self) -> Path:
+        """Folder of the engine plans that this machine built; they hold the production's weights."""
+        return self.production_state / "engines"
+
+    @property
     def production_delivery(self) -> Path:
         """Folder of this production's deliveries."""
         return self.delivery.root / self.production.code
@@ -232,9 +251,9 @@ def load(path: Path) -> Config:
         raise ConfigError(
             f"{path} cannot be read", why=str(error), fix="`nearset init` writes a commented one"
         ) from error
-    config = None if document.faults else yamlfile.fit(document, Config, context=path.absolute().parent)
-    if config:
-        _check_places(config, document)
+    here = path.absolute().parent
+    config = None if document.value is None else yamlfile.fit(document, Config, context=here)
+    _check_places(document, here)
     if document.faults or config is None:
         raise ConfigError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
@@ -277,29 +296,41 @@ def clashes(config: Config, others: dict[str, dict[str, list[str]]]) -> list[str
     ]
 
 
-def _check_places(config: Config, document: yamlfile.Document) -> None:
-    """Note every pair of folders that overlap, and a recipe that a card or a delivery could bring."""
-    roots: list[tuple[yamlfile.Path, Path]] = [
-        (("offload", "roots", number), root.path) for number, root in enumerate(config.offload.roots)
-    ]
-    ours: list[tuple[yamlfile.Path, Path]] = [
-        (("delivery", "root"), config.delivery.root),
-        (("state", "root"), config.state.root),
-    ]
-    for (_, first), (at, second) in combinations(roots + ours, 2):
+def _check_places(document: yamlfile.Document, here: Path) -> None:
+    """Note every pair of folders that overlap, and a recipe that a card or a delivery could bring.
+
+    Goes by what is written, so that it is told together with all other faults.
+    """
+    roots = _written(document, here, "offload", "roots")
+    delivery, state = _written(document, here, "delivery", "root"), _written(document, here, "state", "root")
+    for (_, first), (at, second) in combinations(roots + delivery + state, 2):
         if _overlap(first.resolve(), second.resolve()):
             document.fault(at, f"{second} overlaps with {first}; offloads, deliveries and state must lie apart")
-    for number, folder in enumerate(config.offload.stand_ins.folders):
-        for _, own in ours:
+    for at, folder in _written(document, here, "offload", "stand_ins", "folders"):
+        for _, own in delivery + state:
             if _overlap(folder.resolve(), own.resolve()):
-                at = ("offload", "stand_ins", "folders", number)
                 document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
-    for _, folder in [*roots, ours[0]]:
-        if config.production.recipe and _reaches(config.production.recipe, folder.resolve()):
-            document.fault(
-                ("production", "recipe"),
-                f"{config.production.recipe} lies inside {folder}; a card must not command the service",
-            )
+    for at, recipe in _written(document, here, "production", "recipe"):
+        for _, folder in roots + delivery:
+            if _reaches(recipe, folder.resolve()):
+                document.fault(at, f"{recipe} lies inside {folder}; a card must not command the service")
+
+
+def _written(document: yamlfile.Document, here: Path, *keys: str) -> list[tuple[yamlfile.Path, Path]]:
+    """Return the paths that are written under a key, one or a list of them, each with where it stands."""
+    value = document.value
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    listed: list[tuple[yamlfile.Path, Any]] = [(keys, value)]
+    if isinstance(value, list):
+        listed = [((*keys, number), each) for number, each in enumerate(value)]
+    found: list[tuple[yamlfile.Path, Path]] = []
+    for at, each in listed:
+        try:
+            found.append((at, _folder(each.get("path") if isinstance(each, dict) else each, here)))
+        except ValueError:
+            continue  # told by the key's own check
+    return found
 
 
 def _reaches(path: Path, folder: Path) -> bool:

@@ -14,7 +14,7 @@ from daemon.status import Snapshot, WorkStatus
 
 _UNITS = {
     "manifest": ("MB", 1e6),
-    "probe": ("file", 1),
+    "probe": ("MB", 1e6),
     "render": ("frames", 1),
     "sample": ("frames", 1),
     "refine": ("steps", 1),
@@ -46,10 +46,11 @@ class Progress:
 def _progress(snapshot: Snapshot) -> Table:
     table = Table(box=None, show_header=False)
     for work in snapshot.work:
-        table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), f"ETA {_clock(work.eta_seconds)}")
+        table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), _eta(work.eta_seconds))
     clips = [clip for card in snapshot.cards for clip in card.clips]
     done = sum(clip.state == "delivered" for clip in clips)
-    table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", "")
+    eta = _eta(snapshot.eta_seconds or None)
+    table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", eta)
     return table
 
 
@@ -62,8 +63,13 @@ def _rate(work: WorkStatus) -> str:
     return f"{work.rate / size:.1f} {unit}/s" if work.done else ""
 
 
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+def _eta(seconds: float | None) -> str:
+    """Return how long it still takes; nothing where nobody can know yet."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"ETA {hours}:{minutes:02}:{rest:02}" if hours else f"ETA {minutes}:{rest:02}"
 
 
 def show_status(snapshot: Snapshot) -> None:
@@ -74,13 +80,17 @@ def show_status(snapshot: Snapshot) -> None:
         console.print(Text(f"root away: {root}: {why}"))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
+        if card.why:
+            console.print(Text(f"roll {card.roll} is not written: {card.why}; {card.fix}"))
+        if card.missing:
+            console.print(Text(f"roll {card.roll} lacks what its own index names: {', '.join(card.missing)}"))
         for clip in card.clips:
             cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, clip.why, clip.fix)
             table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:
-        console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} ETA {_clock(work.eta_seconds)}"))
-    console.print(f"{snapshot.queued} jobs wait", highlight=False)
+        console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} {_eta(work.eta_seconds)}"))
+    console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
 
 
 def show_models(rows: list[dict[str, Any]]) -> None:
@@ -127,6 +137,16 @@ def show_plan(rows: list[Any]) -> None:
 def show_words(rows: list[tuple[str, str, str]]) -> None:
     """Print a clip's words."""
     table = Table("word", "value", "from")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(file=sys.stdout).print(table)
+
+
+def show_rows(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    """Print a table; long cells go on in the next line, so that a path can be read whole."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=sys.stdout).print(table)

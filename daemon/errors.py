@@ -8,7 +8,15 @@ NearsetError                     nearset
 │   │   ├── VariableRate         media.variable_rate
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
-│   ├── BackendUnavailable       engine.unavailable
+│   ├── BackendUnavailable       engine.unavailable        an engine is missing; another serves only where allowed
+│   │   ├── GpuMissing           engine.gpu_missing
+│   │   ├── WrongDriver          engine.wrong_driver
+│   │   ├── BuildFailed          engine.build_failed
+│   │   ├── BadPlan              engine.bad_plan
+│   │   └── ParityRefused        engine.parity
+│   ├── GpuFault                 engine.gpu
+│   │   ├── DeviceLost           engine.device_lost
+│   │   └── OutOfGpuMemory       engine.out_of_memory
 │   ├── BadSample                engine.bad_sample
 │   └── BadWeights               engine.bad_weights
 ├── ConfigError                  config                    config.yaml, all faults at once

@@ -19,6 +19,7 @@ from daemon.errors import WorkerDied, WorkerHung
 from daemon.slate import Trouble
 from daemon.store import trouble_of
 from daemon.worker import Limits, serve
+from engines.errors import DeviceLost
 
 _SPAWN = multiprocessing.get_context("spawn")
 _TASKS_A_CHILD = 200
@@ -80,12 +81,16 @@ class _Child:
 
 @dataclass(slots=True)
 class LocalExecutor:
-    """Spawned children on this machine, `lanes` says how many each lane keeps."""
+    """Spawned children on this machine, `lanes` says how many each lane keeps.
+
+    A child is renewed after a stage of `last`: what that loads must not share a process with what comes next.
+    """
 
     lanes: Mapping[str, int]
     limits: Limits
     hung_seconds: float
     task_seconds: float = 12 * 3600.0
+    last: frozenset[str] = frozenset()
     _children: dict[str, list[_Child]] = field(default_factory=dict)
     _lost: deque[Report] = field(default_factory=deque)
 
@@ -163,8 +168,8 @@ class LocalExecutor:
             task.heard, task.done, task.total = now, int(message["done"]), int(message["total"])
             return None
         child.task = None
-        if child.served >= _TASKS_A_CHILD:
-            self._replace(lane, child)
+        if child.served >= _TASKS_A_CHILD or task.stage in self.last or message.get("code") == DeviceLost.code:
+            self._replace(lane, child)  # a process that lost its GPU finds none any more
         return _report(task, message)
 
     def _kill_hung(self, now: float) -> None:

@@ -169,7 +169,7 @@ def merge(found: Iterable[FoundManifest], roll: str = "") -> Manifest:
 
 
 def _is_list(name: str) -> bool:
-    return name.endswith(".mhl") and not name.startswith(".")
+    return name.lower().endswith(".mhl") and not name.startswith(".")
 
 
 def _applies(folder: str, roll: str) -> bool:

@@ -18,8 +18,12 @@ from daemon.slate import Refined
 from daemon.states import ModelState
 from daemon.store import Model, Store
 
-_WIDTH, _HEIGHT = 240, 48
+_WIDTH, _HEIGHT = 180, 34
 """Of a curve, in pixels."""
+_CHART_WIDTH, _CHART_HEIGHT = 1128, 150
+"""Of the chart of gains, in pixels."""
+_MOST_LABELS = 20
+"""Bars of a chart beyond which labels would run into each other."""
 
 
 def entries(store: Store) -> list[dict[str, Any]]:
@@ -67,7 +71,7 @@ def page(config: Config, store: Store) -> str:
         exclude=config.model.exclude,
         models=shown[::-1],
         active=next((model for model in shown if model["state"] == ModelState.ACTIVE), None),
-        gains=_polyline([model["gain_db"] for model in shown if model["state"] != ModelState.REFUSED]),
+        chart=_chart(shown),
         cards=[
             {
                 "roll": rolls[card],
@@ -85,10 +89,39 @@ def page(config: Config, store: Store) -> str:
 
 
 def _shown(config: Config, entry: dict[str, Any], model: Model) -> dict[str, Any]:
-    picture = config.models / f"{model.digest}.png"
+    picture = config.models / f"{model.digest}.jpg"
     return entry | {
         "curve": _polyline(list(wire.load(Refined, model.facts).curve)),
         "picture": _inline(picture) if picture.exists() else "",
+    }
+
+
+def _chart(shown: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a bar for each model, its gain over base up or down from a line, in pixels; empty without models."""
+    if not shown:
+        return {}
+    gains = [model["gain_db"] for model in shown]
+    low, high = min(0.0, *gains), max(0.1, *gains)
+    unit, step = _CHART_HEIGHT / (high - low), min(_CHART_WIDTH / len(shown), 141.0)
+    bars = [
+        {
+            "x": round(number * step + step * 0.15, 1),
+            "y": round((high - max(gain, 0.0)) * unit, 1),
+            "width": round(step * 0.7, 1),
+            "height": max(1.0, round(abs(gain) * unit, 1)),
+            "state": model["state"],
+            "gain": f"{gain:+.2f}",
+            "roll": model["roll"],
+        }
+        for number, (model, gain) in enumerate(zip(shown, gains, strict=True))
+    ]
+    labelled = len(shown) <= _MOST_LABELS
+    return {
+        "bars": bars,
+        "zero": round(high * unit, 1),
+        "labelled": labelled,
+        "width": _CHART_WIDTH,
+        "height": _CHART_HEIGHT,
     }
 
 
@@ -103,4 +136,4 @@ def _polyline(values: list[float]) -> str:
 
 
 def _inline(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(picture.read_bytes()).decode()

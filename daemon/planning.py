@@ -6,23 +6,24 @@ and say so.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Self
 
 from daemon import cards, recipe, wire
 from daemon.beneath import mark, open_beneath, read_small
+from daemon.clock import SystemClock
 from daemon.config import Config
-from daemon.errors import NearsetError
+from daemon.errors import NearsetError, RootAway
+from daemon.executor import LocalExecutor
 from daemon.recipe import Words
 from daemon.scan import scan
 from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
 from daemon.stages.probe import ProbeTask, Source
-from daemon.worker import Limits, serve
+from daemon.stages.render import plain_alone
+from daemon.worker import Limits
 from engines.media.essence import Essence
 from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
 
@@ -40,6 +41,8 @@ _ENHANCED_PIXELS_A_SECOND = 9.4e6
 """Source pixels of a plain render and proxy pixels of an enhanced one, a second. Source: our measurement on two idle
 cores, 2026-11-24: 52 fps from 1080p and 18.2 fps at 960x540 (docs/performance.md)."""
 _INDEX_BYTES = 64 * 1024 * 1024
+_LANE = "probe"
+_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,64 +75,70 @@ class PlannedClip:
 
 
 def plan_offload(config: Config, offload: Path) -> list[PlannedClip]:
-    """Return what would be made of the cards beneath a folder."""
+    """Return what would be made of the cards beneath a folder.
+
+    Raises:
+        RootAway: the folder cannot be read.
+    """
     book = recipe.load(config.production.recipe, config)
     root = offload.resolve()
-    found = cards.recognise(scan(root).marks, lambda path: read_small(root, path, _INDEX_BYTES), root.name)
-    with _Prober(config) as prober:
-        return [_planned(root, card, clip, book, prober) for card in found for clip in card.clips]
+    try:
+        marks = scan(root).marks
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise RootAway(f"{offload} cannot be planned", why=why, fix="name the folder of an offload") from error
+    found = cards.recognise(marks, lambda path: read_small(root, path, _INDEX_BYTES), root.name)
+    with _prober(config) as prober:
+        plan = _Plan(config, book, prober)
+        return [_planned(CardPlace(str(root), card.path), card, clip, plan) for card in found for clip in card.clips]
 
 
-class _Prober:
-    """A child that probes, as the service's does: media is opened nowhere else."""
-
-    def __init__(self, config: Config) -> None:
-        self._limits = Limits(config.workers.memory_gib << 30)
-
-    def __enter__(self) -> Self:
-        context = get_context("spawn")
-        self._pipe: Connection
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._limits), daemon=True)
-        self._process.start()
-        theirs.close()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pipe.close()
-        self._process.join()
-
-    def probe(self, task: ProbeTask) -> Essence | str:
-        """Return a clip's essence, or why there is none."""
-        request = {"stage": "probe", "task": wire.dump(ProbeTask, task)}
-        self._pipe.send_bytes(json.dumps(request).encode())
-        while True:
-            try:
-                answer = json.loads(self._pipe.recv_bytes())
-            except EOFError:
-                return "the probe ended without an answer"
-            if answer["kind"] == "result":
-                return wire.load(Essence, answer["result"])
-            if answer["kind"] == "error":
-                return f"{answer['what']}: {answer['why']}"
+@contextmanager
+def _prober(config: Config) -> Iterator[LocalExecutor]:
+    """Give a child that probes, under the service's limits: media is opened nowhere else."""
+    workers = config.workers
+    executor = LocalExecutor({_LANE: 1}, Limits(workers.memory_gib << 30), workers.hung_seconds)
+    executor.open()
+    try:
+        yield executor
+    finally:
+        executor.close()
 
 
-def _planned(root: Path, card: FoundCard, clip: FoundClip, book: recipe.RecipeBook, prober: _Prober) -> PlannedClip:
-    words = book.words(clip=clip.name, roll=card.roll)
+def _probed(prober: LocalExecutor, task: ProbeTask) -> Essence | str:
+    """Return a clip's essence, or why there is none."""
+    clock = SystemClock()
+    prober.start(_LANE, 0, "", "probe", wire.dump(ProbeTask, task), clock.monotonic())
+    while not (reports := prober.poll(clock.monotonic(), _WAIT_SECONDS)):
+        continue
+    trouble = reports[0].trouble
+    return f"{trouble.what}: {trouble.why}" if trouble else wire.load(Essence, reports[0].result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What every clip is planned with."""
+
+    config: Config
+    book: recipe.RecipeBook
+    prober: LocalExecutor
+
+
+def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) -> PlannedClip:
+    words = plan.book.words(clip=clip.name, roll=card.roll)
     if clip.kind is ClipKind.RAW:
         return PlannedClip(card.roll, clip.name, clip.raw_format, "", 0, 0, 0, 0, "camera raw: not decoded here")
-    essence = prober.probe(ProbeTask(_source(root, card, clip), words.source.rate))
+    essence = _probed(plan.prober, ProbeTask(_source(place, clip), words.source.rate))
     if isinstance(essence, str):
         return PlannedClip(card.roll, clip.name, "", "", 0, 0, 0, 0, essence)
     try:
         spec = _spec(essence, clip, words)
     except NearsetError as error:
         return PlannedClip(card.roll, clip.name, "", "", essence.seconds, 0, 0, 0, error.what)
-    return _estimated(card, clip, essence, spec)
+    return _estimated(card, clip, essence, spec, plain_alone(plan.config, essence, words))
 
 
-def _source(root: Path, card: FoundCard, clip: FoundClip) -> Source:
-    place = CardPlace(str(root), card.path)
+def _source(place: CardPlace, clip: FoundClip) -> Source:
     return Source(place, clip.kind, _files(place, clip.files), place, _files(place, clip.sidecars))
 
 
@@ -153,12 +162,13 @@ def _spec(essence: Essence, clip: FoundClip, words: Words) -> ProxySpec:
     )
 
 
-def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, spec: ProxySpec) -> PlannedClip:
+def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, spec: ProxySpec, alone: str) -> PlannedClip:
+    """Return a clip's row; `alone` says why it gets no enhanced twin."""
     pixels = spec.width * spec.height * essence.frames
     sound = sum(track.samples * track.channels * max(track.bits, 16) // 8 for track in essence.audio)
     size = int(pixels * _BITS_A_PIXEL[spec.codec] / 8) + sound
     source_pixels = essence.width * essence.height * essence.frames
-    seconds = source_pixels / _PLAIN_PIXELS_A_SECOND + pixels / _ENHANCED_PIXELS_A_SECOND
+    seconds = source_pixels / _PLAIN_PIXELS_A_SECOND + (0 if alone else pixels / _ENHANCED_PIXELS_A_SECOND)
     return PlannedClip(
         card.roll,
         clip.name,
@@ -166,9 +176,9 @@ def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, spec: ProxySp
         f"{spec.width}x{spec.height} {spec.codec}",
         essence.seconds,
         size,
-        size,
+        0 if alone else size,
         seconds,
-        "",
+        alone,
     )
 
 

@@ -62,6 +62,7 @@ class Production:
 
     `seen` holds each card as the last scan saw it. `waiting` says for each clip that still stands before the
     gate why, as last seen; `roots_away` are the offload roots that are not mounted now, with the reason.
+    `unwritten` are the cards whose turnover the delivery volume refused when it was last tried.
     """
 
     config: Config
@@ -70,6 +71,7 @@ class Production:
     seen: dict[int, Seen] = field(default_factory=dict)
     waiting: dict[int, str] = field(default_factory=dict)
     roots_away: dict[str, str] = field(default_factory=dict)
+    unwritten: dict[int, Trouble] = field(default_factory=dict)
 
     @property
     def staging(self) -> Path:

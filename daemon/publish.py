@@ -132,11 +132,16 @@ def _rename_new(staged: Path, target: Path) -> None:
 
 
 def holds(path: Path, xxh128: str) -> bool:
-    """Return whether a regular file is there and holds just these bytes."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb", buffering=0) as file:
-        return hash_file(file, (), progress=_quiet)["xxh128"] == xxh128
+    """Return whether a regular file is there and holds just these bytes.
+
+    Raises:
+        DeliveryError: the volume does not say.
+    """
+    with delivering(path):
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb", buffering=0) as file:
+            return hash_file(file, (), progress=_quiet)["xxh128"] == xxh128
 
 
 def _quiet(_count: int) -> None:
@@ -167,9 +172,12 @@ def withdraw(target: Path) -> None:
 
 
 def sweep(staging: Path, keep: frozenset[str]) -> None:
-    """Remove what a run before left in the staging folder, but for the names to keep."""
-    if not staging.is_dir():
-        return
-    for entry in staging.iterdir():
-        if entry.name not in keep and entry.is_file() and not entry.is_symlink():
-            entry.unlink()
+    """Remove what a run before left in the staging folder, but for the names to keep.
+
+    Raises:
+        DeliveryError: the volume refuses.
+    """
+    with delivering(staging):
+        for entry in staging.iterdir() if staging.is_dir() else ():
+            if entry.name not in keep and entry.is_file() and not entry.is_symlink():
+                entry.unlink()

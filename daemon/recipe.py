@@ -173,7 +173,7 @@ def _from_config(config: Config) -> _Layer:
 
 
 def _layers(document: yamlfile.Document) -> list[_Layer]:
-    if document.faults or not isinstance(document.value, dict):
+    if not isinstance(document.value, dict):
         if not document.faults:
             document.fault((), "sections are needed: defaults, scenes, rolls, clips")
         return []

@@ -16,7 +16,7 @@ from daemon.production import Production
 from daemon.states import ModelState
 from daemon.store import Clip, KeptSample
 
-_OURS = re.compile(r"[0-9a-f]{64}\.(safetensors|json|png)|.*\.(part|sidecar)")
+_OURS = re.compile(r"[0-9a-f]{64}\.(safetensors|json|jpg)|.*\.(part|sidecar)")
 """Names that are given in the folders of models and replay."""
 
 
@@ -91,7 +91,7 @@ def _named_by_models(production: Production) -> set[str]:
     """Return the files that the models of the database have; the weights of refused ones are not kept."""
     names = set()
     for model in production.store.models():
-        names |= {f"{model.digest}.json", f"{model.digest}.png"}
+        names |= {f"{model.digest}.json", f"{model.digest}.jpg"}
         if model.state is not ModelState.REFUSED:
             names.add(f"{model.digest}.safetensors")
     return names

@@ -20,7 +20,8 @@ from daemon.config import Config, claims, clashes
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
-from daemon.pipeline import WorkingStage, stages
+from daemon.pace import Pace
+from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.recipe import Words
@@ -34,6 +35,7 @@ from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
+from daemon.telling import Teller
 from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
@@ -51,6 +53,9 @@ class Service:
         self._working = {name: stage for name, stage in self._stages.items() if isinstance(stage, WorkingStage)}
         self._recipe_mark: tuple[int, int] | None = None
         self._started: dict[int, float] = {}
+        self._pace = Pace()
+        self._teller = Teller()
+        self._stuck: dict[str, str] = {}
         self._littered = False
         self._stirred = False
 
@@ -79,50 +84,72 @@ class Service:
         self._heed_requests(now)
         self._reload_recipe(now)
         for stage in self._stages.values():
-            try:
-                stage.plan(self.production, now)
-            except DeliveryError as error:  # the delivery volume is full or away: the next tick tries again
-                get().error("stage.waits", stage=stage.name, code=error.code, why=error.why, fix=error.fix)
+            self._plan(stage, now)
         self._yield_to_proxies(now)
         self._start_jobs(now)
         reports = self._executor.poll(now.monotonic, wait_seconds)
         for report in reports:
             self._take(report, now)
+        self._teller.tell(self.production)
         self._stirred = bool(reports)
         self._keep_leases(now)
         if self._littered and not self._executor.running():
             self._sweep()
 
+    def _plan(self, stage: Stage, now: Moment) -> None:
+        """Let a stage plan; what it cannot do is told once, and the next tick tries again: it stops no other stage."""
+        try:
+            stage.plan(self.production, now)
+            self._stuck.pop(stage.name, None)
+        except NearsetError as error:
+            if self._stuck.get(stage.name) != str(error):
+                get().error("stage.stuck", stage=stage.name, code=error.code, why=error.why, fix=error.fix)
+            self._stuck[stage.name] = str(error)
+
     def _sweep(self) -> None:
-        """Remove from the staging folder what no intent needs."""
-        intended = self.production.store.intended()
-        sweep(self.production.staging, keep=frozenset(name for it in intended for name in (it.staged, it.still)))
+        """Remove from the staging folder what no intent needs; a volume that refuses keeps it until later."""
         self._littered = False
+        intended = self.production.store.intended()
+        try:
+            sweep(self.production.staging, keep=frozenset(name for it in intended for name in (it.staged, it.still)))
+        except DeliveryError as error:
+            get().warning("staging.not_swept", code=error.code, why=error.why, fix=error.fix)
 
     def is_idle(self) -> bool:
         """Return whether nothing is left that the service itself can do."""
         store = self.production.store
         if self._stirred:
             return False  # what came in may be work for the next stage
-        if self._executor.running() or store.jobs(JobState.QUEUED, JobState.LEASED):
-            return bool(self.production.roots_away) and not self._executor.running()
-        due = any(card.turnover_due and card.shoot_day for card in store.cards() if self._has_delivered(card.id))
-        return not due and all(self._rests(clip.id, clip.state) for clip in store.clips())
+        jobs = store.jobs(JobState.QUEUED, JobState.LEASED)
+        if self._executor.running() or not all(self._is_parked(store.clip(job.clip)) for job in jobs):
+            return False
+        due = any(
+            card.turnover_due and card.shoot_day and card.id not in self.production.unwritten
+            for card in store.cards()
+            if self._has_delivered(card.id)
+        )
+        if self._stuck:
+            return True
+        return not due and all(self._rests(clip) for clip in store.clips())
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
-        return snapshot(self.production, self._executor.running(), now)
+        return snapshot(self.production, self._executor.running(), now, self._pace)
 
     def _has_delivered(self, card: int) -> bool:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
 
-    def _rests(self, clip: int, state: ClipState) -> bool:
-        """Return whether a clip moves no more: settled, or waiting for a manifest on a card that lies still."""
-        if state in SETTLED_STATES:
+    def _rests(self, clip: Clip) -> bool:
+        """Return whether a clip moves no more: settled, parked, or waiting for a manifest on a card that lies still."""
+        if clip.state in SETTLED_STATES or self._is_parked(clip):
             return True
-        card = self.production.store.clip(clip).card
-        seen = self.production.seen.get(card)
-        return state in GATE_STATES and clip in self.production.waiting and seen is not None and not seen.busy
+        seen = self.production.seen.get(clip.card)
+        is_still = seen is not None and not seen.busy
+        return clip.state in GATE_STATES and clip.id in self.production.waiting and is_still
+
+    def _is_parked(self, clip: Clip) -> bool:
+        """Return whether a clip's root is away."""
+        return self.production.store.card(clip.card).root in self.production.roots_away
 
     def _start_jobs(self, now: Moment) -> None:
         store = self.production.store
@@ -165,11 +192,13 @@ class Service:
             return
         job = store.job(report.job)
         seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
+        clip = store.clip(job.clip)
         trouble = report.trouble or self._settled(job, report.result, now)
         if trouble:
             self._stumble(job, trouble, now)
         else:
-            get().info("job.done", stage=job.stage, clip=store.clip(job.clip).name, seconds=round(seconds, 2))
+            self._pace.note(self.production, clip, job.stage, seconds)
+            get().info("job.done", stage=job.stage, clip=clip.name, seconds=round(seconds, 2))
 
     def _settled(self, job: Job, result: str, now: Moment) -> Trouble | None:
         """Hand a result to its stage, and return the trouble it met."""

@@ -6,8 +6,12 @@ probed. Every delivery made from one is marked so.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from daemon.beneath import mark, open_beneath
 from daemon.cards.base import MOVIES, stem, suffix
+from daemon.errors import NearsetError
+from daemon.log import get
 from daemon.production import Production
 from daemon.slate import CameraFile, CardPlace
 from daemon.store import Clip
@@ -24,7 +28,17 @@ def stand_in_for(production: Production, clip: Clip) -> tuple[CardPlace, CameraF
     for folder in allowed.folders:
         for candidate in sorted(folder.rglob("*")):
             relative = candidate.relative_to(folder).as_posix()
-            if stem(relative).lower() == clip.name.lower() and suffix(relative) in MOVIES and candidate.is_file():
-                with open_beneath(folder, relative) as file:
-                    return CardPlace(str(folder), "."), CameraFile(relative, mark(file))
+            is_named_so = stem(relative).lower() == clip.name.lower() and suffix(relative) in MOVIES
+            if is_named_so and candidate.is_file() and (found := _marked(folder, relative)):
+                return CardPlace(str(folder), "."), found
     return None
+
+
+def _marked(folder: Path, relative: str) -> CameraFile | None:
+    """Return a transcode as it looks now; None where it is a link or went away, which the log tells."""
+    try:
+        with open_beneath(folder, relative) as file:
+            return CameraFile(relative, mark(file))
+    except NearsetError as error:
+        get().warning("stand_in.refused", path=relative, code=error.code, why=error.why, fix=error.fix)
+        return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.executor import Running
+from daemon.pace import Pace
 from daemon.production import Moment, Production
+from daemon.rows import NO_TROUBLE
 from daemon.slate import Twin
-from daemon.store import Clip
+from daemon.store import Card, Clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +26,33 @@ class ClipStatus:
 
 @dataclass(frozen=True, slots=True)
 class CardStatus:
-    """One card and its clips."""
+    """One card and its clips; `why` its turnover could not be written, `missing` what its index names and it lacks."""
 
     roll: str
     path: str
     shoot_day: str
     complete: bool
     clips: tuple[ClipStatus, ...]
+    why: str = ""
+    fix: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WorkStatus:
-    """One task under way: `rate` in units (bytes or frames) a second, `eta_seconds` until it is done."""
+    """One task under way: `rate` in units (bytes or frames) a second, `eta_seconds` until it is done, where known."""
 
     clip: str
     stage: str
     done: int
     total: int
     rate: float
-    eta_seconds: float
+    eta_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A production at one moment."""
+    """A production at one moment; `eta_seconds` until all that is known of is hashed and rendered."""
 
     production: str
     at: str
@@ -55,9 +60,10 @@ class Snapshot:
     work: tuple[WorkStatus, ...]
     queued: int
     roots_away: dict[str, str]
+    eta_seconds: float = 0.0
 
 
-def snapshot(production: Production, running: list[Running], now: Moment) -> Snapshot:
+def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace) -> Snapshot:
     """Return the production as it is now."""
     store = production.store
     cards = tuple(
@@ -67,13 +73,26 @@ def snapshot(production: Production, running: list[Running], now: Moment) -> Sna
             card.shoot_day,
             card.complete,
             tuple(_clip(production, clip) for clip in store.clips(card=card.id)),
+            *_unwritten(production, card),
+            card.missing,
         )
         for card in store.cards()
     )
     work = tuple(_work(production, task, now) for task in running)
     return Snapshot(
-        production.config.production.code, now.iso, cards, work, store.queued(), dict(production.roots_away)
+        production.config.production.code,
+        now.iso,
+        cards,
+        work,
+        store.queued(),
+        dict(production.roots_away),
+        round(pace.seconds_left(production, running), 1),
     )
+
+
+def _unwritten(production: Production, card: Card) -> tuple[str, str]:
+    trouble = production.unwritten.get(card.id, NO_TROUBLE)
+    return (f"{trouble.what}: {trouble.why}" if trouble.code else ""), trouble.fix
 
 
 def _clip(production: Production, clip: Clip) -> ClipStatus:
@@ -87,5 +106,5 @@ def _work(production: Production, task: Running, now: Moment) -> WorkStatus:
     clip = production.store.clip(production.store.job(task.job).clip)
     elapsed = max(now.monotonic - task.started, 1e-3)
     rate = task.done / elapsed
-    eta = (task.total - task.done) / rate if rate else 0.0
-    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), round(eta, 1))
+    eta = round((task.total - task.done) / rate, 1) if rate else None
+    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), eta)

@@ -43,14 +43,25 @@ class Document:
     name: str
     value: Any = None
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faulty: set[Path] = field(default_factory=set)
+    _told: list[tuple[int, int, str]] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults as they stand in the file, each with its line and column."""
+        return [f"{self.name}:{line}:{column}: {said}" for line, column, said in sorted(self._told)]
 
     def fault(self, path: Path, message: str) -> None:
         """Note a fault at a part, or at its nearest parent that has a place."""
+        self.faulty.add(path)
         line, column = self.place(path)
         dotted = ".".join(str(step) for step in path)
         said = f"{dotted + ': ' if dotted else ''}{message}"
-        self.faults.append(f"{self.name}:{line}:{column}: {_printable(said)}")
+        self.fault_at(line, column, said)
+
+    def fault_at(self, line: int, column: int, message: str) -> None:
+        """Note a fault at a place."""
+        self._told.append((line, column, _printable(message)))
 
     def place(self, path: Path) -> tuple[int, int]:
         """Return the line and column of a part, or of its nearest parent."""
@@ -68,7 +79,9 @@ def read(path: File) -> Document:
     with path.open("rb") as stream:
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        return Document(path.name, faults=[f"{path.name}:1:1: larger than {MAX_BYTES} bytes"])
+        document = Document(path.name)
+        document.fault_at(1, 1, f"larger than {MAX_BYTES} bytes")
+        return document
     return parse(data.decode(), path.name)
 
 
@@ -106,7 +119,7 @@ def _is_plain(text: str, document: Document) -> bool:
 
 def _fault_at(document: Document, mark: Any, message: str) -> None:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    document.faults.append(f"{document.name}:{line}:{column}: {_printable(message)}")
+    document.fault_at(line, column, message)
 
 
 def _printable(text: str) -> str:
@@ -117,7 +130,7 @@ def _printable(text: str) -> str:
 def fit(document: Document, model: type[M], root: Path = (), context: Any = None) -> M | None:
     """Return the model that a document's part holds; its faults go into the document and None is returned.
 
-    `context` is handed to the model's validators.
+    A part that was faulty before is not told again. `context` is handed to the model's validators.
     """
     value = document.value
     for step in root:
@@ -126,7 +139,8 @@ def fit(document: Document, model: type[M], root: Path = (), context: Any = None
         return model.model_validate(value, context=context)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            document.fault((*root, *fault["loc"]), _message(fault, model))
+            if (place := (*root, *fault["loc"])) not in document.faulty:
+                document.fault(place, _message(fault, model))
     return None
 
 

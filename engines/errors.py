@@ -76,6 +76,54 @@ class BackendUnavailable(EngineError):
     code = "engine.unavailable"
 
 
+class GpuMissing(BackendUnavailable):
+    """No NVIDIA GPU can be used here: none is there, or its driver is not installed."""
+
+    code = "engine.gpu_missing"
+
+
+class WrongDriver(BackendUnavailable):
+    """The GPU's driver is too old for the engine's library, or its parts do not fit each other."""
+
+    code = "engine.wrong_driver"
+
+
+class BuildFailed(BackendUnavailable):
+    """An engine's plan could not be built."""
+
+    code = "engine.build_failed"
+
+
+class BadPlan(BackendUnavailable):
+    """A plan is damaged, or was not made on this machine; it is never run."""
+
+    code = "engine.bad_plan"
+
+
+class ParityRefused(BackendUnavailable):
+    """An engine gives other pictures than the reference, and there is none before it that could go on serving."""
+
+    code = "engine.parity"
+
+
+class GpuFault(EngineError):
+    """The GPU failed in the midst of work that it can do."""
+
+    code = "engine.gpu"
+
+
+class DeviceLost(GpuFault):
+    """The GPU stopped answering; the process that used it can use it no more."""
+
+    code = "engine.device_lost"
+
+
+class OutOfGpuMemory(GpuFault):
+    """The GPU has no memory left for the work."""
+
+    code = "engine.out_of_memory"
+
+
 class BadSample(EngineError):
     """A sample of the replay store is missing or damaged."""
 

@@ -19,7 +19,7 @@ from daemon.scan import Scan, Settling, scan
 from daemon.slate import CardPlace, ClipKind, FileMark, FoundCard, FoundClip
 from daemon.states import GATE_STATES, ClipEvent, ClipState
 from daemon.store import Clip, trouble_of
-from daemon.volumes import RootIdentity, identify, same_volume
+from daemon.volumes import RootIdentity, absence, identify
 
 _BUSY_SCAN_SECONDS = 1.0
 """Between two scans of a root on which something still settles."""
@@ -40,6 +40,7 @@ class _Watched:
     found: tuple[FoundCard, ...] = ()
     card_manifests: dict[str, tuple[manifests.Manifest, NearsetError | None]] = field(default_factory=dict)
     recognised_from: tuple[frozenset[str], frozenset[tuple[str, FileMark]]] = (frozenset(), frozenset())
+    problems: frozenset[tuple[str, str]] = frozenset()
     due: float = 0.0
     fresh: bool = True
 
@@ -76,7 +77,7 @@ class Intake:
         except OSError as error:  # it went away since it was looked at
             production.roots_away[str(root)] = error.strerror or str(error)
             return
-        _tell_problems(root, seen, fresh=watched.fresh)
+        watched.problems = _told_problems(root, seen, watched.problems)
         watched.marks = _kept(watched.marks, seen)
         watched.settling.observe(watched.marks, now.monotonic)
         _recognise(production, root, watched, now)
@@ -99,9 +100,11 @@ def _kept(before: dict[str, FileMark], seen: Scan) -> dict[str, FileMark]:
 def _is_away(production: Production, root: Path) -> bool:
     """Park a root that is not mounted, or on which another volume is mounted; take it back when it returns."""
     store, name = production.store, str(root)
-    remembered = store.root(name)
+    remembered = _remembered(production, name)
     seen = identify(root)
-    reason = _absence(remembered, seen)
+    neighbours = {str(each.path) for each in production.config.offload.roots} - {name}
+    others = [known.marker for each in neighbours if (known := _remembered(production, each))]
+    reason = absence(root, remembered, seen, others)
     if reason and production.roots_away.get(name) != reason:
         get().warning("root.away", root=name, why=reason, fix="mount it again; its jobs wait until then")
     if reason:
@@ -110,22 +113,23 @@ def _is_away(production: Production, root: Path) -> bool:
     assert seen is not None
     if production.roots_away.pop(name, None):
         get().info("root.back", root=name)
-    if remembered != (seen.device, seen.marker):
+    if remembered != seen:
         store.remember_root(name, seen.device, seen.marker)
     return False
 
 
-def _absence(remembered: tuple[int, str | None] | None, seen: RootIdentity | None) -> str:
-    if seen is None:
-        return "the folder is not there"
-    if remembered and not same_volume(RootIdentity(*remembered), seen):
-        return "another volume is in its place (device number or marker differ)"
-    return ""
+def _remembered(production: Production, root: str) -> RootIdentity | None:
+    """Return by what a root was known when it was last there; None where it never was."""
+    known = production.store.root(root)
+    return RootIdentity(*known) if known else None
 
 
-def _tell_problems(root: Path, seen: Scan, *, fresh: bool) -> None:
-    for path, why in seen.problems if fresh else ():
-        get().warning("scan.skipped", root=str(root), path=path, why=why)
+def _told_problems(root: Path, seen: Scan, told: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return what this scan had to skip, having told what is new of it."""
+    for path, why in seen.problems:
+        if (path, why) not in told:
+            get().warning("scan.skipped", root=str(root), path=path, why=why)
+    return frozenset(seen.problems)
 
 
 def _recognise(production: Production, root: Path, watched: _Watched, now: Moment) -> None:

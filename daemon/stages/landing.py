@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from daemon.errors import DeliveryError, NameTaken
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import holds, make_folder, publish_new, replace
+from daemon.publish import delivering, holds, make_folder, publish_new, replace
 from daemon.slate import Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Card, Proxy
@@ -32,9 +32,10 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
     make_folder(target.parent, production.config.delivery.root)
     make_folder(roll / "report", production.config.delivery.root)
     still = production.staging / proxy.still
-    if proxy.still and still.exists():
-        replace(still.read_bytes(), roll / still_path(proxy), production.staging)
-        still.unlink()
+    with delivering(still):
+        if proxy.still and still.exists():
+            replace(still.read_bytes(), roll / still_path(proxy), production.staging)
+            still.unlink()
     try:
         publish_new(production.staging / proxy.staged, target, proxy.facts.xxh128)
     except NameTaken:
@@ -50,16 +51,20 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
 def take_up(production: Production, now: Moment) -> None:
     """Bring every intent that a crash left behind to its end; runs once, at the start."""
     for proxy in production.store.intended():
-        clip = production.store.clip(proxy.clip)
-        staged = production.staging / proxy.staged
-        is_due = _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
-        if is_due and (holds(staged, proxy.facts.xxh128) or _is_in_place(production, proxy)):
-            try:
-                land(production, proxy, now)
-            except DeliveryError as error:
-                get().warning("proxy.not_published", path=proxy.facts.path, code=error.code, why=error.why)
-        else:
-            _settle_intent(production, proxy)
+        try:
+            _take_up(production, proxy, now)
+        except DeliveryError as error:
+            get().warning("proxy.not_published", path=proxy.facts.path, code=error.code, why=error.why)
+
+
+def _take_up(production: Production, proxy: Proxy, now: Moment) -> None:
+    clip = production.store.clip(proxy.clip)
+    staged = production.staging / proxy.staged
+    is_due = _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
+    if is_due and (holds(staged, proxy.facts.xxh128) or _is_in_place(production, proxy)):
+        land(production, proxy, now)
+    else:
+        _settle_intent(production, proxy)
 
 
 def clear_intents(production: Production, clip: int, twin: Twin) -> None:

@@ -16,7 +16,7 @@ from daemon.hashing import hash_file
 from daemon.production import Moment, Production, Seen, key_of
 from daemon.slate import CardPlace, ClipKind, Custody, FileMark, Trouble, VerifiedFile
 from daemon.standins import stand_in_for
-from daemon.states import ClipEvent, ClipState, JobEvent
+from daemon.states import GATE_STATES, ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import safe_name
 from daemon.worker import Progress
@@ -25,6 +25,8 @@ PRIORITY = 10
 PAPERS_PRIORITY = 8
 LANE = "custody"
 
+_NOT_HERE = GATE_STATES | {ClipState.DUPLICATE}
+"""States in which a clip does not keep one of the same bytes away: it may never get through itself."""
 _NOTHING_PROVEN = frozenset({"null"})
 """Hash formats that prove nothing about a file's bytes."""
 
@@ -133,7 +135,7 @@ def _admit(production: Production, clip: Clip, now: Moment) -> None:
         store.happen(clip.id, ClipEvent.FILED, now.iso)
         return
     for twin in store.clips_with_identity(clip.identity):
-        if twin.id < clip.id and twin.name == clip.name and twin.state is not ClipState.DUPLICATE:
+        if twin.id != clip.id and twin.name == clip.name and twin.state not in _NOT_HERE:
             store.happen(clip.id, ClipEvent.REPEATED, now.iso, _repeated(production, twin))
             return
     if taken := _roll_taken(production, clip):

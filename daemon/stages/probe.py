@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from io import FileIO
 from posixpath import basename
 from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.beneath import check_unchanged, open_beneath, read_small
+from daemon.cards.base import STILLS, suffix
 from daemon.errors import NoStandIn, SidecarError
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
@@ -24,19 +26,20 @@ from daemon.slate import CameraFile, CardPlace, ClipKind
 from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
-from daemon.turnover.naming import reel_name
+from daemon.turnover.naming import reel_name, reels
 from daemon.worker import Progress
 from engines.media.essence import Essence, SidecarTimecode
 from engines.media.timecode import Timecode
 
 if TYPE_CHECKING:
-    from engines.media.source import MediaFile
+    from engines.media.source import MediaFile, MediaFiles
 
 PRIORITY = 5
 LANE = "custody"
 _SIDECAR_BYTES = 16 * 1024 * 1024
 _VERSION = "1"
 """Raise it when a probe measures differently, so that clips are probed again."""
+_UNCHECKED = "stands in by its name alone: nothing on the card tells the length and timecode of what it stands in for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,11 @@ def _reel(production: Production, clip: Clip, reel: str) -> str:
     """Return the reel name: the source's own, else the clip's name, made unique in the production."""
     if reel:
         return reel_name(reel)
-    stem = reel_name(clip.name)
-    if not production.store.reel_used_elsewhere(stem, clip.id):
-        return stem
-    return reel_name(f"{production.store.card(clip.card).roll}_{clip.name}")
+    roll = production.store.card(clip.card).roll
+    for candidate in reels(roll, clip.name):
+        if not production.store.reel_used_elsewhere(candidate, clip.id):
+            return candidate
+    raise AssertionError("the candidates never end")
 
 
 def _shoot_day(production: Production, card: Card, clip: Clip, essence: Essence, now: Moment) -> str:
@@ -147,23 +151,63 @@ def _recorded(production: Production, card: Card, clip: Clip, essence: Essence) 
 
 
 @contextmanager
-def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[list[MediaFile]]:
+def opened(place: CardPlace, files: tuple[CameraFile, ...]) -> Iterator[MediaFiles]:
     """Open camera files beneath their root, unchanged since they were hashed, for the engines to read.
+
+    The stills of a sequence are opened one at a time, since a process may have only so many files open.
 
     Raises:
         SourceChanged: a file is not what was hashed, now or when it is closed.
     """
     from engines.media.source import MediaFile
 
+    if all(suffix(file.path) in STILLS for file in files):
+        stills = _Stills(place, files)
+        with stills.opened:
+            yield stills
+        for file in files:
+            with _unchanged(place, file):
+                continue
+        return
     with ExitStack() as stack:
         media = []
         for file in files:
-            descriptor = stack.enter_context(open_beneath(place.root, place.relative(file.path)))
-            check_unchanged(descriptor, file.mark)
+            descriptor = stack.enter_context(_unchanged(place, file))
             media.append(MediaFile(basename(file.path), descriptor.fileno()))
         yield media
         for file, opened_file in zip(files, media, strict=True):
             check_unchanged(opened_file.fd, file.mark)
+
+
+@contextmanager
+def _unchanged(place: CardPlace, file: CameraFile) -> Iterator[FileIO]:
+    """Open a camera file that still looks as it did when it was hashed."""
+    with open_beneath(place.root, place.relative(file.path)) as descriptor:
+        check_unchanged(descriptor, file.mark)
+        yield descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class _Stills:
+    """The stills of a sequence, each open until the next is asked for."""
+
+    place: CardPlace
+    files: tuple[CameraFile, ...]
+    opened: ExitStack = field(default_factory=ExitStack)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, number: int, /) -> MediaFile:
+        from engines.media.source import MediaFile
+
+        self.opened.close()
+        file = self.files[number]
+        descriptor = self.opened.enter_context(_unchanged(self.place, file))
+        return MediaFile(basename(file.path), descriptor.fileno())
+
+    def __iter__(self) -> Iterator[MediaFile]:
+        return map(self.__getitem__, range(len(self)))
 
 
 def work(task_text: str, progress: Progress) -> str:
@@ -175,18 +219,23 @@ def work(task_text: str, progress: Progress) -> str:
     from engines.media.probe import probe
 
     task = wire.load(ProbeTask, task_text)
-    progress(0, 1)
     meta = camera_meta(task.source)
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
-        essence = probe(files, rate=task.rate, sidecar=timecode)
-    if task.source.stands_in and meta:
-        _check_stand_in(essence, meta, task.source.files[0].path)
+        essence = probe(files, rate=task.rate, sidecar=timecode, progress=progress)
+    if task.source.stands_in:
+        essence = _checked(essence, meta, task.source.files[0].path)
     return wire.dump(Essence, essence)
 
 
-def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
-    """Raise NoStandIn unless a stand-in has the length and the timecode that the camera wrote of its clip."""
+def _checked(essence: Essence, meta: sony.ClipMeta | None, path: str) -> Essence:
+    """Return a stand-in's essence, noted where the card does not tell what its clip is like.
+
+    Raises:
+        NoStandIn: it has not the length and the timecode that the camera wrote of its clip.
+    """
+    if meta is None:
+        return replace(essence, notes=(*essence.notes, _UNCHECKED))
     start = Timecode(essence.start_frame, essence.rate, essence.drop_frame).label
     unlike = []
     if meta.duration_frames and meta.duration_frames != essence.frames:
@@ -197,6 +246,7 @@ def _check_stand_in(essence: Essence, meta: sony.ClipMeta, path: str) -> None:
         raise NoStandIn(
             f"{path} cannot stand in for its clip", why="; ".join(unlike), fix="transcode the clip again, whole"
         )
+    return essence
 
 
 def camera_meta(source: Source) -> sony.ClipMeta | None:

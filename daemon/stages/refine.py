@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import models, wire
+from daemon.engine import ALONE, EngineChoice, choice_of, plan_store
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.slate import Refined
@@ -27,8 +28,8 @@ from daemon.worker import Progress
 from engines.errors import BadSample
 
 if TYPE_CHECKING:
-    from engines.model.gate import Exam, Scores
     from engines.model.replay import Cut
+    from engines.model.update import Candidate
     from engines.model.weights import Weights
 
 
@@ -61,6 +62,7 @@ class RefineTask:
     budget_seconds: float
     seed: int
     lineage: dict[str, str]
+    plans: EngineChoice = field(default_factory=EngineChoice)
 
 
 LANE, PRIORITY = "render", 90
@@ -132,6 +134,7 @@ def _task(production: Production, card: Card, key: str) -> RefineTask:
         models=str(config.models),
         size=size,
         engine=config.engine,
+        plans=choice_of(config),
         parent=models.active(store, size),
         best=models.best(store, size),
         replay=str(config.replay),
@@ -189,7 +192,9 @@ def work(task_text: str, progress: Progress) -> str:
     Raises:
         BadWeights: the weights that it must begin from, or be compared with, cannot be used.
     """
-    from engines.model.refine import Settings, refine
+    from engines.backends import choose
+    from engines.model.refine import Settings
+    from engines.model.update import Incumbents, update
 
     task = wire.load(RefineTask, task_text)
     began = time.monotonic()
@@ -197,76 +202,42 @@ def work(task_text: str, progress: Progress) -> str:
     learned = [cut for sample, cut in cuts.items() if not sample.holdout]
     held_out = [cut for sample, cut in cuts.items() if sample.holdout]
     if not learned or not held_out:
-        missing = "learn from" if not learned else "judge by"
-        return wire.dump(Refined, _nothing(f"there is nothing yet to {missing}"))
-    panel = _panel(task, held_out, progress)
-    left = task.budget_seconds - (time.monotonic() - began) - panel.seconds
-    settings = Settings(seed=task.seed, budget_seconds=max(0.0, left))
-    tuned = refine(panel.active, learned, settings, progress)
-    if not tuned.curve:
-        return wire.dump(Refined, _nothing("no step fitted into refine.budget_seconds"))
-    candidate = panel.active.with_tensors(tuned.tensors)
-    scores, reasons = _judged(task, candidate, panel)
-    seconds = round(time.monotonic() - began, 3)
+        return _nothing(f"there is nothing yet to {'judge by' if learned else 'learn from'}")
+    incumbents = Incumbents(*(_weights(task, digest) for digest in ("", task.parent, task.best)))
+    settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
+    backend = None if task.engine in ALONE else choose(task.engine)  # those are compared as they are renewed
+    candidate = update(incumbents, learned, held_out, settings, backend, progress)
+    if candidate is None:
+        return _nothing("no step fitted into refine.budget_seconds")
     refined = Refined(
-        candidate.digest, not reasons, reasons, _told(scores), len(tuned.curve), seconds, _thinned(tuned.curve)
+        digest=candidate.weights.digest,
+        passed=not candidate.reasons,
+        reasons=candidate.reasons,
+        scores=_told(candidate.scores),
+        steps=len(candidate.curve),
+        seconds=round(time.monotonic() - began, 3),
+        curve=_thinned(candidate.curve),
     )
-    _keep(task, tuple(cuts), candidate, refined, asdict(settings), _proof(panel, candidate))
+    _keep(task, tuple(cuts), candidate, refined, asdict(settings))
+    if refined.passed and task.engine in ALONE:
+        _keep_references(task.plans, candidate.weights)
     return wire.dump(Refined, refined)
 
 
-def _nothing(why: str) -> Refined:
-    return Refined("", passed=False, reasons=(why,), scores={}, steps=0, seconds=0.0, curve=())
+def _nothing(why: str) -> str:
+    return wire.dump(Refined, Refined("", passed=False, reasons=(why,), scores={}, steps=0, seconds=0.0, curve=()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """Those that a candidate is judged beside, their scores by digest, and the seconds that one of them took."""
+def _keep_references(choice: EngineChoice, candidate: Weights) -> None:
+    """Keep what torch makes of the canary with new weights, for each shape that engines are kept of here."""
+    from engines.backends.eager import EagerBackend
+    from engines.plans.canary import keep_reference
 
-    exam: Exam
-    base: Weights
-    active: Weights
-    best: Weights
-    scores: dict[str, Scores]
-    seconds: float
-
-
-def _panel(task: RefineTask, held_out: list[Cut], progress: Progress) -> _Panel:
-    """Return the panel; it sits before anything is learned, so that what is left of the budget is known."""
-    from engines.model.gate import exam, score
-
-    base, active, best = (_weights(task, digest) for digest in ("", task.parent, task.best))
-    taken = exam(held_out, base)
-    scores, began = {}, time.monotonic()
-    for number, weights in enumerate({x.digest: x for x in (base, active, best)}.values()):
-        progress(number, 3)
-        scores[weights.digest] = score(weights, taken)
-    return _Panel(taken, base, active, best, scores, (time.monotonic() - began) / len(scores))
-
-
-def _judged(task: RefineTask, candidate: Weights, panel: _Panel) -> tuple[Scores, tuple[str, ...]]:
-    """Return a candidate's scores beside those it was judged by, and why it is refused."""
-    from engines.backends import choose
-    from engines.model.gate import ENGINE_DB, engine_db, judge, score
-
-    base, active, best = (panel.scores[weights.digest] for weights in (panel.base, panel.active, panel.best))
-    scores = score(candidate, panel.exam)
-    reasons = judge(scores, base, active, best)
-    near = engine_db(candidate, choose(task.engine), panel.exam.canaries[0])
-    if near < ENGINE_DB:
-        reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
-    beside = {
-        f"{name}_{key}": other[key]
-        for name, other in (("base", base), ("active", active))
-        for key in ("mean_db", "worst_db", "own_db", "filmed")
-    }
-    return scores | beside | {"engine_db": near}, reasons
-
-
-def _proof(panel: _Panel, candidate: Weights) -> bytes:
-    from engines.model.proof import proof
-
-    return proof(panel.exam.filmed[0], (panel.base, candidate))
+    store = plan_store(choice)
+    for plan in store.listed():
+        if plan.key.what == "plan" and plan.key.topology == candidate.topology.digest:
+            key = replace(plan.key, weights=candidate.digest)
+            keep_reference(store, key, EagerBackend().open(candidate, key.height, key.width))
 
 
 def _cuts(task: RefineTask) -> dict[Sample, Cut]:
@@ -292,19 +263,15 @@ def _weights(task: RefineTask, digest: str) -> Weights:
 
 
 def _keep(
-    task: RefineTask,
-    samples: tuple[Sample, ...],
-    candidate: Weights,
-    refined: Refined,
-    settings: dict[str, Any],
-    picture: bytes,
+    task: RefineTask, samples: tuple[Sample, ...], candidate: Candidate, refined: Refined, settings: dict[str, Any]
 ) -> None:
-    """Write the candidate, its lineage and its proof, whole and flushed."""
+    """Write the candidate, its lineage and its stills, whole and flushed."""
     from engines.model.weights import save_weights
 
+    weights = candidate.weights
     card = {
-        "name": candidate.topology.name,
-        "topology": candidate.topology.digest,
+        "name": weights.topology.name,
+        "topology": weights.topology.digest,
         "parent": task.parent or "base",
         "settings": settings,
         "steps": refined.steps,
@@ -319,11 +286,11 @@ def _keep(
     }
     folder = Path(task.models)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / f"{candidate.digest}.png").write_bytes(picture)
-    save_weights(folder / f"{candidate.digest}.safetensors", candidate.tensors, card)
+    (folder / f"{weights.digest}.jpg").write_bytes(candidate.stills)
+    save_weights(folder / f"{weights.digest}.safetensors", weights.tensors, card)
 
 
-def _told(scores: Scores) -> Scores:
+def _told(scores: dict[str, float]) -> dict[str, float]:
     """Return the scores that are numbers: JSON has no others. The verdict on the others is among the reasons."""
     return {name: value for name, value in scores.items() if isfinite(value)}
 

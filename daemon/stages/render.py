@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
+from daemon.config import Config
+from daemon.engine import EngineChoice, backend_of, choice_of
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
@@ -29,7 +32,7 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of, spec_for
 
 if TYPE_CHECKING:
-    from engines.media.source import MediaFile
+    from engines.media.source import MediaFiles
     from engines.render import Enhance
 
 LANE = "render"
@@ -65,6 +68,7 @@ class RenderTask:
     staging: str
     staged: str
     models: str
+    engine: EngineChoice = field(default_factory=EngineChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,14 @@ class Render:
 def why_not_enhanced(production: Production, clip: Clip) -> str:
     """Return why a clip gets no enhanced twin, empty if it gets one."""
     assert clip.essence is not None
-    if not production.config.enhance.restore.enabled:
+    return plain_alone(production.config, clip.essence, words_of(production, clip))
+
+
+def plain_alone(config: Config, essence: Essence, words: Words) -> str:
+    """Return why what was measured so gets a plain proxy alone, empty if it gets an enhanced twin, too."""
+    if not config.enhance.restore.enabled:
         return "enhancement is switched off"
-    words = words_of(production, clip)
-    if clip.essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
+    if essence.field_order is not FieldOrder.PROGRESSIVE and not words.source.deinterlace:
         return "not enhanced: interlaced, and the recipe does not deinterlace"
     return ""
 
@@ -250,6 +258,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         staging=str(production.staging),
         staged=f"{want[:32]}.mov",
         models=str(production.config.models),
+        engine=choice_of(production.config),
     )
 
 
@@ -278,7 +287,7 @@ def work(task_text: str, progress: Progress) -> str:
     return wire.dump(Rendered, replace(made, seconds=round(time.monotonic() - began, 3)))
 
 
-def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Progress) -> Rendered:
+def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
     from engines.media.contract import check
     from engines.media.decode import decoder_for
@@ -289,30 +298,31 @@ def _made(task: RenderTask, files: list[MediaFile], staged: Path, progress: Prog
     staged.unlink(missing_ok=True)
     decoder = decoder_for(files, task.essence)
     rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, progress=progress)
+    alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
     fsync_file(staged)
     with staged.open("rb", buffering=0) as written:
-        check(MediaFile(staged.name, written.fileno()), task.essence, task.spec, rendered.sound_digests)
-        hashes = hash_file(written, (), progress=lambda _: progress(rendered.frames, rendered.frames))
+        here = MediaFile(staged.name, written.fileno())
+        check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
+        hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
 
 
-def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | None, str, str, dict[str, float]]:
+def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:
     """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
     if task.restore is None:
         return None, "", "", {}
     from daemon.models import active_weights, own_weights  # the registry plans with the stages after this one
-    from engines.backends import choose
     from engines.enhance.restore import Restore as RestoreEngine
     from engines.media.decode import decoder_for
     from engines.model.noise import estimate
     from engines.model.weights import base_weights
     from engines.render import first_pictures
 
-    backend = choose(task.restore.engine)
+    backend = backend_of(replace(task.engine, name=task.restore.engine))
     own = active_weights(Path(task.models), task.restore.model)
     weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
     noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
@@ -320,7 +330,7 @@ def _enhancement(task: RenderTask, files: list[MediaFile]) -> tuple[Enhance | No
     enhance = RestoreEngine(
         backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
     )
-    return enhance, weights.name, backend.describe(), asdict(noise)
+    return enhance, enhance.weights.name, backend.describe(), asdict(noise)
 
 
 def _check_measured(noise: dict[str, float], name: str) -> None:

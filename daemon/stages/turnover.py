@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from daemon import __version__
+from daemon.errors import DeliveryError
 from daemon.hashing import hash_bytes
 from daemon.log import get
 from daemon.production import Moment, Production
@@ -17,7 +18,7 @@ from daemon.publish import delivering, make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
 from daemon.stages.landing import roll_folder, still_path
 from daemon.states import SETTLED_STATES, ClipState
-from daemon.store import Card, Clip
+from daemon.store import Card, Clip, trouble_of
 from daemon.turnover.editorial import ales, is_ours
 from daemon.turnover.naming import safe_name
 from daemon.turnover.record import complete, record
@@ -37,16 +38,30 @@ class Turnover:
         self._written: dict[int, float] = {}
 
     def plan(self, production: Production, now: Moment) -> None:
-        """Write the rolls that changed."""
+        """Write the rolls that changed; one that cannot be written keeps no other, and is tried again."""
         for card in production.store.cards():
             clips = production.store.clips(card=card.id)
             done = is_done(production, card, clips)
             if not (card.turnover_due or (done and not card.complete)) or not card.shoot_day:
                 continue
-            rested = now.monotonic - self._written.get(card.id, float("-inf")) >= _REST_SECONDS
-            if (done or rested) and any(production.store.proxies(clip.id) for clip in clips):
+            refused = card.id in production.unwritten
+            rest = production.config.workers.retry_seconds if refused else 0.0 if done else _REST_SECONDS
+            rested = now.monotonic - self._written.get(card.id, float("-inf")) >= rest
+            if rested and any(production.store.proxies(clip.id) for clip in clips):
                 self._written[card.id] = now.monotonic
-                _write(production, card, clips, now, done=done)
+                try:
+                    _write(production, card, clips, now, done=done)
+                    production.unwritten.pop(card.id, None)
+                except DeliveryError as error:
+                    _refused(production, card, error)
+
+
+def _refused(production: Production, card: Card, error: DeliveryError) -> None:
+    """Note why a roll could not be written; the log tells it once."""
+    trouble = trouble_of(error)
+    if production.unwritten.get(card.id) != trouble:
+        get().error("roll.not_written", roll=card.roll, code=error.code, what=error.what, why=error.why, fix=error.fix)
+    production.unwritten[card.id] = trouble
 
 
 def is_done(production: Production, card: Card, clips: list[Clip]) -> bool:
@@ -91,9 +106,10 @@ def _stills(roll: Roll, folder: Path) -> dict[str, str]:
 def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:
     """Remove ALEs of ours that a revision no longer has (a rate that went away); an editor's own stay."""
     ours = re.compile(rf"{re.escape(roll)}(_\d+)?\.ale")
-    for path in folder.glob("*.ale"):
-        if path.name not in current and ours.fullmatch(path.name) and is_ours(path.read_bytes()):
-            withdraw(path)
+    with delivering(folder):
+        for path in folder.glob("*.ale"):
+            if path.name not in current and ours.fullmatch(path.name) and is_ours(path.read_bytes()):
+                withdraw(path)
 
 
 def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) -> Roll:

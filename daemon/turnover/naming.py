@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _AS_REVISION = re.compile(r"_r\d+$", re.IGNORECASE)
@@ -27,6 +28,16 @@ def safe_name(name: str, length: int = _NAME_LENGTH) -> str:
 def reel_name(name: str) -> str:
     """Return a reel name of safe characters and at most 32 of them."""
     return safe_name(name, _REEL_LENGTH)
+
+
+def reels(roll: str, clip: str) -> Iterator[str]:
+    """Yield reel names for a clip that has none, the best first: its name, with its roll's, then numbered."""
+    yield reel_name(clip)
+    base = reel_name(f"{roll}_{clip}")
+    yield base
+    for number in count(2):
+        ending = f"-{number}"
+        yield base[: _REEL_LENGTH - len(ending)] + ending
 
 
 def unique(names: Sequence[str]) -> list[str]:

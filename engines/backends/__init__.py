@@ -4,48 +4,74 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
 
 from engines.backends.base import Backend
+from engines.backends.instead import Instead
 from engines.errors import BackendUnavailable
+from engines.plans.library import LIBRARIES
+from engines.plans.store import PlanStore
 
-CHOICES = ("auto", "openvino", "eager", "tensorrt", "identity")
+CHOICES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
 _BEST_FIRST = ("openvino", "eager")
+"""What auto takes. No engine on a GPU is among them until it was seen to run on one."""
 _FACTORIES = {
     "openvino": ("engines.backends.openvino", "OpenVinoBackend"),
     "eager": ("engines.backends.eager", "EagerBackend"),
+    "eager-cuda": ("engines.backends.eager_cuda", "EagerCudaBackend"),
+    "tensorrt": ("engines.backends.tensorrt", "TensorRtBackend"),
+    "tensorrt-rtx": ("engines.backends.tensorrt", "TensorRtBackend"),
     "identity": ("engines.backends.identity", "IdentityBackend"),
 }
 
 
-def choose(name: str) -> Backend:
+def choose(name: str, plans: PlanStore | None = None, instead: str = "") -> Backend:
     """Return the back-end of a name; `auto` is the best that is here, and `describe` says which that is.
 
+    Engines that run plans find and keep them in `plans`. `instead` names what may serve while the named one is missing;
+    without it another is never taken. A back-end lives as long as the process: what it compiled serves the next clip.
+
     Raises:
-        BackendUnavailable: the one that was named cannot run here; another is never taken instead.
+        BackendUnavailable: the one that was named cannot run here.
     """
+    if instead and instead != name:
+        return Instead(name, lambda: _only(name, plans), lambda: _only(instead, plans))
+    return _only(name, plans)
+
+
+@cache
+def _only(name: str, plans: PlanStore | None) -> Backend:
     if name != "auto":
-        return _factory(name)()
+        return _made(name, plans)
     for candidate in _BEST_FIRST:
         if importlib.util.find_spec(candidate if candidate != "eager" else "torch"):
-            return _factory(candidate)()
+            return _made(candidate, plans)
     raise BackendUnavailable(
         "no engine can run here", why="neither openvino nor torch is installed", fix="reinstall nearset"
     )
 
 
-def _factory(name: str) -> Callable[[], Backend]:
+def _made(name: str, plans: PlanStore | None) -> Backend:
     if name not in _FACTORIES:
         raise BackendUnavailable(
             f"the engine {name} is not there",
-            why="this version of nearset runs openvino, eager and identity",
+            why=f"this version of nearset runs {', '.join(_FACTORIES)}",
             fix="set `engine: auto`",
         )
     module, attribute = _FACTORIES[name]
     try:
-        factory: Callable[[], Backend] = getattr(importlib.import_module(module), attribute)
+        factory: Any = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise BackendUnavailable(
             f"the engine {name} cannot run here", why=str(error), fix="install it, or set `engine: auto`"
         ) from error
-    return factory
+    if name not in LIBRARIES:
+        return cast(Backend, factory())
+    if plans is None:
+        raise BackendUnavailable(
+            f"the engine {name} cannot run here",
+            why="it keeps plans, and no folder for them was named",
+            fix="name a production's configuration",
+        )
+    return cast(Backend, factory(name, plans))

@@ -12,7 +12,12 @@ from engines.model.weights import Weights
 
 
 class Session(Protocol):
-    """One clip's stream through the network."""
+    """One clip's stream through the network.
+
+    `weights` are those that run: others than were asked for only where the back-end refused these and said so.
+    """
+
+    weights: Weights
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         """Return the restored picture.

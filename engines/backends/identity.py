@@ -18,11 +18,14 @@ class IdentityBackend:
 
     def open(self, weights: Weights, height: int, width: int) -> Session:
         """Return a session that changes nothing."""
-        del weights, height, width
-        return _IdentitySession()
+        del height, width
+        return _IdentitySession(weights)
 
 
 class _IdentitySession:
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+
     def step(self, now: Packed, noise: Packed) -> Packed:
         del noise
         return now

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from engines.backends.base import Session
-from engines.model.carry import carried, carried_state, flow
+from engines.model.carry import carried_on
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
@@ -36,21 +36,20 @@ class OpenVinoBackend:
         graph = onnx_graph(weights.topology, weights.tensors, height, width)
         model = self._core.read_model(graph.SerializeToString(), b"")
         settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
-        return _OpenVinoSession(
-            self._core.compile_model(model, "CPU", settings), weights.topology.hidden, height, width
-        )
+        return _OpenVinoSession(self._core.compile_model(model, "CPU", settings), weights, height, width)
 
 
 class _OpenVinoSession:
-    def __init__(self, compiled: ov.CompiledModel, hidden: int, height: int, width: int) -> None:
+    def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
+        self.weights = weights
         self._request = compiled.create_infer_request()
         self._output = np.zeros((1, PICTURE_CHANNELS, height, width), np.float32)
-        self._hidden = np.zeros((1, hidden, height, width), np.float32)
+        self._hidden = np.zeros((1, weights.topology.hidden, height, width), np.float32)
         self._fresh = True
 
     def step(self, now: Packed, noise: Packed) -> Packed:
-        carried, hidden = (now, np.zeros_like(self._hidden)) if self._fresh else self._carried(now)
-        for name, array in {"now": now, "carried": carried, "noise": noise, "hidden": hidden}.items():
+        past = (now, np.zeros_like(self._hidden)) if self._fresh else carried_on(now, self._output, self._hidden)
+        for name, array in {"now": now, "carried": past[0], "noise": noise, "hidden": past[1]}.items():
             self._request.set_tensor(name, ov.Tensor(np.ascontiguousarray(array), shared_memory=True))
         self._request.set_tensor("output", ov.Tensor(self._output, shared_memory=True))
         self._request.set_tensor("hidden_next", ov.Tensor(self._hidden, shared_memory=True))
@@ -61,7 +60,3 @@ class _OpenVinoSession:
 
     def reset(self) -> None:
         self._fresh = True
-
-    def _carried(self, now: Packed) -> tuple[Packed, Packed]:
-        motion = flow(now[0], self._output[0])
-        return carried(self._output[0], motion)[None], carried_state(self._hidden[0], motion)[None]

@@ -24,7 +24,7 @@ _CUT = 0.055
 
 
 class Restore:
-    """The restoration of one clip, picture after picture."""
+    """The restoration of one clip, picture after picture; `weights` are those that run."""
 
     name = "restore"
 
@@ -40,6 +40,7 @@ class Restore:
     ) -> None:
         self._strength, self._noise = np.float32(strength), noise
         self._session = backend.open(weights, *packed_size(height, width)) if strength else None
+        self.weights = self._session.weights if self._session else weights
         self._before: npt.NDArray[np.float32] | None = None
 
     def __call__(self, picture: Picture) -> Picture:

@@ -18,10 +18,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from engines.media.essence import CodeRange, Essence, FieldOrder
-from engines.media.frames import CODE_MAX, Picture, Plane
+from engines.media.frames import CODE_MAX, Picture, Plane, scaling_threads
 from engines.media.proxy import ProxySpec, Rotation
 
-WORKING_FORMAT = "yuv422p10le"
+WORKING_FORMAT, WORKING_BYTES = "yuv422p10le", 2
 _SCALING = "BICUBIC"
 """swscale's default, and the peer's: what an ffmpeg command without flags gives."""
 _MATRIX_709, _LEGAL, _FULL = 1, 1, 2
@@ -66,6 +66,7 @@ class Conform:
             interpolation=_SCALING,
             src_color_range=_FULL if full or rgb else _LEGAL,
             dst_color_range=_FULL if full and not rgb else _LEGAL,
+            threads=scaling_threads(self._spec.width, WORKING_BYTES),
         )
 
     def _legalised(self, frame: VideoFrame, source: VideoFrame) -> None:

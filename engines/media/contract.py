@@ -14,18 +14,27 @@ from av.audio.resampler import AudioResampler
 
 from engines.errors import ContractBroken
 from engines.media.encode import canonical, pcm_for, pixel_aspect, samples_of
-from engines.media.essence import Essence, FieldOrder
-from engines.media.probe import probe
+from engines.media.essence import AudioTrack, Essence, FieldOrder
+from engines.media.probe import Progress, probe, quiet, told
 from engines.media.proxy import ProxySpec, Rotation
 from engines.media.source import MediaFile, open_container
 from engines.media.timecode import Timecode
 
+_SYNC_SECONDS = Fraction(2, 1000)
+"""How far sound may move against its picture: MOV keeps edits to a thousandth of a second."""
 
-def check(written: MediaFile, essence: Essence, spec: ProxySpec, sound_digests: tuple[str, ...]) -> None:
+
+def check(
+    written: MediaFile,
+    essence: Essence,
+    spec: ProxySpec,
+    sound_digests: tuple[str, ...],
+    progress: Progress = quiet,
+) -> None:
     """Raise ContractBroken unless the written proxy keeps every line; `sound_digests` are the source's."""
-    proxy = probe([written])
+    proxy = probe([written], progress=progress)
     lines = _lines(proxy, essence, spec)
-    lines["sound, bit for bit"] = (sound_digests, _digests(written, proxy))
+    lines["sound, bit for bit"] = (sound_digests, _digests(written, proxy, progress))
     broken = [f"{line}: {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
     if broken:
         raise ContractBroken(
@@ -50,6 +59,7 @@ def _lines(proxy: Essence, essence: Essence, spec: ProxySpec) -> dict[str, tuple
         "pixel aspect": (pixel_aspect(essence, spec) or Fraction(1), proxy.pixel_aspect),
         "field order": (order, proxy.field_order),
         "rotation": (turn, proxy.rotation_degrees),
+        "sound in step with the picture": (True, all(map(_in_sync, essence.audio, proxy.audio))),
         "audio tracks": (len(essence.audio), len(proxy.audio)),
         "audio layout": (
             [(track.channels, track.sample_rate, track.samples) for track in essence.audio],
@@ -58,7 +68,12 @@ def _lines(proxy: Essence, essence: Essence, spec: ProxySpec) -> dict[str, tuple
     }
 
 
-def _digests(written: MediaFile, proxy: Essence) -> tuple[str, ...]:
+def _in_sync(track: AudioTrack, written: AudioTrack) -> bool:
+    """Return whether a track begins as long after the first frame as the source's; before it no proxy has room."""
+    return abs(max(track.starts_seconds, Fraction(0)) - written.starts_seconds) <= _SYNC_SECONDS
+
+
+def _digests(written: MediaFile, proxy: Essence, progress: Progress) -> tuple[str, ...]:
     """Return the digest of each track's samples, decoded from the written file."""
     formats = [pcm_for(track) for track in proxy.audio]
     digests = [hashlib.sha256() for _ in proxy.audio]
@@ -68,7 +83,8 @@ def _digests(written: MediaFile, proxy: Essence) -> tuple[str, ...]:
     ]
     with open_container(written) as container:
         tracks = {stream.index: number for number, stream in enumerate(container.streams.audio)}
-        for packet in container.demux(list(container.streams.audio)) if tracks else ():
+        packets = container.demux(list(container.streams.audio)) if tracks else iter(())
+        for packet in told(packets, written, progress):
             number = tracks[packet.stream.index]
             codec, sample_format = formats[number]
             for frame in packet.decode():

@@ -18,9 +18,10 @@ from av.video.frame import VideoFrame
 from engines.errors import Unreadable
 from engines.media.essence import Essence
 from engines.media.faults import translated
-from engines.media.probe import main_video, parted, sound_of
+from engines.media.probe import main_video, parted
 from engines.media.sequence import CONTAINER, decoded
-from engines.media.source import MediaFile, open_container
+from engines.media.sound import sound_of
+from engines.media.source import MediaFile, MediaFiles, open_container
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Decoder(Protocol):
 class LibavDecoder:
     """FFmpeg's decoders, over one movie or spanned ones."""
 
-    def __init__(self, files: Sequence[MediaFile], essence: Essence) -> None:
+    def __init__(self, files: MediaFiles, essence: Essence) -> None:
         self._files, self._essence = files, essence
 
     def blocks(self) -> Iterator[Block]:
@@ -113,7 +114,7 @@ def _seconds(block: Block) -> Fraction:
 class SequenceDecoder:
     """Image sequences: one still a frame, no sound."""
 
-    def __init__(self, files: Sequence[MediaFile], essence: Essence) -> None:
+    def __init__(self, files: MediaFiles, essence: Essence) -> None:
         self._files, self._essence = files, essence
 
     def blocks(self) -> Iterator[Block]:
@@ -160,7 +161,7 @@ def _conformed(blocks: Iterator[Block], essence: Essence) -> Iterator[Block]:
         yield shown
 
 
-def decoder_for(files: Sequence[MediaFile], essence: Essence) -> Decoder:
+def decoder_for(files: MediaFiles, essence: Essence) -> Decoder:
     """Return the decoder of a clip; a vendor's raw tool is chosen here by the essence."""
     if essence.container == CONTAINER:
         return SequenceDecoder(files, essence)

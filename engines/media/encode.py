@@ -24,6 +24,7 @@ from av.video.reformatter import VideoReformatter
 
 from engines.media.essence import AudioTrack, Essence, FieldOrder
 from engines.media.faults import written
+from engines.media.frames import scaling_threads
 from engines.media.proxy import ProxyCodec, ProxySpec, Rotation
 from engines.media.timecode import Timecode
 
@@ -109,15 +110,15 @@ class _Track:
         self._stream, self._codec, self._format = stream, codec, sample_format
         self._resampler = AudioResampler(sample_format, track.layout, track.sample_rate)
         self._rate = track.sample_rate
-        self.samples = 0
+        self._next = max(0, round(track.starts_seconds * track.sample_rate))
         self.digest = hashlib.sha256()
 
     def write(self, frame: AudioFrame, mux: Callable[[Any], None]) -> None:
         frame.pts = None
         for block in canonical(frame, self._format, self._resampler):
             self.digest.update(samples_of(block, self._codec))
-            block.pts, block.time_base = self.samples, Fraction(1, self._rate)
-            self.samples += block.samples
+            block.pts, block.time_base = self._next, Fraction(1, self._rate)
+            self._next += block.samples
             mux(self._stream.encode(block))
 
     def close(self, mux: Callable[[Any], None]) -> None:
@@ -189,7 +190,8 @@ class ProxyWriter:
         if self._woven:
             converted = self._chroma_by_field(frame)
         else:
-            converted = self._converter.reformat(frame, format=self._codec.pixel_format)
+            threads = scaling_threads(frame.width, sample_bytes=1)  # only 8-bit codecs need another format
+            converted = self._converter.reformat(frame, format=self._codec.pixel_format, threads=threads)
         converted.pts, converted.time_base = frame.pts, frame.time_base
         return converted
 

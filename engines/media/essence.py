@@ -45,7 +45,8 @@ class AudioTrack:
     """One audio stream of a clip, in the source's order.
 
     `samples` counts presented samples (priming removed, edit list applied) of one channel. `language` is an
-    ISO 639-2 code and `name` the track's own name, empty where the source has none.
+    ISO 639-2 code and `name` the track's own name, empty where the source has none. `starts_seconds` is when its
+    first sample is heard, from the first frame on.
     """
 
     index: int
@@ -58,6 +59,7 @@ class AudioTrack:
     lossless: bool
     language: str = ""
     name: str = ""
+    starts_seconds: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ def _parsed(label: str, rate: Fraction, *, drop: bool) -> tuple[Timecode | None,
 def _timecode_label(container: InputContainer) -> tuple[str, TimecodeSource]:
     for stream in container.streams:
         if stream.type == "data" and stream.metadata.get("timecode"):
-            return stream.metadata["timecode"], TimecodeSource.TMCD
+            # FFmpeg gives a tmcd's label to the picture that refers to it, too; Sony's rtmd keeps it to itself.
+            told = any(picture.metadata.get("timecode") for picture in container.streams.video)
+            return stream.metadata["timecode"], TimecodeSource.TMCD if told else TimecodeSource.RTMD
     for stream in container.streams.video:
         if stream.metadata.get("timecode"):
             mxf = container.format.name == "mxf"

@@ -6,14 +6,14 @@ presentation times, sound is decoded and counted. One pass over the file, at abo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -32,7 +32,8 @@ from engines.media.essence import (
 from engines.media.faults import translated
 from engines.media.metadata import all_metadata, camera_of, created_of, reel_of, start_timecode, timed
 from engines.media.sequence import is_sequence, probe_sequence
-from engines.media.source import MediaFile, open_container
+from engines.media.sound import Listener, notes_on
+from engines.media.source import MediaFile, MediaFiles, open_container
 from engines.media.timecode import Timecode, label_rate, may_drop
 
 _MAX_SIDE = 16384
@@ -82,12 +83,25 @@ _DECODED_TO_COUNT = frozenset({"mpegts", "mpeg", "mpegvideo", "dv"})
 """Containers without an index: a packet there is not always a frame (fields, heads without key frame)."""
 
 
+Progress = Callable[[int, int], None]
+"""Told how many of a file's bytes were gone through."""
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
 def probe(
-    files: Sequence[MediaFile], *, rate: Fraction | None = None, sidecar: SidecarTimecode | None = None
+    files: MediaFiles,
+    *,
+    rate: Fraction | None = None,
+    sidecar: SidecarTimecode | None = None,
+    progress: Progress = quiet,
 ) -> Essence:
     """Return the essence of one movie or of spanned files in order.
 
-    `rate` is the recipe's word: it makes a clip of variable rate one of that constant rate.
+    `rate` is the recipe's word: it makes a clip of variable rate one of that constant rate. `progress` is told
+    file by file, since a clip of many minutes takes minutes to go through.
 
     Raises:
         Unreadable: damaged, cut short, or no movie. Undecodable: camera raw or a codec without decoder.
@@ -96,12 +110,12 @@ def probe(
     if is_sequence(files[0]):
         return probe_sequence(files, rate)
     pictures, sounds = parted(files)
-    parts = [_probe_file(file) for file in pictures]
+    parts = [_probe_file(file, progress) for file in pictures]
     essence = parts[0]
     for part in parts[1:]:
         essence = _joined(essence, part, files[0].name)
     for file in sounds:
-        essence = replace(essence, audio=(*essence.audio, *_probe_sound(file, len(essence.audio))))
+        essence = replace(essence, audio=(*essence.audio, *_probe_sound(file, len(essence.audio), progress)))
     if essence.variable_rate:
         essence = _at_rate(essence, rate, files[0].name)
     elif rate is not None and rate != essence.rate:
@@ -109,24 +123,23 @@ def probe(
     return timed(essence, sidecar)
 
 
-def parted(files: Sequence[MediaFile]) -> tuple[list[MediaFile], list[MediaFile]]:
+def parted(files: MediaFiles) -> tuple[list[MediaFile], list[MediaFile]]:
     """Return the files that hold picture and those that hold sound alone, as P2 records them."""
     pictures: list[MediaFile] = [files[0]]
     sounds: list[MediaFile] = []
-    for file in files[1:]:
+    for file in islice(files, 1, None):
         with translated(file.name), open_container(file) as container:
             (pictures if container.streams.video else sounds).append(file)
     return pictures, sounds
 
 
-def _probe_sound(file: MediaFile, tracks_before: int) -> tuple[AudioTrack, ...]:
+def _probe_sound(file: MediaFile, tracks_before: int, progress: Progress) -> tuple[AudioTrack, ...]:
     """Return the tracks of a file that holds sound alone."""
     with translated(file.name), open_container(file) as container:
-        tracks, _ = sound_of(container)
-        counts = dict.fromkeys((track.index for track in tracks), 0)
-        for packet in container.demux(tracks):
-            counts[packet.stream.index] += _samples(packet)
-        return tuple(_track(tracks_before + number, track, counts[track.index]) for number, track in enumerate(tracks))
+        listener = Listener(container)
+        for packet in told(container.demux(listener.tracks), file, progress):
+            listener.hear(packet)
+        return listener.measured(None, tracks_before)
 
 
 def main_video(container: InputContainer, name: str) -> VideoStream:
@@ -155,14 +168,14 @@ def main_video(container: InputContainer, name: str) -> VideoStream:
     )
 
 
-def _probe_file(file: MediaFile) -> Essence:
+def _probe_file(file: MediaFile, progress: Progress) -> Essence:
     with translated(file.name), open_container(file) as container:
         stream = main_video(container, file.name)
         context = stream.codec_context
         first = _first_frame(container, stream, file.name)
     with translated(file.name), open_container(file) as container:
         stream = main_video(container, file.name)
-        times, audio, notes = _walk(container, stream, file.name)
+        times, audio, notes = _walk(container, stream, file, progress)
         frame_rate, variable = cadence(
             times,
             (stream.average_rate, stream.guessed_rate, stream.base_rate),
@@ -230,18 +243,17 @@ def _undecodable(name: str, what: str) -> Undecodable:
 
 
 def _walk(
-    container: InputContainer, stream: VideoStream, name: str
+    container: InputContainer, stream: VideoStream, file: MediaFile, progress: Progress
 ) -> tuple[list[Fraction], tuple[AudioTrack, ...], tuple[str, ...]]:
     """Return presentation times in seconds, ascending, audio tracks and notes, in one pass over the file."""
     decode_video = container.format.name.split(",")[0] in _DECODED_TO_COUNT
-    tracks, notes = sound_of(container)
-    counts = dict.fromkeys((track.index for track in tracks), 0)
+    listener = Listener(container)
     stream.thread_type = "AUTO"
     ticks: list[int] = []
     stored = 0
-    for packet in container.demux([stream, *tracks]):
+    for packet in told(container.demux([stream, *listener.tracks]), file, progress):
         if packet.stream.index != stream.index:
-            counts[packet.stream.index] += _samples(packet)
+            listener.hear(packet)
         elif decode_video:
             ticks += _shown(packet)
         elif packet.size:
@@ -252,13 +264,20 @@ def _walk(
     else:
         if ticks and (decode_video or stored >= _promised(container, stream)):
             unit = stream.time_base or Fraction(1, 1000)
-            audio = tuple(_track(number, track, counts[track.index]) for number, track in enumerate(tracks))
-            return [tick * unit for tick in sorted(ticks)], audio, notes
-    raise _cut_short(name, stored, max(stored + 1, _promised(container, stream)))
+            times = [tick * unit for tick in sorted(ticks)]
+            audio = listener.measured(times[0])
+            return times, audio, listener.notes + notes_on(audio)
+    raise _cut_short(file.name, stored, max(stored + 1, _promised(container, stream)))
 
 
-def _samples(packet: Packet[Stream]) -> int:
-    return sum(frame.samples for frame in packet.decode() if isinstance(frame, AudioFrame))
+def told(packets: Iterator[Packet[Stream]], file: MediaFile, progress: Progress) -> Iterator[Packet[Stream]]:
+    """Yield a file's packets and tell how far they reach."""
+    total = os.fstat(file.fd).st_size
+    done = 0
+    for packet in packets:
+        done = min(done + packet.size, total)
+        progress(done, total)
+        yield packet
 
 
 def _shown(packet: Packet[Stream]) -> list[int]:
@@ -271,13 +290,6 @@ def _presented(packet: Packet[Stream]) -> list[int]:
     """Return a packet's presentation tick, none where the edit list leaves it out."""
     tick = packet.dts if packet.pts is None else packet.pts
     return [] if packet.is_discard or tick is None else [tick]
-
-
-def sound_of(container: InputContainer) -> tuple[list[AudioStream], tuple[str, ...]]:
-    """Return the audio streams that decode, in order, and a note for each that does not."""
-    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    lost = [stream.index for stream in container.streams.audio if stream.codec_context is None]
-    return known, tuple(f"sound of stream {index} has no decoder here: not in the proxy" for index in lost)
 
 
 def _promised(container: InputContainer, stream: VideoStream) -> int:
@@ -296,33 +308,6 @@ def _cut_short(name: str, got: int, expected: int) -> Unreadable:
         why="its header promises more than the file holds",
         fix="the copy is not complete; offload this clip again from the card",
     )
-
-
-def _track(number: int, stream: Any, samples: int) -> AudioTrack:
-    context = stream.codec_context
-    codec = context.name
-    lossless = codec.startswith("pcm_") or codec in {"alac", "flac"}
-    return AudioTrack(
-        index=number,
-        codec=codec,
-        channels=context.channels,
-        sample_rate=context.sample_rate,
-        bits=_bits(codec, context.format.name if context.format else ""),
-        samples=samples,
-        layout=context.layout.name,
-        lossless=lossless,
-        language="" if stream.metadata.get("language", "und") == "und" else stream.metadata["language"],
-        name=stream.metadata.get("title") or stream.metadata.get("name", ""),
-    )
-
-
-def _bits(codec: str, sample_format: str) -> int:
-    for bits in (24, 32, 64, 16):
-        if codec.startswith("pcm_") and str(bits) in codec:
-            return bits
-    if codec in {"pcm_alaw", "pcm_mulaw"} or sample_format.startswith("s16"):
-        return 16
-    return 8 if codec in {"pcm_u8", "pcm_s8"} else 24
 
 
 def _joined(first: Essence, other: Essence, name: str) -> Essence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 
 from av.codec.context import CodecContext
@@ -21,7 +21,7 @@ from engines.errors import Unreadable, VariableRate
 from engines.media.cadence import snapped
 from engines.media.essence import CodeRange, Essence, FieldOrder, TimecodeSource
 from engines.media.faults import translated
-from engines.media.source import MediaFile
+from engines.media.source import MediaFile, MediaFiles
 from engines.media.timecode import Timecode, may_drop
 
 CONTAINER = "exr"
@@ -35,7 +35,7 @@ def is_sequence(file: MediaFile) -> bool:
     return os.pread(file.fd, 4, 0) == _MAGIC
 
 
-def probe_sequence(files: Sequence[MediaFile], rate: Fraction | None) -> Essence:
+def probe_sequence(files: MediaFiles, rate: Fraction | None) -> Essence:
     """Return the essence of stills in order; `rate` is the recipe's word, else the header's.
 
     Raises:
@@ -50,7 +50,7 @@ def probe_sequence(files: Sequence[MediaFile], rate: Fraction | None) -> Essence
             why="its header has no framesPerSecond",
             fix='name a rate for the clip in the recipe: `source: {rate: "24000/1001"}`',
         )
-    first = next(decoded(files[:1]), None)
+    first = next(decoded([files[0]]), None)
     if first is None:
         raise Unreadable(f"{name} holds no picture", why="it is damaged", fix="copy the clip again from the card")
     start = _timecode(header, rate)
@@ -83,7 +83,7 @@ def probe_sequence(files: Sequence[MediaFile], rate: Fraction | None) -> Essence
     )
 
 
-def decoded(files: Sequence[MediaFile]) -> Iterator[VideoFrame]:
+def decoded(files: MediaFiles) -> Iterator[VideoFrame]:
     """Yield one R'G'B' frame a still, in order.
 
     Raises:

@@ -7,7 +7,9 @@ The demuxer is chosen from magic bytes against a list, and nothing but this one 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import av
 from av.container import InputContainer
@@ -32,6 +34,19 @@ class MediaFile:
     def url(self) -> str:
         """What FFmpeg opens: this very file, whatever has become of its path."""
         return f"/proc/self/fd/{self.fd}"
+
+
+class MediaFiles(Protocol):
+    """A clip's files in order. Stills are open one at a time: what one gave is read before the next is asked for."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, number: int, /) -> MediaFile:
+        """Return one of them, open."""
+
+    def __iter__(self) -> Iterator[MediaFile]:
+        """Yield all of them in order, each open."""
 
 
 def demuxer_of(head: bytes, name: str) -> str:

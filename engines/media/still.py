@@ -21,6 +21,7 @@ def jpeg(frame: VideoFrame, matrix: str) -> bytes:
         src_color_range=_LEGAL,
         dst_color_range=_FULL,
         interpolation="BICUBIC",
+        threads=1,  # as scaling_threads says
     )
     buffer = io.BytesIO()
     Image.fromarray(rgb.to_ndarray()).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)

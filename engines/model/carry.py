@@ -47,6 +47,12 @@ def flow(now: Floats, before: Floats, *, finely: bool = False) -> Flow:
     return taken
 
 
+def carried_on(now: Floats, output: Floats, hidden: Floats) -> tuple[Floats, Floats]:
+    """Return the restored picture and the state before, carried to where things are now; all are batches of one."""
+    motion = flow(now[0], output[0])
+    return carried(output[0], motion)[None], carried_state(hidden[0], motion)[None]
+
+
 def carried(before: Floats, motion: Flow) -> Floats:
     """Return a packed picture sampled where the motion leads, at the picture's own raster (cubic)."""
     _, height, width = before.shape

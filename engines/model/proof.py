@@ -18,14 +18,14 @@ from engines.model.weights import Weights
 
 
 def proof(cut: Filmed, models: Sequence[Weights]) -> bytes:
-    """Return a PNG of a cut's last frame: as filmed, then by each of the models."""
+    """Return a JPEG of a cut's last frame: as filmed, then by each of the models."""
     pictures = [cut.pictures[-1:]]
     for weights in models:
         with torch.inference_mode():
             pictures.append(list(network_of(weights).run(cut.pictures[:, None], cut.noise[:, None]))[-1])
     strip = np.concatenate([_rgb(picture.float()) for picture in pictures], axis=1)
     buffer = BytesIO()
-    Image.fromarray(strip).save(buffer, "PNG")
+    Image.fromarray(strip).save(buffer, "JPEG", quality=93, subsampling=0)
     return buffer.getvalue()
 
 

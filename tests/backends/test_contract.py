@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 
 from engines.backends import choose
 from engines.backends.eager import EagerBackend
 from engines.backends.identity import IdentityBackend
+from engines.backends.instead import Instead
 from engines.backends.openvino import OpenVinoBackend
 from engines.enhance.restore import Restore
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, DeviceLost
 from engines.media.frames import Picture
 from engines.model.noise import NoiseProfile
 from engines.model.packing import pack, packed_size
 from engines.model.weights import base_weights
+from engines.plans.canary import MOST_ERROR
+from engines.plans.store import PlanStore
 
 NOISE = NoiseProfile(2e-4, 1e-4)
+PLANS = TemporaryDirectory(prefix="nearset-plans-")
+
+
+def on_gpu(name):
+    """Return a back-end that needs a GPU; without one, or without its library, the test is skipped and says why."""
+    try:
+        return choose(name, PlanStore(Path(PLANS.name), 1 << 30))
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+
+
 BACKENDS = {
     "identity": IdentityBackend,
     "eager": EagerBackend,
     "openvino f32": lambda: OpenVinoBackend("f32"),
     "openvino": OpenVinoBackend,
+    "eager-cuda": lambda: on_gpu("eager-cuda"),
+    "tensorrt": lambda: on_gpu("tensorrt"),
+    "tensorrt-rtx": lambda: on_gpu("tensorrt-rtx"),
 }
+GPU = [pytest.param(name, marks=pytest.mark.gpu) for name in ("eager-cuda", "tensorrt", "tensorrt-rtx")]
+EACH = [*(name for name in BACKENDS if name not in {"eager-cuda", "tensorrt", "tensorrt-rtx"}), *GPU]
 
 
 def shot(count: int, height: int, width: int, seed: int = 1) -> list[Picture]:
@@ -47,7 +69,7 @@ def psnr(one, other):
     return 10 * np.log10(1 / max(float(np.mean((np.asarray(one) - np.asarray(other)) ** 2)), 1e-20))
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_session_gives_a_picture_of_the_same_shape_for_each(name):
     pictures = shot(3, 72, 96)
     outputs, _ = streamed(BACKENDS[name](), pictures)
@@ -55,7 +77,7 @@ def test_a_session_gives_a_picture_of_the_same_shape_for_each(name):
     assert all(np.isfinite(output).all() and output.dtype == np.float32 for output in outputs)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_reset_session_remembers_nothing(name):
     pictures = shot(3, 72, 96)
     first, session = streamed(BACKENDS[name](), pictures)
@@ -64,7 +86,7 @@ def test_a_reset_session_remembers_nothing(name):
     np.testing.assert_array_equal(again, first[0])
 
 
-@pytest.mark.parametrize("name", ["openvino f32", "openvino"])
+@pytest.mark.parametrize("name", ["openvino f32", "openvino", *GPU])
 def test_twenty_frames_agree_with_the_reference(name):
     pictures = shot(20, 72, 96)
     reference, _ = streamed(EagerBackend(), pictures)
@@ -72,7 +94,18 @@ def test_twenty_frames_agree_with_the_reference(name):
     assert psnr(outputs, np.clip(reference, 0, 1)) >= 50
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ["eager", "openvino f32", *GPU])
+def test_an_engine_stays_with_the_reference_over_a_hundred_pictures(name):
+    """Whatever is rounded on the way is carried from picture to picture, and must not grow."""
+    pictures = shot(100, 72, 96)
+    reference, _ = streamed(EagerBackend(), pictures)
+    outputs, _ = streamed(BACKENDS[name](), pictures)
+    off = np.array(outputs) - np.clip(reference, 0, 1)
+    assert np.linalg.norm(off) / np.linalg.norm(reference) <= MOST_ERROR
+    assert np.linalg.norm(off[-10:]) <= 2 * np.linalg.norm(off[10:20]) + 1e-4
+
+
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize(("height", "width"), [(240, 426), (480, 854), (66, 130)])
 def test_rasters_off_the_grid_come_back_as_they_were(name, height, width):
     pictures = shot(2, height, width)
@@ -82,7 +115,7 @@ def test_rasters_off_the_grid_come_back_as_they_were(name, height, width):
         assert (restored.y.shape, restored.cb.shape) == (picture.y.shape, picture.cb.shape)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", EACH)
 def test_strength_zero_gives_back_the_very_picture(name):
     picture = shot(1, 72, 96)[0]
     restore = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=0.0, noise=NOISE)
@@ -137,3 +170,25 @@ def test_auto_says_what_it_took():
 def test_an_engine_that_is_not_here_is_refused_by_name():
     with pytest.raises(BackendUnavailable, match="tensorrt"):
         choose("tensorrt")
+
+
+def test_an_engine_of_a_later_version_is_refused_with_those_there_are():
+    with pytest.raises(BackendUnavailable, match="openvino, eager, eager-cuda, tensorrt"):
+        choose("tpu")
+
+
+def test_an_engine_serves_instead_only_where_it_is_named():
+    with pytest.raises(BackendUnavailable):
+        choose("tpu").open(base_weights("lite"), 36, 48)
+    backend = choose("tpu", instead="identity")
+    session = backend.open(base_weights("lite"), 36, 48)
+    assert session.weights.name == base_weights("lite").name
+    assert backend.describe() == "identity instead of tpu: engine.unavailable"
+
+
+def test_a_gpu_that_failed_is_not_gone_around():
+    def lost():
+        raise DeviceLost("the engine failed", why="the GPU stopped answering", fix="it is tried again")
+
+    with pytest.raises(DeviceLost):
+        Instead("tensorrt", lost, IdentityBackend).open(base_weights("lite"), 36, 48)

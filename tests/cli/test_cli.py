@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import structlog
+from cart import footage
 
-from daemon import cli
+from daemon import cli, log
+from daemon.display import Progress
+from daemon.status import Snapshot, WorkStatus
 
 CONFIG = """\
 production: {code: SHOW, recipe: recipe.yaml}
@@ -16,6 +23,18 @@ offload: {roots: [cards]}
 delivery: {root: delivery}
 state: {root: state}
 """
+
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def snapshot(work: WorkStatus, *, eta: float) -> Snapshot:
+    return Snapshot("SHOW", "2026-03-02T18:00:00+00:00", (), (work,), 3, {}, eta)
 
 
 @pytest.fixture
@@ -115,3 +134,146 @@ def test_once_with_nothing_there_is_done_at_once(nearset, production):
 def test_a_plan_of_an_empty_folder_plans_nothing(nearset, production, tmp_path):
     code, out, _ = nearset("plan", tmp_path / "cards", "--json")
     assert (code, json.loads(out)) == (0, [])
+
+
+def test_a_plan_says_what_would_be_made_and_writes_nothing(nearset, production, tmp_path):
+    roll = tmp_path / "cards" / "A001"
+    roll.mkdir()
+    (roll / "A001C001.mov").write_bytes(footage(1))
+    (roll / "A001C002.mov").write_bytes(footage(2, interlaced=True, codec="prores_ks"))
+    (roll / "A001C003.mov").write_text("ffconcat version 1.0\nfile /etc/passwd\n")
+    (roll / "A001C004.R3D").write_bytes(b"RED2" + bytes(64))
+    (tmp_path / "recipe.yaml").write_text("defaults: {proxy: {codec: prores_proxy}}\n")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, _ = nearset("plan", tmp_path / "cards", "--json")
+    first, second, third, fourth = json.loads(out)
+    assert code == 0
+    assert (first["proxy"], first["note"]) == ("128x96 prores_proxy", "")
+    assert first["enhanced_bytes"] == first["plain_bytes"] > 0
+    assert (second["enhanced_bytes"], second["note"][:26]) == (0, "not enhanced: interlaced, ")
+    assert "which no camera's container does" in third["note"]
+    assert fourth["note"] == "camera raw: not decoded here"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_plan_of_a_folder_that_is_not_there_says_so(nearset, production, tmp_path):
+    code, out, err = nearset("plan", tmp_path / "nowhere")
+    assert (code, out) == (2, "")
+    assert "No such file or directory" in err
+
+
+def test_recipe_show_knows_the_roll_of_a_clip_that_the_service_knows(nearset, production, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("rolls: {A001: {restore: {strength: 0.25}}}\n")
+    for roll, clip in (("A001", "C001"), ("A001", "C002"), ("B001", "C002")):
+        (tmp_path / "cards" / roll).mkdir(exist_ok=True)
+        (tmp_path / "cards" / roll / f"{clip}.R3D").write_bytes(f"{roll}{clip}".encode())
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("[cards]", "[cards], settle_seconds: 0"))
+    assert nearset("once")[0] == 3
+    told = json.loads(nearset("recipe", "show", "C001", "--json")[1])
+    assert told["restore.strength"]["value"] == "0.25"
+    _, _, err = nearset("recipe", "show", "C002")
+    assert "A001, B001: name one with --roll" in err
+
+
+def test_a_log_line_goes_above_the_progress_and_an_eta_that_nobody_knows_is_not_told(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    before = sys.stderr
+    sys.stderr = screen
+    try:
+        with Progress() as progress:
+            progress.show(snapshot(WorkStatus("A001C001", "render", 0, 0, 0.0, None), eta=0.0))
+            log.configure("info", "auto")
+            log.get().info("clip.found", clip="A001C001")
+            progress.show(snapshot(WorkStatus("A001C001", "render", 25, 100, 5.0, 15.0), eta=3723.0))
+    finally:
+        sys.stderr = before
+        structlog.reset_defaults()
+    told = ANSI.sub("", screen.getvalue())
+    assert "clip.found" in told
+    lines = [line for line in told.replace("\r", "\n").splitlines() if "clip.found" in line]
+    assert all("jobs wait" not in line for line in lines)
+    first, _, later = told.partition("clip.found")
+    assert "ETA" not in first
+    assert "25 %" in later
+    assert "5.0 frames/s" in later
+    assert "ETA 0:15" in later
+    assert "ETA 1:02:03" in later
+
+
+@pytest.fixture
+def a_production_with_engines(nearset, production):
+    pytest.importorskip("tensorrt_rtx")
+    return nearset
+
+
+def test_plans_are_built_listed_and_cleared_without_a_gpu(a_production_with_engines, tmp_path):
+    nearset = a_production_with_engines
+    words = ("--backend", "tensorrt-rtx", "--sm", "89", "--size", "96x64", "--json")
+    code, out, _ = nearset("engine", "build", *words)
+    (built,) = json.loads(out)
+    assert code == 0
+    assert (built["size"], built["sm"], built["renewal"], built["refused"]) == ("96x64", "89", "rebuild", "")
+    path = tmp_path / "state" / "SHOW" / "engines" / built["path"].rpartition("/")[2]
+    assert path.stat().st_size == built["bytes"]
+    assert built["seconds"] > 0
+    (again,) = json.loads(nearset("engine", "build", *words)[1])
+    assert (again["path"], again["seconds"]) == (built["path"], 0)
+    path.write_bytes(path.read_bytes()[:-1])
+    (listed,) = json.loads(nearset("engine", "list", "--json")[1])
+    assert "cut short" in listed["refused"]
+    (mended,) = json.loads(nearset("engine", "build", *words)[1])
+    assert "cut short" in mended["refused"]
+    assert mended["seconds"] > 0
+    assert "removed 1 plan" in nearset("engine", "clear")[2]
+    assert json.loads(nearset("engine", "list", "--json")[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--backend", "openvino"), "builds no plans"),
+        (("--backend", "tensorrt-rtx", "--sm", "90"), "knows 75, 80, 86, 89, 120, 121"),
+        (("--backend", "tensorrt-rtx", "--sm", "89", "--size", "big"), "no raster"),
+    ],
+)
+def test_a_plan_that_cannot_be_built_is_told_and_exits_2(a_production_with_engines, words, said):
+    code, out, err = a_production_with_engines("engine", "build", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_every_engine_here_is_timed_and_the_others_are_explained(nearset, production):
+    code, out, _ = nearset("engine", "bench", "--size", "64x48", "--frames", "2", "--json")
+    rows = {row["engine"]: row for row in json.loads(out)}
+    assert code == 0
+    assert set(rows) == {"openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx"}
+    assert rows["openvino"]["fps"] > 0
+    assert all(bool(row["fps"]) != bool(row["missing"]) for row in rows.values())
+
+
+def test_the_doctor_says_what_runs_what_is_missing_and_how_to_get_it(nearset, tmp_path):
+    code, out, _ = nearset("doctor", "--json")
+    found = {finding["name"]: finding for finding in json.loads(out)}
+    assert code == 0
+    assert found["engine auto"]["needed"]
+    assert found["engine openvino"]["state"] == "good"
+    assert {"GPU", "tensorrt", "tensorrt_rtx_cu13", "pycuda"} <= set(found)
+    assert all(bool(finding["fix"]) == (finding["state"] == "missing") for finding in found.values())
+
+
+def test_the_doctor_exits_3_where_the_engine_that_is_asked_for_cannot_run(nearset, production, tmp_path, monkeypatch):
+    (tmp_path / "config.yaml").write_text(CONFIG + "engine: tensorrt\n")
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    code, out, _ = nearset("doctor")
+    assert code == 3
+    assert "nearset[gpu]" in out.replace("\n", "")
+
+
+def test_the_bench_of_a_gpu_measures_nothing_without_one_and_says_so():
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("this machine has a GPU")
+    root = Path(cli.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-m", "bench.gpu"], check=False, cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "nothing measured: no GPU can be used here" in done.stderr

@@ -55,11 +55,24 @@ proxy:
   width: 961
 """
     found = faults(tmp_path, text)
-    assert found[0].startswith("config.yaml:5:3: offload.settle_secnds: unknown key; did you mean settle_seconds?")
+    assert found[1].startswith("config.yaml:5:3: offload.settle_secnds: unknown key; did you mean settle_seconds?")
     assert any(line.startswith("config.yaml:8:3: proxy.codec: one of dnxhr_lb") for line in found)
     assert any(line.startswith("config.yaml:9:3: proxy.width:") for line in found)
     assert any(line.endswith("state: is missing") for line in found)
     assert len(found) == 4
+
+
+def test_a_trap_a_typo_and_an_overlap_are_told_together_and_each_once(tmp_path):
+    text = """\
+production: {code: SHOW, title: no}
+offload: {roots: [cards, {path: 7}], require_manifest: yes, scan: 3}
+delivery: {root: cards/out}
+state: {root: state}
+"""
+    found = faults(tmp_path, text)
+    told = ("production.title", "require_manifest", "offload.scan", "roots.1.path", "delivery.root")
+    assert all(len([line for line in found if key in line]) == 1 for key in told), found
+    assert len(found) == len(told)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +156,7 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 
 def test_the_schema_names_every_section():
-    of_work = {"proxy", "enhance", "engine", "refine", "model"}
+    of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model"}
     assert {"production", "offload", "delivery", "state", "workers", "log"} | of_work == set(
         configuration.schema()["properties"]
     )

@@ -89,13 +89,15 @@ def test_every_word_tells_where_it_was_written(book):
 
 
 def test_faults_are_told_with_their_lines_all_at_once(book):
-    text = "defaults:\n  restore: {strenght: 1}\nclips:\n  A*:\n    source: {rate: fast}\nrols: {}\n"
+    text = "defaults:\n  restore: {strenght: 1}\nclips:\n  A*:\n    source: {rate: fast, deinterlace: yes}\nrols: {}\n"
     with pytest.raises(RecipeError) as caught:
         book(text)
     lines = [line.strip() for line in caught.value.why.strip().splitlines()]
     assert lines[0].startswith("recipe.yaml:2:13: defaults.restore.strenght: unknown key; did you mean strength?")
     assert any(line.startswith("recipe.yaml:5:14: clips.A*.source.rate: a frame rate such as 25") for line in lines)
     assert any(line.startswith("recipe.yaml:6:1: rols: not a section") for line in lines)
+    assert any(line.startswith("recipe.yaml:5:26: clips.A*.source.deinterlace: YAML reads yes") for line in lines)
+    assert len(lines) == 4
 
 
 @given(st.permutations(["restore: {strength: 0.5}", "proxy: {codec: h264}", "source: {deinterlace: true}"]))

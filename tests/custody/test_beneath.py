@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -118,3 +119,13 @@ def test_a_sidecar_up_to_its_limit_is_read_and_one_byte_more_is_not(root):
     assert read_small(root, "A001/Clip/A001C001.mov", 7) == b"picture"
     with pytest.raises(SidecarError, match="more than 6 bytes"):
         read_small(root, "A001/Clip/A001C001.mov", 6)
+
+
+def test_a_sidecar_on_a_failing_disk_is_told_as_one_that_cannot_be_read(root, monkeypatch):
+    def fails(*_words, **_more):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(SidecarError, match="cannot be read") as told:
+        read_small(root, "A001/Clip/A001C001.mov", 7)
+    assert told.value.why == "Input/output error"

@@ -85,7 +85,7 @@ def test_manifests_in_above_and_beneath_a_roll_apply_and_a_neighbours_do_not():
         "show.mhl",
         "20260302/ascmhl/0001_d.mhl",
         "20260302/ascmhl/ascmhl_chain.xml",
-        "20260302/A001/A001.mhl",
+        "20260302/A001/A001.MHL",
         "20260302/A001/Clip/ascmhl/0001_c.mhl",
         "20260302/A001/Clip/ascmhl/ascmhl_chain.xml",
         "20260302/A001/._A001.mhl",
@@ -97,7 +97,7 @@ def test_manifests_in_above_and_beneath_a_roll_apply_and_a_neighbours_do_not():
     assert {source.path() for source in found} == {
         "show.mhl",
         "20260302/ascmhl",
-        "20260302/A001/A001.mhl",
+        "20260302/A001/A001.MHL",
         "20260302/A001/Clip/ascmhl",
     }
     assert [source.kind for source in found].count(ManifestKind.HISTORY) == 2

@@ -180,12 +180,12 @@ def refine_task(cart: Cart, tutor: Tutor) -> refine.RefineTask:
 def test_a_candidate_that_ran_away_is_refused_and_says_so(folder, cart, tutor, monkeypatch, number) -> None:
     task = replace(refine_task(cart, tutor), models=str(folder / "elsewhere"))
 
-    def ran_away(parent, _cuts, _settings, _progress) -> Tuned:
+    def ran_away(parent, _cuts, _settings, _progress, _clock) -> Tuned:
         tensors = {name: np.full_like(array, number) for name, array in parent.tensors.items()}
         return Tuned(tensors, (0.3, 7.0, number), 1.0)
 
     monkeypatch.undo()
-    monkeypatch.setattr("engines.model.refine.refine", ran_away)
+    monkeypatch.setattr("engines.model.update.refine", ran_away)
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     with np.errstate(all="ignore"):
         refined = wire.load(Refined, refine.work(wire.dump(refine.RefineTask, task), lambda *_: None))
@@ -197,7 +197,7 @@ def test_a_candidate_that_ran_away_is_refused_and_says_so(folder, cart, tutor, m
 def test_an_update_without_a_step_or_a_lesson_makes_no_model(cart: Cart, tutor: Tutor, monkeypatch) -> None:
     task = refine_task(cart, tutor)
     monkeypatch.undo()
-    monkeypatch.setattr("engines.model.refine.refine", lambda parent, *_: Tuned(parent.tensors, (), 1.0))
+    monkeypatch.setattr("engines.model.update.refine", lambda parent, *_: Tuned(parent.tensors, (), 1.0))
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     for changed, why in (
         (task, "no step fitted"),

@@ -128,7 +128,7 @@ def test_what_a_killed_child_left_is_swept_at_the_next_start(cart: Cart, tutor: 
     kept = kept_files(cart)
     (cart.config.replay / f"{'0' * 64}.safetensors").write_bytes(b"a cut nobody knows of")
     (cart.config.replay / f"{'1' * 64}.part").write_bytes(b"half a cut")
-    for ending in ("safetensors", "json", "png", "safetensors.part"):
+    for ending in ("safetensors", "json", "jpg", "safetensors.part"):
         (cart.config.models / f"{'2' * 64}.{ending}").write_bytes(b"a candidate nobody judged")
     (cart.config.models / "notes.txt").write_text("a person's own")
     cart.serve()

@@ -181,7 +181,7 @@ def test_a_real_update_from_first_cut_to_verdict(cart: Cart, monkeypatch: pytest
     for name in ("A001C001", "A001C002", "A001C003"):
         (digest,) = clips[name]["files"].values()
         assert digest == hash_bytes("xxh128", (cart.roll() / f"{name}.mov").read_bytes())
-    assert (cart.config.models / f"{model.digest}.png").read_bytes().startswith(b"\x89PNG")
+    assert (cart.config.models / f"{model.digest}.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 def test_the_sampling_of_a_clip_reads_only_that_clip(cart: Cart, tutor: Tutor) -> None:

@@ -46,6 +46,7 @@ class Sound:
     rate: int = 48000
     language: str = ""
     title: str = ""
+    late_samples: int = 0
 
     def samples(self, count: int, seed: int) -> np.ndarray:
         channels = len(av.AudioLayout(self.layout).channels)
@@ -132,6 +133,7 @@ def _write_sound(container: Any, stream: Any, sound: Sound, samples: np.ndarray)
     fifo.write(frame)
     size = stream.codec_context.frame_size or 1600
     while block := fifo.read(size, partial=True):
+        block.pts += sound.late_samples
         container.mux(stream.encode(block))
     container.mux(stream.encode(None))
 

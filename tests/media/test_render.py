@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from shots import Shot, decoded, deliver, opened, planes, probed
+from shots import Shot, Sound, decoded, deliver, grain, opened, planes, probed
 
 from engines.errors import ContractBroken, Unreadable
 from engines.media.contract import check
@@ -18,7 +18,7 @@ from engines.media.decode import decoder_for
 from engines.media.essence import Essence, FieldOrder
 from engines.media.frames import Picture
 from engines.media.proxy import ProxyCodec, raster, spec_for
-from engines.render import first_pictures, render
+from engines.render import first_pictures, pictures, render
 
 
 def rendering_threads() -> list[threading.Thread]:
@@ -143,3 +143,32 @@ def test_another_sound_or_reel_breaks_the_contract(tmp_path: Path) -> None:
 )
 def test_rasters(source: tuple[int, int], width: int | None, expected: tuple[int, int]) -> None:
     assert raster(source, width) == expected
+
+
+def test_a_clip_of_an_hour_is_not_taken_for_hung_while_it_is_gone_through(tmp_path: Path) -> None:
+    clip = Shot(frames=12, sounds=(Sound(),)).write(tmp_path / "A001.mov")
+    probing: list[tuple[int, int]] = []
+    source = probed(clip, progress=lambda done, total: probing.append((done, total)))
+    assert len(probing) >= source.frames
+    assert [done for done, _ in probing] == sorted(done for done, _ in probing)
+    assert {total for _, total in probing} == {clip.stat().st_size}
+    done = deliver(clip, out=tmp_path / "p.mov")
+    checking: list[int] = []
+    with opened(done.path) as (written,):
+        check(written, source, done.spec, done.rendered.sound_digests, lambda count, _: checking.append(count))
+    assert len(checking) > source.frames
+
+
+@pytest.mark.parametrize(("size", "proxy_codec"), [((360, 288), "dnxhr_lb"), ((1080, 480), "prores_proxy")])
+def test_rows_that_end_anywhere_are_scaled_alike_each_time(
+    tmp_path: Path, size: tuple[int, int], proxy_codec: str
+) -> None:
+    shot = Shot(frames=40, size=size, codec="mpeg2video", pixel_format="yuv420p", options={"qscale": "2"})
+    clip = shot.write(tmp_path / "A001.mov", lambda _: grain(size, 1, "yuv420p"))
+    source = probed(clip)
+    spec = spec_for(source, codec=ProxyCodec(proxy_codec), width=None, clip_name="A001", reel="A001")
+    with opened(clip) as files:
+        once = [picture.y.copy() for picture in pictures(decoder_for(files, source), source, spec)]
+    with opened(clip) as files:
+        again = [picture.y.copy() for picture in pictures(decoder_for(files, source), source, spec)]
+    assert all(np.array_equal(first, second) for first, second in zip(once, again, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,23 @@ def test_compressed_sound_loses_its_priming_and_keeps_its_length(tmp_path: Path)
     original = aac.samples(96000, 0)
     lag = np.correlate(first[0, ::2][:6000].astype(float), original[0, :4000], "valid").argmax()
     assert lag == 0
+
+
+@pytest.mark.parametrize("late", [0, 480, 12000])
+def test_sound_that_begins_after_the_picture_stays_in_step_with_it(tmp_path: Path, late: int) -> None:
+    shot = Shot(frames=25, sounds=(Sound("pcm_s16le", "s16", late_samples=late), MONO_24))
+    done = deliver(shot.write(tmp_path / "phone.mov"), out=tmp_path / "proxy.mov")
+    for essence in (done.source, done.proxy):
+        assert essence.audio[0].starts_seconds == pytest.approx(late / 48000, abs=0.001)
+        assert [track.samples for track in essence.audio] == [48000, 48000]
+    assert done.proxy.audio[1].starts_seconds == 0
+
+
+def test_sound_that_begins_before_the_picture_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "phone.mov"
+    shot = Shot(frames=5, ticks=(400, 440, 480, 520, 560), rate=Fraction(25), codec="prores_aw", sounds=(MONO_24,))
+    done = deliver(shot.write(path), out=tmp_path / "proxy.mov")
+    assert done.source.notes == ("sound of track 1 begins 0.400 s before the picture, in the proxy with it",)
 
 
 def test_a_silent_clip_has_no_tracks(tmp_path: Path) -> None:

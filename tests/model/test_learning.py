@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from engines.backends import choose
 from engines.errors import BadSample
 from engines.media.frames import Picture
+from engines.model import gate
 from engines.model.grain import SIDE, Grain, measure
 from engines.model.leaves import dead_leaves
 from engines.model.motion import bring_back
@@ -20,6 +22,7 @@ from engines.model.patches import Patches
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, cuts
 from engines.model.synthetic import luma_deviation, pack_planes, planes
+from engines.model.update import Incumbents, update
 from engines.model.weights import base_weights
 
 
@@ -162,9 +165,7 @@ def test_averaging_down_keeps_the_picture_and_thins_the_noise() -> None:
 
 
 def test_an_update_is_repeatable_and_changes_little() -> None:
-    _, filmed = a_cut()
-    noisy = torch.cat([torch.from_numpy(x) for x in packed_of(filmed)])
-    cut = Cut(noisy, measure(filmed, NoiseProfile(0.0, 0.03**2)))
+    cut = kept_cut()
     settings = Settings(steps=4, side=24, sheets=1, seed=3)
     base = base_weights("lite")
     one, other = (refine(base, [cut], settings, lambda *_: None) for _ in range(2))
@@ -175,13 +176,35 @@ def test_an_update_is_repeatable_and_changes_little() -> None:
 
 
 def test_an_update_keeps_to_its_seconds() -> None:
-    _, filmed = a_cut()
-    noisy = torch.cat([torch.from_numpy(x) for x in packed_of(filmed)])
-    cut = Cut(noisy, measure(filmed, NoiseProfile(0.0, 0.03**2)))
+    cut = kept_cut()
     ticks = iter(range(0, 1000, 10))
     settings = Settings(steps=50, side=24, sheets=1, budget_seconds=35)
     tuned = refine(base_weights("lite"), [cut], settings, lambda *_: None, clock=lambda: float(next(ticks)))
     assert len(tuned.curve) == 3
+
+
+@pytest.mark.parametrize(("budget_seconds", "steps"), [(6, 3), (2, 0)])
+def test_an_update_leaves_itself_the_time_to_be_judged(
+    monkeypatch: pytest.MonkeyPatch, budget_seconds: int, steps: int
+) -> None:
+    """The clock goes on by a second each time it is read: making the exam takes one, each sitting another."""
+    monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
+    base, ticks = base_weights("lite"), iter(range(1000))
+    settings = Settings(steps=50, side=24, sheets=1, budget_seconds=budget_seconds)
+    incumbents, backend = Incumbents(base, base, base), choose("eager")
+    candidate = update(
+        incumbents, [kept_cut()], [kept_cut()], settings, backend, lambda *_: None, lambda: float(next(ticks))
+    )
+    assert steps == (len(candidate.curve) if candidate else 0)
+    if candidate:
+        assert candidate.scores["base_mean_db"] == candidate.scores["active_mean_db"]
+        assert candidate.stills.startswith(b"\xff\xd8")
+
+
+def kept_cut() -> Cut:
+    _, filmed = a_cut()
+    noisy = torch.cat([torch.from_numpy(x) for x in packed_of(filmed)])
+    return Cut(noisy, measure(filmed, NoiseProfile(0.0, 0.03**2)))
 
 
 def packed_of(filmed: list[Picture]) -> list[np.ndarray]:

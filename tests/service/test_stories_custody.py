@@ -176,3 +176,28 @@ def test_a_root_that_is_away_at_the_start_is_waited_for(cart: Cart) -> None:
         assert set(shift.states().values()) == {DELIVERED}
     assert roll.exists()
     cart.assert_honest()
+
+
+def test_a_card_that_waits_on_a_root_that_went_away_keeps_nobody_waiting(cart: Cart) -> None:
+    cart.put(cart.roll(), {"A001C001.mov": footage(1)})
+    with cart.shift() as shift:
+        shift.drive()
+        assert "manifest" in shift.waiting("A001C001")
+    cart.offload.rename(cart.folder / "pulled")
+    with cart.shift() as shift:
+        shift.ticks(2)
+        assert shift.service.is_idle(), "`once` ends"
+        assert shift.service.snapshot(shift.now()).roots_away
+
+
+def test_a_volume_whose_device_number_changed_is_away_until_a_person_marks_it(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        shift.tick()
+        shift.production.store.remember_root(str(cart.offload), 7, None)  # as if it were plugged in elsewhere then
+    with cart.shift() as shift:
+        shift.ticks(3)
+        assert f"run `nearset mark {cart.offload}`" in shift.production.roots_away[str(cart.offload)]
+        write_marker(cart.offload)
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}

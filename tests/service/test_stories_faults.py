@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from cart import DELIVERED, HELD, Cart, Shift, footage, looks, trouble
 
+from daemon.errors import DeliveryError
 from daemon.executor import LocalExecutor, Report
 from daemon.publish import holds
+from daemon.stages.render import Render
 from daemon.store import Store
 from daemon.worker import Limits
 
@@ -370,6 +372,45 @@ def test_a_root_that_goes_in_the_middle_of_a_scan_is_away_and_not_the_end(
             patch.setattr("daemon.stages.intake.scan", gone)
             shift.ticks(3)
             assert str(cart.offload) in shift.production.roots_away
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+    cart.assert_honest()
+
+
+def test_a_roll_that_cannot_be_written_keeps_no_other_and_is_written_later(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.card("B001C001.mov", roll="B001", first_seed=5)
+    in_the_way = cart.delivered("A001") / "nearset.json"
+    in_the_way.mkdir(parents=True)
+    with cart.shift() as shift:
+        shift.drive()
+        assert set(shift.clip_states()) == {DELIVERED}
+        assert cart.complete("B001")
+        seen = {card.roll: card for card in shift.service.snapshot(shift.now()).cards}
+        assert "nearset.json cannot be delivered" in seen["A001"].why
+        assert not seen["B001"].why
+        in_the_way.rmdir()
+        cart.clock.advance(31)
+        shift.drive()
+        assert cart.complete("A001")
+        assert not shift.service.snapshot(shift.now()).cards[0].why
+    cart.assert_honest()
+
+
+def test_a_stage_that_cannot_plan_stops_no_other_and_keeps_nobody_waiting(
+    cart: Cart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart.card("A001C001.mov")
+
+    def stumbles(*_: object) -> None:
+        raise DeliveryError("nothing is planned", why="the volume says no", fix="wait")
+
+    with cart.shift() as shift:
+        monkeypatch.setattr(Render, "plan", stumbles)
+        shift.ticks(20)
+        assert shift.states() == {"A001C001": "probed"}
+        assert shift.service.is_idle()
+        monkeypatch.undo()
         shift.drive()
         assert shift.states() == {"A001C001": DELIVERED}
     cart.assert_honest()

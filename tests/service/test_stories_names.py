@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cart import DELIVERED, HELD, Cart, footage, seal
 
 from daemon.errors import ConfigError
+from daemon.stages import intake
 
 ODD = {
     "A001 C001 take 2": 1,
@@ -176,3 +178,30 @@ def test_a_list_of_a_rate_that_went_away_goes_too(cart: Cart) -> None:
         assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
     assert {path.name for path in cart.delivered().glob("*.ale")} == {"A001.ale"}
     cart.assert_honest()
+
+
+def test_long_names_that_begin_alike_give_each_clip_a_reel_of_its_own(cart: Cart) -> None:
+    names = [f"Interview_with_the_director_of_photography_{number}.mov" for number in range(4)]
+    cart.card(*names)
+    cart.serve()
+    reels = [clip["reel"] for clip in cart.record()["clips"]]
+    assert reels[:3] == [
+        "Interview_with_the_director_of_p",
+        "A001_Interview_with_the_director",
+        "A001_Interview_with_the_direct-2",
+    ]
+    assert len(set(reels)) == 4
+    assert max(map(len, reels)) == 32
+    cart.assert_honest()
+
+
+def test_a_link_that_comes_later_is_told_too_and_once(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    skipped: list[str] = []
+    say = SimpleNamespace(info=lambda *_, **__: None, warning=lambda _, **words: skipped.append(words["path"]))
+    monkeypatch.setattr(intake, "get", lambda: say)
+    roll = cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        shift.drive()
+        (roll / "A001C002.mov").symlink_to("/etc/passwd")
+        shift.ticks(4)
+        assert [path.rpartition("/")[2] for path in skipped] == ["A001C002.mov"]

@@ -212,3 +212,31 @@ def test_camera_raw_is_told_by_name_while_the_rest_of_the_card_goes_on(cart: Car
     (left,) = cart.complete()["undelivered"]
     assert (left["clip"], left["code"]) == ("A001C002", "media.undecodable")
     cart.assert_honest()
+
+
+def test_a_copy_that_was_sealed_first_is_not_made_again_from_the_card_that_waited(cart: Cart) -> None:
+    first = cart.roll("A001")
+    cart.put(first, {"A001C001.mov": footage(1)})
+    with cart.shift() as shift:
+        shift.drive()
+        cart.card("A001C001.mov", roll="A001_copy")
+        shift.drive()
+        assert shift.clip_states() == ["quiet", DELIVERED]
+        seal(first)
+        shift.drive()
+        assert shift.clip_states() == ["duplicate", DELIVERED]
+    assert len(cart.movies()) == 2
+    cart.assert_honest()
+
+
+def test_a_clip_that_the_cards_index_names_and_nobody_copied_is_told(cart: Cart) -> None:
+    roll = cart.roll("A007")
+    index = b"Heading\n\nColumn\nName\tTape\n\nData\nA007C002_260302_R1JL\tA007\n"
+    cart.put(roll, {"A007C001_260302_R1JL.mov": footage(1), "A007.ale": index})
+    seal(roll)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.clip("A007C001_260302_R1JL").state == DELIVERED
+        (card,) = shift.service.snapshot(shift.now()).cards
+        assert card.missing == ("A007C002_260302_R1JL",)
+    assert cart.complete("A007")["missing"] == ["A007C002_260302_R1JL"]

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+import resource
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from cart import DELIVERED, HELD, Cart, Shift, footage, seal
 
 from engines.media.essence import Essence, FieldOrder
@@ -249,3 +253,45 @@ def test_a_reel_that_the_recipe_names_later_is_in_the_next_revision(cart: Cart) 
         assert shift.revisions("A001C001") == [("enhanced", 1), ("enhanced", 2), ("plain", 1), ("plain", 2)]
         assert probed(twins(cart, "A001C001_r2")[0]).reel == "A001R1AB"
     cart.assert_honest()
+
+
+def still(number: int) -> bytes:
+    """An EXR of one grey."""
+    context: Any = av.CodecContext.create("exr", "w")
+    context.width, context.height, context.pix_fmt, context.time_base = 64, 48, "gbrpf32le", Fraction(1, 24)
+    frame = VideoFrame(64, 48, "gbrpf32le")
+    for plane in frame.planes:
+        np.frombuffer(plane, np.float32)[:] = number / 60
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+def test_a_sequence_of_more_stills_than_may_be_open_at_once_is_one_clip(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {f"VFX_{number:04}.exr": still(number) for number in range(60)})
+    cart.recipe.write_text("clips: {VFX: {source: {rate: 24}}}\n")
+    seal(roll)
+    cart.remember(roll)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 40, hard))
+    try:
+        cart.serve()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert probed(twins(cart, "VFX")[0]).frames == 60
+    cart.assert_honest()
+
+
+def test_a_still_that_changes_while_its_sequence_is_rendered_sends_the_clip_back(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {f"VFX_{number:04}.exr": still(number) for number in range(3)})
+    cart.recipe.write_text("clips: {VFX: {source: {rate: 24}}}\n")
+    seal(roll)
+    with cart.shift() as shift:
+        while "render" not in [running.stage for running in cart.hands.running()]:
+            shift.tick()
+        (roll / "VFX_0001.exr").write_bytes(still(40))
+        shift.drive()
+        assert shift.states()["VFX"] == HELD
+        assert shift.clip("VFX").trouble.code == "clip.bad_hash"
+    assert cart.movies() == []

@@ -25,6 +25,7 @@ def test_a_dits_transcode_stands_in_for_raw_and_the_delivery_says_so(cart: Cart)
         assert shift.states() == {"A001C002": DELIVERED}
     (clip,) = cart.record()["clips"]
     assert clip["proxies"][0]["marks"] == ["stand-in for R3D: day1/A001C002.mov"]
+    assert "by its name alone" in clip["notes"][0]
     cart.assert_honest()
 
 
@@ -80,3 +81,17 @@ def test_a_damaged_paper_is_told_and_holds_no_clip(cart: Cart) -> None:
     assert (left["clip"], left["code"]) == ("(card files)", "clip.bad_hash")
     assert "notes.txt" in left["what"]
     cart.assert_honest()
+
+
+def test_a_link_among_the_transcodes_stands_in_for_nothing_and_stops_nobody(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1), "A001C002.R3D": RAW})
+    seal(roll)
+    transcodes(cart)
+    moved = cart.folder / "elsewhere.mov"
+    transcode = cart.folder / "transcodes" / "day1" / "A001C002.mov"
+    transcode.rename(moved)
+    transcode.symlink_to(moved)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED, "A001C002": "undecodable"}

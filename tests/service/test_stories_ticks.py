@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cart import DELIVERED, HELD, Cart, Hands, footage, legacy, seal
 
+from daemon import telling
 from daemon.hashing import hash_bytes
 from daemon.states import JobState
 from daemon.store import Store
@@ -116,3 +119,44 @@ def test_a_second_manifest_that_agrees_costs_a_second_reading_and_nothing_else(c
     assert set(file["manifest"]) == {"md5", "xxh128"}
     assert hands.done.count("manifest") == 2
     cart.assert_honest()
+
+
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the log says from now on."""
+    lines: list[dict[str, Any]] = []
+
+    def line(event: str, **words: Any) -> None:
+        lines.append({"event": event} | words)
+
+    monkeypatch.setattr(telling, "get", lambda: SimpleNamespace(info=line, warning=line))
+    return lines
+
+
+def test_the_log_says_once_why_a_card_waits_and_why_a_clip_stopped(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = told(monkeypatch)
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1), "A001C002.mov": footage(2)})
+    with cart.shift() as shift:
+        shift.drive()
+        waits = [line["why"] for line in lines if line["event"] == "card.waits"]
+        assert waits == ["still being copied: A001C001.mov", "waits for a manifest that vouches for A001C001.mov"]
+        assert {line["clips"] for line in lines} == {2}
+        lines.clear()
+        seal(roll, {"A001C001.mov": footage(1), "A001C002.mov": footage(3)})
+        shift.drive()
+        (stopped,) = [line for line in lines if line["event"] == "clip.stopped"]
+        assert (stopped["clip"], stopped["state"], stopped["code"]) == ("A001C002", HELD, "clip.bad_hash")
+        assert "expected" in stopped["why"]
+        assert "again" in stopped["fix"]
+
+
+def test_the_queue_has_an_eta_that_comes_down_to_nothing(cart: Cart) -> None:
+    cart.card("A001C001.mov", "A001C002.mov", "A001C003.mov")
+    etas: list[float] = []
+    with cart.shift() as shift:
+        while not etas or not shift.service.is_idle():
+            shift.tick()
+            etas.append(shift.service.snapshot(shift.now()).eta_seconds)
+    longest = etas.index(max(etas))
+    assert etas[longest] > etas[(longest + len(etas)) // 2] > 0, "half the work later it is less"
+    assert etas[-1] == 0

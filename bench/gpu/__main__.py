@@ -1,0 +1,133 @@
+"""All that a GPU can show, in one go, as tables for docs/performance.md.
+
+    python -m bench.gpu [--backend tensorrt-rtx|tensorrt] [--quick]
+
+Device and ceilings; build, renewal and parity; plain against refit-marked; contexts and graphs; kernels against their
+byte floor; the whole render; eager CUDA beside it, in processes of their own since torch must not share one. Without a
+GPU it says what is missing and exits with 3: nothing is guessed. Batches above one are not measured, for the network's
+graph has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from engines.errors import EngineError
+from engines.gpu.device import gpu
+from engines.plans.library import LIBRARIES
+
+EXIT_NO_GPU = 3
+
+
+def main() -> int:
+    """Measure and print; each part that fails says why and lets the others go on."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--backend", choices=sorted(LIBRARIES), default="tensorrt-rtx")
+    parser.add_argument("--quick", action="store_true", help="One network at one raster.")
+    parser.add_argument("--part", choices=sorted(_PARTS), help="One part alone; the others run as processes.")
+    arguments = parser.parse_args()
+    try:
+        found = gpu()
+    except EngineError as error:
+        print(f"nothing measured: {error.what}: {error.why}\n  fix: {error.fix}", file=sys.stderr)
+        return EXIT_NO_GPU
+    if arguments.part:
+        _PARTS[arguments.part](arguments)
+        return 0
+    print(f"{found.name}, SM {found.sm}, driver {found.driver}, {found.memory_bytes >> 30} GiB", flush=True)
+    failed = []
+    for part in ("ground", "engines", "kernels", "speed", "parity", "pipeline"):
+        print(f"\n== {part}", flush=True)
+        words = [sys.executable, "-m", "bench.gpu", *sys.argv[1:], "--part", part]
+        if subprocess.run(words, check=False).returncode:
+            failed.append(part)
+    print(f"\nfailed: {', '.join(failed) or 'nothing'}")
+    return int(bool(failed))
+
+
+def _ground(arguments: argparse.Namespace) -> tuple[float, float]:
+    from bench.gpu.ground import copy_bandwidth, matrix_rate
+    from engines.gpu.machine import Machine
+
+    machine = Machine()
+    rate, band = matrix_rate(machine, LIBRARIES[arguments.backend]), copy_bandwidth(machine)
+    print(f"copy {band / 1e9:.0f} GB/s, float16 matrix {rate / 1e12:.1f} TFLOPS", flush=True)
+    return rate, band
+
+
+def _engines(arguments: argparse.Namespace) -> None:
+    from bench.gpu.plans import RASTERS, SIZES, measured
+    from engines.gpu.machine import Machine
+
+    ground, machine = _ground(arguments), Machine()
+    for size in SIZES[1:2] if arguments.quick else SIZES:
+        for raster in RASTERS[1:2] if arguments.quick else RASTERS:
+            _row(measured(machine, LIBRARIES[arguments.backend], size, raster, ground))
+
+
+def _kernels(arguments: argparse.Namespace) -> None:
+    from bench.gpu.kernels import measured
+    from engines.gpu.machine import Machine
+
+    _, band = _ground(arguments)
+    for row in measured(Machine(), 1920, 1080, band):
+        _row(row)
+
+
+def _speed(arguments: argparse.Namespace) -> None:
+    """Time each engine as `nearset engine bench` does: one picture after another, from and to this side's memory."""
+    from engines.backends.speed import speed
+    from engines.model.weights import base_weights
+    from engines.plans.store import PlanStore
+
+    with TemporaryDirectory() as folder:
+        store = PlanStore(Path(folder), 8 << 30)
+        for raster in ((960, 540), (1920, 1080)):
+            _row(speed(arguments.backend, base_weights("lite"), store, *raster, 50))
+    words = "from bench.gpu.__main__ import eager; eager()"
+    subprocess.run([sys.executable, "-c", words], check=True)
+
+
+def eager() -> None:
+    """Time eager CUDA, in a process where torch is alone."""
+    from engines.backends.speed import speed
+    from engines.model.weights import base_weights
+    from engines.plans.store import PlanStore
+
+    with TemporaryDirectory() as folder:
+        for raster in ((960, 540), (1920, 1080)):
+            _row(speed("eager-cuda", base_weights("lite"), PlanStore(Path(folder), 1 << 30), *raster, 50))
+
+
+def _parity(arguments: argparse.Namespace) -> None:
+    words = [sys.executable, "-m", "bench.parity", "--engine", arguments.backend, "--engine", "eager-cuda"]
+    subprocess.run(words, check=True)
+
+
+def _pipeline(arguments: argparse.Namespace) -> None:
+    subprocess.run([sys.executable, "-m", "bench.gpu.pipeline", arguments.backend], check=True)
+
+
+def _row(row: Any) -> None:
+    print(
+        json.dumps(row if isinstance(row, dict) else {name: getattr(row, name) for name in row.__slots__}), flush=True
+    )
+
+
+_PARTS = {
+    "ground": _ground,
+    "engines": _engines,
+    "kernels": _kernels,
+    "speed": _speed,
+    "parity": _parity,
+    "pipeline": _pipeline,
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main())

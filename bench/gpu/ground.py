@@ -1,0 +1,72 @@
+"""What the GPU itself can do: copy bandwidth and float16 matrix rate, and a clock that the GPU holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from engines.gpu.machine import Machine
+from engines.plans.library import Library
+
+_SIDE = 8192
+_COPIED = 1 << 30
+_ROUNDS = 20
+
+
+def seconds(machine: Machine, work: Callable[[Any], object], rounds: int = _ROUNDS) -> float:
+    """Return the middle of the seconds that work takes on a stream, by the GPU's own events, after two to warm up."""
+    cuda = machine.cuda
+    stream, taken = cuda.Stream(), []
+    for number in range(rounds + 2):
+        begin, end = cuda.Event(), cuda.Event()
+        begin.record(stream)
+        work(stream)
+        end.record(stream)
+        end.synchronize()
+        if number > 1:
+            taken.append(end.time_since(begin) / 1e3)
+    return sorted(taken)[rounds // 2]
+
+
+def copy_bandwidth(machine: Machine) -> float:
+    """Return the bytes a second, read and written together, that a copy on the GPU moves."""
+    with machine.working("the copy failed"):
+        source, target = (machine.cuda.mem_alloc(_COPIED) for _ in range(2))
+        taken = seconds(machine, lambda stream: machine.cuda.memcpy_dtod_async(target, source, _COPIED, stream))
+    return 2 * _COPIED / taken
+
+
+def matrix_rate(machine: Machine, library: Library) -> float:
+    """Return the float16 operations a second of a large matrix product in the library itself."""
+    shape = [_SIDE, _SIDE]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT16, shape) for name in ("a", "b", "c")]
+    graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "matrix", ends[:2], ends[2:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    with machine.working("the matrix product failed"):
+        run = bare(machine, library, model)
+        return 2 * _SIDE**3 / seconds(machine, run)
+
+
+def bare(machine: Machine, library: Library, model: onnx.ModelProto, *, refit: bool = False) -> Callable[[Any], bool]:
+    """Return what runs a graph once on a stream, on memory of its own; built here, kept nowhere."""
+    from bench.gpu.plans import compiled
+
+    api = library.api()
+    engine = api.Runtime(api.Logger()).deserialize_cuda_engine(compiled(library, model, machine.gpu.sm, refit=refit))
+    context = engine.create_execution_context()
+    held = []
+    for number in range(engine.num_io_tensors):
+        name = engine.get_tensor_name(number)
+        held.append(machine.cuda.mem_alloc(int(np.prod(engine.get_tensor_shape(name))) * 2))
+        context.set_tensor_address(name, int(held[-1]))
+
+    def run(stream: Any) -> bool:
+        assert held, "the memory lives as long as what runs on it"
+        return bool(context.execute_async_v3(stream.handle))
+
+    run.engine = engine  # type: ignore[attr-defined] # for what refits it
+    return run

@@ -1,0 +1,65 @@
+"""Telling: the log says why a card still waits and why a clip stopped, once for each reason.
+
+What is told comes from the store and from `production.waiting`; a restart tells it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from daemon.log import get
+from daemon.production import Production
+from daemon.slate import Trouble
+from daemon.states import GATE_STATES, SETTLED_STATES, ClipState
+from daemon.store import Card, Clip
+
+
+@dataclass(slots=True)
+class Teller:
+    """Remembers what was told: troubles by clip, what a card waits for, and what it lacks."""
+
+    _troubles: dict[int, Trouble] = field(default_factory=dict)
+    _waits: dict[int, str] = field(default_factory=dict)
+    _missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def tell(self, production: Production) -> None:
+        """Tell what is new."""
+        stopped = production.store.clips(states=SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED})
+        for clip in stopped:
+            self._tell_clip(clip)
+        self._troubles = {clip.id: clip.trouble for clip in stopped}
+        waiting: dict[int, list[Clip]] = {}
+        for clip in production.store.clips(states=GATE_STATES):
+            if clip.id in production.waiting:
+                waiting.setdefault(clip.card, []).append(clip)
+        for card, clips in waiting.items():
+            self._tell_card(production, card, clips)
+        for place in production.store.cards():
+            self._tell_missing(place)
+        self._waits = {card: production.waiting[clips[0].id] for card, clips in waiting.items()}
+
+    def _tell_clip(self, clip: Clip) -> None:
+        told, trouble = self._troubles.get(clip.id), clip.trouble
+        if trouble.code and trouble != told:
+            say = get().info if clip.state is ClipState.DUPLICATE else get().warning
+            say(
+                "clip.stopped",
+                clip=clip.name,
+                state=clip.state,
+                code=trouble.code,
+                what=trouble.what,
+                why=trouble.why,
+                fix=trouble.fix,
+            )
+
+    def _tell_card(self, production: Production, card: int, clips: list[Clip]) -> None:
+        why = production.waiting[clips[0].id]
+        if why != self._waits.get(card):
+            get().info(
+                "card.waits", card=production.store.card(card).path, clips=len(clips), first=clips[0].name, why=why
+            )
+
+    def _tell_missing(self, card: Card) -> None:
+        if card.missing and card.missing != self._missing.get(card.id):
+            get().warning("card.lacks", card=card.path, clips=list(card.missing), why="its own index names them")
+        self._missing[card.id] = card.missing

@@ -1,0 +1,78 @@
+"""The model card: one page that loads nothing, and tells what came of every card."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from cart import Cart
+from dailies import Tutor, shoot
+
+from daemon import models
+from daemon.modelcard import _chart, page
+
+LOUD = '<img src="http://elsewhere/x.png">'
+
+
+@pytest.fixture
+def taught(cart: Cart, tutor: Tutor) -> Cart:
+    """A production with an active model and a refused one, whose title means harm."""
+    cart.words["production"]["title"] = LOUD
+    tutor.verdicts += [(), ("it flickers by 0.0031, allowed is 0 to 0.001",)]
+    for number in (1, 2):
+        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
+        cart.serve()
+    return cart
+
+
+def card(cart: Cart) -> str:
+    with cart.shift() as shift:
+        return page(cart.config, shift.production.store)
+
+
+def test_the_card_tells_what_it_learned_from_who_approved_and_what_became_of_each(taught: Cart) -> None:
+    with taught.shift() as shift:
+        active, refused = shift.production.store.models()
+    (taught.config.models / f"{active.digest}.jpg").write_bytes(b"\xff\xd8 a still")
+    html = card(taught)
+    assert "Training approved by Line producer, Deal memo 12" in html
+    for word in (active.digest[:12], refused.digest[:12], "it flickers by 0.0031", "<td>A001</td>", "<td>A002</td>"):
+        assert word in html
+    assert html.count("data:image/jpeg;base64,") == 2
+    assert html.count("<polyline") == 2
+    assert re.findall(r'<g class="(\w+)">', html) == ["active", "refused"]
+
+
+def test_the_card_loads_nothing_and_believes_no_name(taught: Cart) -> None:
+    html = card(taught)
+    assert "default-src 'none'" in html
+    assert LOUD not in html
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", html)
+
+
+def test_before_anything_is_learned_the_card_says_so(cart: Cart, tutor: Tutor) -> None:
+    cart.words["production"].pop("training")
+    cart.serve()
+    html = card(cart)
+    assert "Training is off" in html
+    assert "the base weights are in use" in html
+    assert tutor.tasks == []
+
+
+def test_after_a_rollback_the_card_says_base_and_keeps_what_was(taught: Cart) -> None:
+    with taught.shift() as shift:
+        models.rollback(shift.production, "lite", shift.now())
+    html = card(taught)
+    assert "<b>base</b><span>active</span>" in html
+    assert re.findall(r'<g class="(\w+)">', html) == ["withdrawn", "refused"]
+
+
+def test_bars_stand_on_the_line_of_base_and_hang_below_it() -> None:
+    rows = [{"gain_db": gain, "state": "retired", "roll": "A001"} for gain in (0.5, -0.25, 0.0)]
+    chart = _chart(rows)
+    up, down, flat = chart["bars"]
+    assert up["y"] + up["height"] == pytest.approx(chart["zero"], abs=0.2)
+    assert down["y"] == pytest.approx(chart["zero"], abs=0.2)
+    assert up["height"] == pytest.approx(2 * down["height"], abs=0.2)
+    assert flat["height"] == 1.0
+    assert _chart([]) == {}
