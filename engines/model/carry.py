@@ -105,7 +105,8 @@ def _grey(packed: Floats, like: Floats, sigma: float) -> npt.NDArray[np.uint8]:
     """Return luma at half size, blurred, 8 bit, stretched to the contrast of a picture: log footage is flat."""
     low, high = np.percentile(like[0, ::4, ::4], (1, 99))
     luma = cv2.GaussianBlur(packed[:4].mean(0), (0, 0), sigma)
-    grey: npt.NDArray[np.uint8] = np.clip((luma - low) * (255 / max(high - low, 0.02)), 0, 255).astype(np.uint8)
+    stretched = np.nan_to_num((luma - low) * (255 / max(high - low, 0.02)))  # a candidate's picture may be no numbers
+    grey: npt.NDArray[np.uint8] = np.clip(stretched, 0, 255).astype(np.uint8)
     return grey
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -28,7 +29,11 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     """
     if height % 4 or width % 4:
         raise ValueError(f"{height}x{width} is not on the network's grid of four")
+    parts = (PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden)
     nodes = [
+        _constant("parts", parts, np.int64),
+        _constant("of_channel", [0] * 4 + [1] * 4, np.int64),
+        *(_constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
         _mean("now", "mean_down", (MEAN_SIDE, 1)),
         _mean("mean_down", "mean", (1, MEAN_SIDE)),
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
@@ -54,14 +59,6 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
         *_bounded("state", "hidden_next"),
     ]
     channels = (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, topology.hidden)
-    parts = np.array([PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden], np.int64)
-    shape = [
-        numpy_helper.from_array(parts, "parts"),
-        numpy_helper.from_array(np.array([0] * 4 + [1] * 4, np.int64), "of_channel"),
-        numpy_helper.from_array(np.array(NOISE_SCALE, np.float32), "scale"),
-        numpy_helper.from_array(np.array(1, np.float32), "one"),
-        numpy_helper.from_array(np.array(0.5, np.float32), "half"),
-    ]
     graph = helper.make_graph(
         nodes,
         topology.name,
@@ -70,11 +67,16 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
             _value("output", PICTURE_CHANNELS, height, width),
             _value("hidden_next", topology.hidden, height, width),
         ],
-        shape + [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
+        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(model)
     return model
+
+
+def _constant(name: str, value: npt.ArrayLike, kind: type) -> onnx.NodeProto:
+    """Return a node that gives a constant: initialisers are trained weights alone, which engines exchange."""
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value, kind), name))
 
 
 def _in_noise(part: str) -> list[onnx.NodeProto]:
