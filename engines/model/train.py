@@ -243,7 +243,13 @@ def main() -> None:
     if arguments.start:
         start = load_weights(arguments.start, arguments.size)
         settings = replace(
-            settings, seed=settings.seed + 1, decibels_from=0.0, start=start.digest, rate=1.5e-3, rendered=16
+            settings,
+            seed=settings.seed + 1,
+            short_until=0.0,
+            decibels_from=0.0,
+            start=start.digest,
+            rate=1.5e-3,
+            rendered=16,
         )
     patches, lineage = load_patches(arguments.samples, settings)
     began = time.strftime("%Y-%m-%d")
