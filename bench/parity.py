@@ -66,7 +66,7 @@ class HalfGraph:
 class _HalfSession:
     def __init__(self, session: Any, weights: Weights) -> None:
         self.weights, self._session = weights, session
-        self._before: tuple[Packed, Packed] | None = None
+        self._before: tuple[Packed, Packed, Packed] | None = None
         (self._hidden,) = (x.shape for x in session.get_inputs() if x.name == "hidden")
 
     def step(self, now: Packed, noise: Packed) -> Packed:
@@ -75,7 +75,7 @@ class _HalfSession:
         given = {"now": picture, "carried": past[0], "noise": noise, "hidden": past[1]}
         given = {name: array.astype(np.float16) for name, array in given.items()}
         output, hidden = self._session.run(["output", "hidden_next"], given)
-        self._before = output.astype(np.float32), hidden.astype(np.float32)
+        self._before = now, output.astype(np.float32), hidden.astype(np.float32)
         restored: Packed = output.astype(np.float32)
         return restored
 

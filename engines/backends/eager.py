@@ -31,14 +31,14 @@ class _EagerSession:
         self.weights = weights
         self._network = network_of(weights)
         self._blank = np.zeros((1, weights.topology.hidden, height, width), np.float32)
-        self._before: tuple[Packed, Packed] | None = None
+        self._before: tuple[Packed, Packed, Packed] | None = None
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         past = (now, self._blank) if self._before is None else carried_on(now, *self._before)
         with torch.inference_mode():
             output, state = self._network(*(torch.from_numpy(part) for part in (now, past[0], noise, past[1])))
-        self._before = output.clamp(0, 1).numpy(), state.numpy()
-        return self._before[0]
+        self._before = now, output.clamp(0, 1).numpy(), state.numpy()
+        return self._before[1]
 
     def reset(self) -> None:
         self._before = None

@@ -59,7 +59,7 @@ class _EagerCudaSession:
         self._inputs: list[torch.Tensor] = []
         self._outputs: list[torch.Tensor] = []
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._before: tuple[Packed, Packed] | None = None
+        self._before: tuple[Packed, Packed, Packed] | None = None
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         blank = np.zeros((1, self._network.topology.hidden, *self._shape), np.float32)
@@ -73,7 +73,7 @@ class _EagerCudaSession:
             assert self._graph is not None
             self._graph.replay()
             output, state = (part.float().cpu().numpy() for part in self._outputs)
-        self._before = output, state
+        self._before = now, output, state
         return output
 
     def reset(self) -> None:

@@ -45,17 +45,22 @@ class _OpenVinoSession:
         self._request = compiled.create_infer_request()
         self._output = np.zeros((1, PICTURE_CHANNELS, height, width), np.float32)
         self._hidden = np.zeros((1, weights.topology.hidden, height, width), np.float32)
+        self._before = np.zeros_like(self._output)
         self._fresh = True
 
     def step(self, now: Packed, noise: Packed) -> Packed:
-        past = (now, np.zeros_like(self._hidden)) if self._fresh else carried_on(now, self._output, self._hidden)
+        past = (
+            (now, np.zeros_like(self._hidden))
+            if self._fresh
+            else carried_on(now, self._before, self._output, self._hidden)
+        )
         for name, array in {"now": now, "carried": past[0], "noise": noise, "hidden": past[1]}.items():
             self._request.set_tensor(name, ov.Tensor(np.ascontiguousarray(array), shared_memory=True))
         self._request.set_tensor("output", ov.Tensor(self._output, shared_memory=True))
         self._request.set_tensor("hidden_next", ov.Tensor(self._hidden, shared_memory=True))
         self._request.infer()
         np.clip(self._output, 0, 1, out=self._output)
-        self._fresh = False
+        self._before, self._fresh = now, False
         return self._output
 
     def reset(self) -> None:

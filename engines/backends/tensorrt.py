@@ -192,21 +192,26 @@ class _TensorRtSession:
         for name in names:
             context.set_tensor_address(name, int(self._there[name]))
         self._graph: Graph | None = None
+        self._before: Packed = np.zeros(shapes["now"], np.float32)
         self._fresh = True
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         here = self._here
-        past = (now, 0) if self._fresh else carried_on(now, *(here[name].astype(np.float32) for name in _GOT))
+        past = (now, 0) if self._fresh else self._carried(now)
         with self.machine.working("the engine failed in a picture"):
             for name, array in zip(_GIVEN, (now, past[0], noise, past[1]), strict=True):
                 here[name][:] = array
             self._run()
             self._stream.synchronize()
-        self._fresh = False
+        self._before, self._fresh = now, False
         return here["output"].astype(np.float32)
 
     def reset(self) -> None:
         self._fresh = True
+
+    def _carried(self, now: Packed) -> tuple[Packed, Packed]:
+        output, hidden = (self._here[name].astype(np.float32) for name in _GOT)
+        return carried_on(now, self._before, output, hidden)
 
     def _run(self) -> None:
         """Run a step: the first by itself, since libraries prepare in it what cannot be recorded, then as recorded."""

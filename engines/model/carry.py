@@ -1,9 +1,10 @@
 """What is known of the picture before, carried over to where things are now: motion, and sampling along it.
 
-What moves is then averaged over a shot as what stands still is. Motion is dense inverse search between the picture and
-the restored one before, at half size; where it explains the picture no better than standing still does, it is zero,
-so that a locked-off shot is never resampled. Wrong motion does no lasting harm: the network sees how what is carried
-differs from the picture, and keeps as little of it as it must.
+What moves is then averaged over a shot as what stands still is. Motion is dense inverse search between the pictures as
+they were filmed, at half size, so that it depends on no weights and no engine: from the restored picture it would be
+0.03 dB better, and engines that round otherwise would part (2026-11-25). Where it explains the picture no better than
+standing still does, it is zero, so that a locked-off shot is never resampled. Wrong motion does no lasting harm: the
+network sees how what is carried differs from the picture, and keeps as little of it as it must.
 
 Source: Kroeger et al. 2016 (DIS); carrying the restored picture along the motion as in Li et al. 2022, "Unidirectional
 Video Denoising by Mimicking Backward Recurrent Modules with Look-ahead Forward Ones", section 3.2.
@@ -25,6 +26,8 @@ Flow = npt.NDArray[np.float32]
 _FINEST, _STRIDE, _REFINEMENTS = 1, 5, 2
 """DIS at half of half size, patches five pixels apart, two rounds of refinement. At a quarter moving clips lose 0.1 to
 0.25 dB. What is carried loses 0.26 dB to the preset's four pixels and five rounds, for 4.5 of 7.9 ms (2026-11-25)."""
+_BLUR = 1.2
+"""Packed pixels, deviation of the blur under which motion is seen."""
 _WINDOW = 15
 """Packed pixels over which motion is weighed against standing still."""
 _EXPLAINS, _SURELY = 0.06, 0.16
@@ -33,8 +36,8 @@ the second. Lower, and a locked-off shot follows its noise (0.03: 0.4 dB less on
 
 
 def flow(now: Floats, before: Floats, *, finely: bool = False) -> Flow:
-    """Return the motion from a noisy picture to the one before, restored or not; `finely` takes ten times as long."""
-    one, other = _grey(now, before, 1.2), _grey(before, before, 0.9)
+    """Return the motion from a picture to the one before; `finely` takes ten times as long."""
+    one, other = _grey(now, before), _grey(before, before)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if finely else cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0 if finely else _FINEST)
     if not finely:
@@ -51,9 +54,9 @@ def flow(now: Floats, before: Floats, *, finely: bool = False) -> Flow:
     return taken
 
 
-def carried_on(now: Floats, output: Floats, hidden: Floats) -> tuple[Floats, Floats]:
+def carried_on(now: Floats, before: Floats, output: Floats, hidden: Floats) -> tuple[Floats, Floats]:
     """Return the restored picture and the state before, carried to where things are now; all are batches of one."""
-    motion = flow(now[0], output[0])
+    motion = flow(now[0], before[0])
     return carried(output[0], motion)[None], carried_state(hidden[0], motion)[None]
 
 
@@ -105,11 +108,11 @@ def sampled(plane: Floats, x: Floats, y: Floats, how: int = cv2.INTER_CUBIC) -> 
     return found
 
 
-def _grey(packed: Floats, like: Floats, sigma: float) -> npt.NDArray[np.uint8]:
+def _grey(packed: Floats, like: Floats) -> npt.NDArray[np.uint8]:
     """Return luma at half size, blurred, 8 bit, stretched to the contrast of a picture: log footage is flat."""
     low, high = np.percentile(like[0, ::4, ::4], (1, 99))
     stretch = 255 / max(high - low, 0.02)
-    luma = cv2.GaussianBlur(packed[0] + packed[1] + packed[2] + packed[3], (0, 0), sigma)
+    luma = cv2.GaussianBlur(packed[0] + packed[1] + packed[2] + packed[3], (0, 0), _BLUR)
     grey = cv2.addWeighted(luma, stretch / 4, luma, 0, -low * stretch, dtype=cv2.CV_8U)  # saturates; no number is 0
     return np.asarray(grey, np.uint8)
 

@@ -11,8 +11,8 @@ from engines.model.carry import flow, places
 
 
 def flows(now: Tensor, before: Tensor) -> Tensor:
-    """Return the motion of a batch `[N, h, w, 2]`, no gradient."""
-    pairs = zip(now.detach().numpy(), before.detach().float().numpy(), strict=True)
+    """Return the motion of a batch of pictures as filmed, `[N, h, w, 2]`."""
+    pairs = zip(now.numpy(), before.numpy(), strict=True)
     return torch.from_numpy(np.stack([flow(one, other) for one, other in pairs]))
 
 

@@ -55,13 +55,12 @@ class Network(nn.Module):
 
     def run(self, noisy: Tensor, noise: Tensor) -> Iterator[Tensor]:
         """Yield the restored pictures of sequences `[T, N, 8, h, w]` whose noise is told as `[T, N, 3, h, w]`."""
-        output: Tensor | None = None
-        carried, hidden = noisy[0], noisy.new_zeros(noisy.shape[1], self.topology.hidden, *noisy.shape[-2:])
-        for now, told in zip(noisy, noise, strict=True):
-            if output is not None:
-                before = output.float().clamp(0, 1)
-                motion = flows(now, before)
-                carried, hidden = carried_batch(before, motion), carried_states(hidden.float(), motion)
+        output, hidden = noisy[0], noisy.new_zeros(noisy.shape[1], self.topology.hidden, *noisy.shape[-2:])
+        for number, (now, told) in enumerate(zip(noisy, noise, strict=True)):
+            carried = output.float().clamp(0, 1)
+            if number:
+                motion = flows(now, noisy[number - 1])
+                carried, hidden = carried_batch(carried, motion), carried_states(hidden.float(), motion)
             output, hidden = self(now, carried, told, hidden)
             yield output
 

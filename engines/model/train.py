@@ -133,7 +133,8 @@ def batch(
 
 def _jittered(noise: Tensor, draws: list[float], settings: Settings) -> Tensor:
     """Return what is told, as wrong as an estimate is in the field."""
-    level, chroma = math.exp(settings.map_jitter * draws[0]), math.exp(settings.map_jitter * draws[1])
+    level = math.exp(settings.map_jitter * draws[0])
+    chroma = math.exp(settings.map_jitter * (1.5 * draws[1] - 0.5))  # smeared chroma noise hides from an estimate
     coarse = (noise[:, 2:] + settings.coarse_jitter * draws[2]).clamp(0, 1)
     return torch.cat((noise[:, :1] * level, noise[:, 1:2] * level * chroma, coarse), 1)
 
@@ -233,15 +234,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", default="lite")
     parser.add_argument("--steps", type=int, default=Settings().steps)
-    parser.add_argument("--start", type=Path, help="weights to go on from, in decibels")
+    parser.add_argument("--parent", type=Path, help="weights to go on from, in decibels")
     arguments = parser.parse_args()
     workers = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
     if workers > 1:
         torch.set_num_threads(1)
         distributed.init_process_group("gloo")
     settings, start = Settings(size=arguments.size, steps=arguments.steps, workers=workers), None
-    if arguments.start:
-        start = load_weights(arguments.start, arguments.size)
+    if arguments.parent:
+        start = load_weights(arguments.parent, arguments.size)
         settings = replace(
             settings,
             seed=settings.seed + 1,
