@@ -25,6 +25,7 @@ from engines.backends import choose
 from engines.backends.base import Backend, Session
 from engines.backends.eager import EagerBackend
 from engines.errors import EngineError
+from engines.model.carry import carried_on
 from engines.model.footage import decode_clean
 from engines.model.half import half
 from engines.model.noise import NoiseProfile, estimate
@@ -65,21 +66,21 @@ class HalfGraph:
 class _HalfSession:
     def __init__(self, session: Any, weights: Weights) -> None:
         self.weights, self._session = weights, session
-        self._state: dict[str, npt.NDArray[np.float16]] = {}
+        self._before: tuple[Packed, Packed, Packed] | None = None
         (self._hidden,) = (x.shape for x in session.get_inputs() if x.name == "hidden")
 
     def step(self, now: Packed, noise: Packed) -> Packed:
         picture = now.astype(np.float16)
-        if not self._state:
-            self._state = {"before": picture, "output_before": picture, "hidden": np.zeros(self._hidden, np.float16)}
-        given = {"now": picture, "noise": noise.astype(np.float16), **self._state}
+        past = carried_on(now, *self._before) if self._before else (picture, np.zeros(self._hidden, np.float16))
+        given = {"now": picture, "carried": past[0], "noise": noise, "hidden": past[1]}
+        given = {name: array.astype(np.float16) for name, array in given.items()}
         output, hidden = self._session.run(["output", "hidden_next"], given)
-        self._state = {"before": picture, "output_before": output, "hidden": hidden}
+        self._before = now, output.astype(np.float32), hidden.astype(np.float32)
         restored: Packed = output.astype(np.float32)
         return restored
 
     def reset(self) -> None:
-        self._state = {}
+        self._before = None
 
 
 @dataclass(frozen=True, slots=True)

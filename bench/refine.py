@@ -131,9 +131,9 @@ def scored(weights: Weights, later: list[Tensor], grain: Grain) -> float:
     """Return the mean PSNR over all samples on the later frames under a camera's noise, drawn once, peak 1."""
     network, values = network_of(weights), []
     for number, clean in enumerate(later):
-        noisy, deviation = grain.add_to(clean, torch.Generator().manual_seed(500 + number))
+        noisy, noise = grain.add_to(clean, torch.Generator().manual_seed(500 + number))
         with torch.inference_mode():
-            outputs = torch.cat(list(network.run(noisy[:, None], deviation[:, None]))).clamp(0, 1)
+            outputs = torch.cat(list(network.run(noisy[:, None], noise[:, None]))).clamp(0, 1)
         values.append(-10 * float(torch.log10(((outputs - clean) ** 2)[4:].mean())))
     return float(np.mean(values))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 from av.video.frame import VideoFrame
 
+from engines.enhance import LOOK_AHEAD, Enhance
 from engines.media.conform import Conform, frame_of, picture_of
 from engines.media.decode import Block, Decoder, Sound
 from engines.media.encode import ProxyWriter
@@ -24,7 +26,6 @@ from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
 from engines.media.still import jpeg
 
-Enhance = Callable[[Picture], Picture]
 T = TypeVar("T")
 
 _REC709 = "bt709"
@@ -48,7 +49,7 @@ def render(
     path: Path,
     *,
     enhance: Enhance | None,
-    grade: Enhance | None = None,
+    grade: Callable[[Picture], Picture] | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
     """Write the proxy to `path` and return what was made; `grade` puts the look on and makes it Rec.709.
@@ -59,9 +60,10 @@ def render(
     shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
     writer = ProxyWriter(path, shown, spec)
     stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
-    for change in (enhance, grade):
-        if change is not None:
-            stations.append(_Ahead(_changed(stations[-1], change)))
+    if enhance is not None:
+        stations.append(_Ahead(_enhanced(stations[-1], enhance)))
+    if grade is not None:
+        stations.append(_Ahead(_graded(stations[-1], grade)))
     still, frames = b"", 0
     try:
         for block in stations[-1]:
@@ -110,14 +112,28 @@ def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> It
     yield from conform.flush()
 
 
-def _changed(blocks: Iterable[Block], change: Enhance) -> Iterator[Block]:
+def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
+    """Yield the blocks in their order, each picture enhanced once the next LOOK_AHEAD are there."""
+    held: deque[tuple[Block, Picture | None]] = deque()
+
+    def first() -> Block:
+        block, before = held.popleft()
+        if before is None or not isinstance(block, VideoFrame):
+            return block
+        after = enhance(before, [picture for _, picture in held if picture])
+        return block if after is before else frame_of(after, block)
+
     for block in blocks:
-        if not isinstance(block, VideoFrame):
-            yield block
-            continue
-        before = picture_of(block)
-        after = change(before)
-        yield block if after is before else frame_of(after, block)
+        held.append((block, picture_of(block) if isinstance(block, VideoFrame) else None))
+        while held and (held[0][1] is None or sum(1 for _, picture in held if picture) > LOOK_AHEAD):
+            yield first()
+    while held:
+        yield first()
+
+
+def _graded(blocks: Iterable[Block], grade: Callable[[Picture], Picture]) -> Iterator[Block]:
+    for block in blocks:
+        yield frame_of(grade(picture_of(block)), block) if isinstance(block, VideoFrame) else block
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -35,9 +36,9 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of
 
 if TYPE_CHECKING:
+    from engines.enhance import Enhance
     from engines.media.frames import Picture
     from engines.media.source import MediaFiles
-    from engines.render import Enhance
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}
@@ -316,7 +317,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
 
 
-def _watched(grade: Enhance, number: int, before: list[Picture]) -> Enhance:
+def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
     """Return the grade, keeping the picture of a number as it was before it."""
 
     def graded(picture: Picture) -> Picture:
@@ -339,7 +340,7 @@ def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
     fsync_file(path)
 
 
-def _grade(task: RenderTask) -> Enhance | None:
+def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
     """Return what puts the look on; None where the picture stays as recorded."""
     if task.look is None:
         return None

@@ -22,7 +22,7 @@ class Session(Protocol):
     def step(self, now: Packed, noise: Packed) -> Packed:
         """Return the restored picture.
 
-        Shape: `now` and the result `[1, 8, h, w]`, noise `[1, 1, h, w]`. Range: code values / 1023. The result
+        Shape: `now` and the result `[1, 8, h, w]`, noise `[1, 3, h, w]`. Range: code values / 1023. The result
         is valid until the next step.
         """
 

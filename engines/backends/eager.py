@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from engines.backends.base import Session
+from engines.model.carry import carried_on
 from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
@@ -28,24 +30,15 @@ class _EagerSession:
     def __init__(self, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._network = network_of(weights)
-        self._shape = (height, width)
-        self._before: torch.Tensor | None = None
-        self._output: torch.Tensor | None = None
-        self._hidden = self._blank()
+        self._blank = np.zeros((1, weights.topology.hidden, height, width), np.float32)
+        self._before: tuple[Packed, Packed, Packed] | None = None
 
     def step(self, now: Packed, noise: Packed) -> Packed:
-        current = torch.from_numpy(now)
-        before = current if self._before is None else self._before
-        output_before = current if self._output is None else self._output
+        past = (now, self._blank) if self._before is None else carried_on(now, *self._before)
         with torch.inference_mode():
-            output, self._hidden = self._network(current, before, output_before, torch.from_numpy(noise), self._hidden)
-        self._before, self._output = current.clone(), output.clamp(0, 1)
-        restored: Packed = self._output.numpy()
-        return restored
+            output, state = self._network(*(torch.from_numpy(part) for part in (now, past[0], noise, past[1])))
+        self._before = now, output.clamp(0, 1).numpy(), state.numpy()
+        return self._before[1]
 
     def reset(self) -> None:
-        self._before = self._output = None
-        self._hidden = self._blank()
-
-    def _blank(self) -> torch.Tensor:
-        return torch.zeros(1, self._network.topology.hidden, *self._shape)
+        self._before = None

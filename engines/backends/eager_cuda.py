@@ -6,12 +6,14 @@ No line that needs a GPU was ever run on one (2026-11-25): the tests marked `gpu
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from engines.backends.base import Session
 from engines.errors import BackendUnavailable
 from engines.gpu.device import gpu
 from engines.gpu.machine import told
+from engines.model.carry import carried_on
 from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
@@ -55,36 +57,33 @@ class _EagerCudaSession:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self._shape = (height, width)
         self._inputs: list[torch.Tensor] = []
+        self._outputs: list[torch.Tensor] = []
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._fresh = True
+        self._before: tuple[Packed, Packed, Packed] | None = None
 
     def step(self, now: Packed, noise: Packed) -> Packed:
+        blank = np.zeros((1, self._network.topology.hidden, *self._shape), np.float32)
+        past = (now, blank) if self._before is None else carried_on(now, *self._before)
         with told("the engine failed in a picture"), torch.inference_mode():
+            given = (now, past[0], noise, past[1])
             if not self._inputs:
-                self._prepare(noise.shape[1])
-            picture, before, output, level, hidden = self._inputs
-            picture.copy_(torch.from_numpy(now))
-            level.copy_(torch.from_numpy(noise))
-            if self._fresh:
-                before.copy_(picture)
-                output.copy_(picture)
-                hidden.zero_()
-                self._fresh = False
+                self._prepare([part.shape[1] for part in given])
+            for there, here in zip(self._inputs, given, strict=True):
+                there.copy_(torch.from_numpy(here))
             assert self._graph is not None
             self._graph.replay()
-            restored: Packed = output.float().cpu().numpy()
-        return restored
+            output, state = (part.float().cpu().numpy() for part in self._outputs)
+        self._before = now, output, state
+        return output
 
     def reset(self) -> None:
-        self._fresh = True
+        self._before = None
 
-    def _prepare(self, noise_channels: int) -> None:
+    def _prepare(self, channels: list[int]) -> None:
         """Lay out the memory that steps work in, and record one."""
-        topology = self._network.topology
-        counts = (8, 8, 8, noise_channels, topology.hidden)
         self._inputs = [
             torch.ones(1, count, *self._shape, device="cuda", dtype=torch.float16).to(memory_format=torch.channels_last)
-            for count in counts
+            for count in channels
         ]
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch types it not
         with torch.cuda.stream(aside):
@@ -93,12 +92,9 @@ class _EagerCudaSession:
         aside.synchronize()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self._advance()
+            self._outputs = self._advance()
 
-    def _advance(self) -> None:
-        """Take one step in place: inputs become what the next step finds."""
-        picture, before, output, noise, hidden = self._inputs
-        restored, after = self._network(picture, before, output, noise, hidden)
-        before.copy_(picture)
-        output.copy_(restored.clamp(0, 1))
-        hidden.copy_(after)
+    def _advance(self) -> list[torch.Tensor]:
+        """Take one step on the inputs; what is recorded gives its outputs in the same memory each time."""
+        restored, after = self._network(*self._inputs)
+        return [restored.clamp(0, 1), after]

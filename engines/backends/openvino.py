@@ -1,7 +1,7 @@
 """The network in OpenVINO on the CPU: bfloat16 where the processor has it, float32 elsewhere.
 
-Built from the weights through the ONNX graph, without torch. The state is handed from one step's outputs to
-the next step's inputs by swapping two sets of tensors; nothing is copied.
+Built from the weights through the ONNX graph, without torch. The state goes from one step's outputs to the next
+step's inputs along the motion.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 import openvino as ov
 
 from engines.backends.base import Session
+from engines.model.carry import carried_on
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
@@ -42,32 +43,25 @@ class _OpenVinoSession:
     def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._request = compiled.create_infer_request()
-        picture, state = (1, PICTURE_CHANNELS, height, width), (1, weights.topology.hidden, height, width)
-        self._outputs = [np.zeros(picture, np.float32) for _ in range(2)]
-        self._hidden = [np.zeros(state, np.float32) for _ in range(2)]
-        self._before = np.zeros(picture, np.float32)
+        self._output = np.zeros((1, PICTURE_CHANNELS, height, width), np.float32)
+        self._hidden = np.zeros((1, weights.topology.hidden, height, width), np.float32)
+        self._before = np.zeros_like(self._output)
         self._fresh = True
 
     def step(self, now: Packed, noise: Packed) -> Packed:
-        first = self._fresh
-        inputs = {
-            "now": now,
-            "before": now if first else self._before,
-            "output_before": now if first else self._outputs[0],
-            "noise": noise,
-            "hidden": self._hidden[0],
-        }
-        for name, array in inputs.items():
+        past = (
+            (now, np.zeros_like(self._hidden))
+            if self._fresh
+            else carried_on(now, self._before, self._output, self._hidden)
+        )
+        for name, array in {"now": now, "carried": past[0], "noise": noise, "hidden": past[1]}.items():
             self._request.set_tensor(name, ov.Tensor(np.ascontiguousarray(array), shared_memory=True))
-        self._request.set_tensor("output", ov.Tensor(self._outputs[1], shared_memory=True))
-        self._request.set_tensor("hidden_next", ov.Tensor(self._hidden[1], shared_memory=True))
+        self._request.set_tensor("output", ov.Tensor(self._output, shared_memory=True))
+        self._request.set_tensor("hidden_next", ov.Tensor(self._hidden, shared_memory=True))
         self._request.infer()
-        np.clip(self._outputs[1], 0, 1, out=self._outputs[1])
-        self._outputs.reverse()
-        self._hidden.reverse()
+        np.clip(self._output, 0, 1, out=self._output)
         self._before, self._fresh = now, False
-        return self._outputs[0]
+        return self._output
 
     def reset(self) -> None:
-        self._hidden[0][:] = 0
         self._fresh = True

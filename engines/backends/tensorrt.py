@@ -1,4 +1,4 @@
-"""The network in TensorRT or TensorRT for RTX on the GPU, in float16. The state never leaves the GPU.
+"""The network in TensorRT or TensorRT for RTX on the GPU, in float16.
 
 One back-end over the API that both libraries share. Plans come from the store of this machine; two engines a shape are
 renewed and compared by `engines/plans/pair.py`. This process must not hold torch on CUDA. No line that needs a GPU was
@@ -19,6 +19,7 @@ from engines.errors import BackendUnavailable, BadPlan, BuildFailed, GpuFault
 from engines.gpu.faults import gpu_error
 from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
+from engines.model.carry import carried_on
 from engines.model.packing import Packed
 from engines.model.weights import Tensors, Weights
 from engines.plans.canary import parity, reference
@@ -28,8 +29,8 @@ from engines.plans.pair import Engine, Pair
 from engines.plans.store import PlanStore
 from engines.plans.supply import Supplied, supplied
 
-_STATE = (("before", "now"), ("output_before", "output"), ("hidden", "hidden_next"))
-"""Inputs that carry the past, and what each is after a step."""
+_GIVEN, _GOT = ("now", "carried", "noise", "hidden"), ("output", "hidden_next")
+"""What goes to the GPU at a step, and what comes back: the past is carried along the motion on the processor."""
 _SHAPES = 4
 """Most shapes whose engines are kept at once."""
 
@@ -185,34 +186,32 @@ class _TensorRtSession:
         cuda = self.machine.cuda
         names = [engine.engine.get_tensor_name(number) for number in range(engine.engine.num_io_tensors)]
         shapes = {name: tuple(engine.engine.get_tensor_shape(name)) for name in names}
-        self._here = {name: self.machine.pinned(shapes[name]) for name in ("now", "noise", "output")}
+        self._here = {name: self.machine.pinned(shapes[name]) for name in (*_GIVEN, *_GOT)}
         self._there = {name: cuda.mem_alloc(int(np.prod(shape)) * 2) for name, shape in shapes.items()}
-        self._sizes = {name: int(np.prod(shape)) * 2 for name, shape in shapes.items()}
         self._stream = cuda.Stream()
         for name in names:
             context.set_tensor_address(name, int(self._there[name]))
         self._graph: Graph | None = None
+        self._before: Packed = np.zeros(shapes["now"], np.float32)
         self._fresh = True
 
     def step(self, now: Packed, noise: Packed) -> Packed:
+        here = self._here
+        past = (now, 0) if self._fresh else self._carried(now)
         with self.machine.working("the engine failed in a picture"):
-            self._here["now"][:], self._here["noise"][:] = now, noise
-            if self._fresh:
-                self._begin()
+            for name, array in zip(_GIVEN, (now, past[0], noise, past[1]), strict=True):
+                here[name][:] = array
             self._run()
             self._stream.synchronize()
-        return self._here["output"].astype(np.float32)
+        self._before, self._fresh = now, False
+        return here["output"].astype(np.float32)
 
     def reset(self) -> None:
         self._fresh = True
 
-    def _begin(self) -> None:
-        """Let the first picture be its own past."""
-        cuda, there = self.machine.cuda, self._there
-        for name in ("before", "output_before"):
-            cuda.memcpy_htod_async(there[name], self._here["now"], self._stream)
-        cuda.memset_d8_async(there["hidden"], 0, self._sizes["hidden"], self._stream)
-        self._fresh = False
+    def _carried(self, now: Packed) -> tuple[Packed, Packed]:
+        output, hidden = (self._here[name].astype(np.float32) for name in _GOT)
+        return carried_on(now, self._before, output, hidden)
 
     def _run(self) -> None:
         """Run a step: the first by itself, since libraries prepare in it what cannot be recorded, then as recorded."""
@@ -226,13 +225,12 @@ class _TensorRtSession:
 
     def _enqueue(self) -> None:
         cuda, there, stream = self.machine.cuda, self._there, self._stream
-        cuda.memcpy_htod_async(there["now"], self._here["now"], stream)
-        cuda.memcpy_htod_async(there["noise"], self._here["noise"], stream)
+        for name in _GIVEN:
+            cuda.memcpy_htod_async(there[name], self._here[name], stream)
         if not self._context.execute_async_v3(stream.handle):
             raise self._engine.backend.failed("the engine failed in a picture")
-        for past, after in _STATE:
-            cuda.memcpy_dtod_async(there[past], there[after], self._sizes[past], stream)
-        cuda.memcpy_dtoh_async(self._here["output"], there["output"], stream)
+        for name in _GOT:
+            cuda.memcpy_dtoh_async(self._here[name], there[name], stream)
 
 
 def _unfit(why: str) -> BuildFailed:

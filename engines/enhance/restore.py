@@ -1,11 +1,16 @@
 """Restore: noise out, detail kept, by the recurrent network. One picture in, one out; state inside.
 
+At the start of a clip and at each cut there is nothing yet to lean on: there the network first goes through the
+pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones.
+
 The dial is `strength`: 0 gives back the very picture, 1 what the network says. The network
 adds to what was filmed at most a bounded share of the noise that was told, and starts anew at each cut. Fine
 regular texture under strong noise is smoothed with it (docs/performance.md).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,21 +48,35 @@ class Restore:
         self.weights = self._session.weights if self._session else weights
         self._before: npt.NDArray[np.float32] | None = None
 
-    def __call__(self, picture: Picture) -> Picture:
-        """Return the restored picture; with strength 0 the same one."""
+    def __call__(self, picture: Picture, coming: Sequence[Picture] = ()) -> Picture:
+        """Return the restored picture, with strength 0 the same one; `coming` are the next ones, few or none."""
         if self._session is None:
             return picture
         packed = pack(picture)
-        if self._is_cut(packed):
+        small = _thumbnail(packed)
+        if self._before is None or _is_cut(self._before, small):
             self._session.reset()
+            for follower in reversed(_same_shot(small, coming)):
+                self._session.step(follower, self._noise.noise_map(follower))
+        self._before = small
         restored = self._session.step(packed, self._noise.noise_map(packed))
         return _blended(picture, packed, restored, self._strength)
 
-    def _is_cut(self, packed: Packed) -> bool:
-        """Return whether the picture begins another shot, by a coarse luma thumbnail that averages noise away."""
-        small = _thumbnail(packed)
-        before, self._before = self._before, small
-        return before is not None and float(np.abs(small - before).mean()) > _CUT
+
+def _same_shot(small: Packed, coming: Sequence[Picture]) -> list[Packed]:
+    """Return of the coming pictures those before the next cut, packed."""
+    found: list[Packed] = []
+    for packed in map(pack, coming):
+        before, small = small, _thumbnail(packed)
+        if _is_cut(before, small):
+            break
+        found.append(packed)
+    return found
+
+
+def _is_cut(before: Packed, after: Packed) -> bool:
+    """Return whether two pictures are of two shots, by coarse luma thumbnails that average noise away."""
+    return float(np.abs(after - before).mean()) > _CUT
 
 
 def _thumbnail(packed: Packed) -> npt.NDArray[np.float32]:

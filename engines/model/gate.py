@@ -25,8 +25,7 @@ from engines.model.motion import Brought, bring_back
 from engines.model.network import Network, network_of
 from engines.model.patches import Patches
 from engines.model.replay import FRAMES, Cut
-from engines.model.synthetic import Noise, add_noise
-from engines.model.topology import NOISE_SCALE
+from engines.model.synthetic import Noise, add_noise, luma_deviation, quiet, told
 from engines.model.weights import Weights
 
 Scores = dict[str, float]
@@ -52,11 +51,11 @@ ENGINE_DB = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A sequence whose truth is known: `[T, 8, h, w]`, and the luma deviation `[T, 1, h, w]`."""
+    """A sequence whose truth is known: `[T, 8, h, w]`, and what is told of its noise `[T, 3, h, w]`."""
 
     name: str
     noisy: Tensor
-    deviation: Tensor
+    noise: Tensor
     clean: Tensor
     own: bool
     still: bool
@@ -64,10 +63,10 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Filmed:
-    """A held-out cut as it came, `[T, 8, h, w]` with its luma deviation, and its next pictures brought back."""
+    """A held-out cut as it came, `[T, 8, h, w]` with what is told of its noise, and its next pictures brought back."""
 
     pictures: Tensor
-    deviation: Tensor
+    noise: Tensor
     brought: Brought
 
 
@@ -90,15 +89,17 @@ def canaries(holdout: Sequence[Cut]) -> list[Canary]:
     found = []
     for number, cut in enumerate(holdout):
         clean = cut.averaged()
-        noisy, deviation = cut.grain.add_to(clean, torch.Generator().manual_seed(_SEED + number))
-        found.append(Canary(f"holdout {number + 1}", noisy, deviation, clean, own=True, still=False))
+        noisy, seen = cut.grain.add_to(clean, torch.Generator().manual_seed(_SEED + number))
+        found.append(Canary(f"holdout {number + 1}", noisy, seen, clean, own=True, still=False))
     for number, noise in enumerate(_RENDERED):
         generator = torch.Generator().manual_seed(_SEED - 1 - number)
         stills = Patches([], [_sheet(number)], generator)
         for still in (True, False):
             clean = stills.still(FRAMES, 64) if still else stills.laid(FRAMES, 64)
             noisy, deviation = add_noise(clean, noise, generator)
-            found.append(Canary(f"leaves {noise.kind}", noisy, deviation, clean, own=False, still=still))
+            found.append(
+                Canary(f"leaves {noise.kind}", noisy, told(clean, noisy, deviation), clean, own=False, still=still)
+            )
     return found
 
 
@@ -108,9 +109,9 @@ def _sheet(number: int) -> Still:
 
 
 def _filmed(cut: Cut, reference: Network) -> Filmed:
-    deviation = cut.grain.deviation(cut.pictures[:, :4].mean(1, keepdim=True))
-    seen = _outputs(reference, cut.pictures, deviation)
-    return Filmed(cut.pictures, deviation, bring_back(cut.pictures, seen, deviation))
+    noise = cut.grain.told(cut.pictures)
+    seen = _outputs(reference, cut.pictures, noise)
+    return Filmed(cut.pictures, noise, bring_back(cut.pictures, seen, luma_deviation(noise)))
 
 
 def score(weights: Weights, taken: Exam) -> Scores:
@@ -121,7 +122,7 @@ def score(weights: Weights, taken: Exam) -> Scores:
     values / 1023).
     """
     network = network_of(weights)
-    runs = [(canary, _outputs(network, canary.noisy, canary.deviation)) for canary in taken.canaries]
+    runs = [(canary, _outputs(network, canary.noisy, canary.noise)) for canary in taken.canaries]
     frames = np.concatenate([_psnr(output, canary.clean) for canary, output in runs])
     worst = np.sort(frames)[: max(1, len(frames) // 20)]
     shares, correlations = zip(*(_residual(canary, output) for canary, output in runs), strict=True)
@@ -179,15 +180,15 @@ def engine_db(weights: Weights, backend: Backend, canary: Canary) -> float:
     height, width = canary.noisy.shape[-2:]
     sessions = [source.open(weights, height, width) for source in (backend, EagerBackend())]
     worst = float("inf")
-    for noisy, deviation in zip(canary.noisy.numpy(), canary.deviation.numpy() * np.float32(NOISE_SCALE), strict=True):
-        one, other = (session.step(noisy[None], deviation[None]).copy() for session in sessions)
+    for noisy, noise in zip(canary.noisy.numpy(), canary.noise.numpy(), strict=True):
+        one, other = (session.step(noisy[None], noise[None]).copy() for session in sessions)
         worst = min(worst, -10 * float(np.log10(max(float(((one - other) ** 2).mean()), 1e-12))))
     return worst
 
 
-def _outputs(network: Network, noisy: Tensor, deviation: Tensor) -> Tensor:
+def _outputs(network: Network, noisy: Tensor, noise: Tensor) -> Tensor:
     with torch.inference_mode():
-        return torch.cat(list(network.run(noisy[:, None], deviation[:, None]))).clamp(0, 1)
+        return torch.cat(list(network.run(noisy[:, None], noise[:, None]))).clamp(0, 1)
 
 
 def _psnr(output: Tensor, clean: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -218,12 +219,12 @@ def _flicker(output: Tensor) -> float:
 
 def _clean_db(network: Network, canary: Canary) -> float:
     """Return how near clean pictures come out, in dB."""
-    output = _outputs(network, canary.clean, torch.full_like(canary.deviation, 0.0005))
+    output = _outputs(network, canary.clean, quiet(canary.clean))
     return float(_psnr(output, canary.clean).mean())
 
 
 def _foretold(network: Network, cut: Filmed) -> float:
     """Return the squared error to the next frames brought back, in units of the noise."""
-    output = _outputs(network, cut.pictures, cut.deviation)[:-1]
-    error = ((output - cut.brought.pictures) / (cut.deviation.mean() + 0.003)) ** 2
+    output = _outputs(network, cut.pictures, cut.noise)[:-1]
+    error = ((output - cut.brought.pictures) / (luma_deviation(cut.noise).mean() + 0.003)) ** 2
     return float((error * cut.brought.mask).mean() / cut.brought.mask.mean().clamp(min=1e-3))

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from engines.media.frames import CODE_MAX, Picture
 from engines.model.noise import NoiseProfile
-from engines.model.synthetic import pack_planes, planes
+from engines.model.synthetic import noise_maps, pack_planes, planes
 
 SIDE = 16
 """Frequencies of a grain, down and across."""
@@ -48,9 +48,9 @@ class Grain:
     power: Floats
 
     def add_to(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return clean pictures with this noise, and the luma deviation.
+        """Return clean pictures with this noise, and what is told of it.
 
-        Shape: `[T, 8, h, w]` and `[T, 1, h, w]`. Range: code values / 1023, rounded to whole ones.
+        Shape: `[T, 8, h, w]` and `[T, 3, h, w]`. Range: code values / 1023, rounded to whole ones.
         """
         luma, chroma = planes(clean)
         deviation = self.deviation(luma)
@@ -59,7 +59,16 @@ class Grain:
         fields += [_field(half, self.power[channel], generator) for channel in (1, 2)]
         beside = functional.avg_pool2d(deviation, (1, 2))
         noisy = pack_planes(luma + deviation * fields[0], chroma + beside * torch.cat(fields[1:], 1))
-        return (noisy * CODE_MAX).round().clamp(4, 1019) / CODE_MAX, functional.avg_pool2d(deviation, 2)
+        return (noisy * CODE_MAX).round().clamp(4, 1019) / CODE_MAX, self._told(functional.avg_pool2d(deviation, 2))
+
+    def told(self, filmed: Tensor) -> Tensor:
+        """Return what is told of the noise of packed pictures `[T, 8, h, w]` that have it: `[T, 3, h, w]`."""
+        return self._told(self.deviation(filmed[:, :4].mean(1, keepdim=True)))
+
+    def _told(self, deviation: Tensor) -> Tensor:
+        beside = np.cos(2 * np.pi * np.fft.fftfreq(SIDE))
+        coarse = (self.power[0] * (beside[:, None] + beside) / 2).sum() / self.power[0].sum()
+        return noise_maps(deviation, float(self.power[1:].mean() ** 0.5), float(np.clip(coarse, 0, 1)))
 
     def deviation(self, luma: Tensor) -> Tensor:
         """Return the deviation at a luma, same shape."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, PICTURE_CHANNELS, SLOPE, Layer, Topology
+from engines.model.topology import MEAN_SIDE, NOISE_CHANNELS, NOISE_SCALE, PICTURE_CHANNELS, SLOPE, Layer, Topology
 from engines.model.weights import Tensors
 
 OPSET = 17
-INPUTS = ("now", "before", "output_before", "noise", "hidden")
-SEEN = ("detail", "change", "change_of_output")
+INPUTS = ("now", "carried", "noise", "hidden")
 OUTPUTS = ("output", "hidden_next")
 
 
@@ -29,24 +29,36 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     """
     if height % 4 or width % 4:
         raise ValueError(f"{height}x{width} is not on the network's grid of four")
+    parts = (PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden)
     nodes = [
+        _constant("parts", parts, np.int64),
+        _constant("of_channel", [0] * 4 + [1] * 4, np.int64),
+        *(_constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
         _mean("now", "mean_down", (MEAN_SIDE, 1)),
         _mean("mean_down", "mean", (1, MEAN_SIDE)),
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
-        helper.make_node("Sub", ["before", "now"], ["change"]),
-        helper.make_node("Sub", ["output_before", "now"], ["change_of_output"]),
-        *(helper.make_node("Div", [part, "noise"], [f"{part}_in_noise"]) for part in SEEN),
-        helper.make_node("Concat", [*(f"{part}_in_noise" for part in SEEN), "noise", "hidden"], ["input"], axis=1),
+        helper.make_node("Sub", ["carried", "now"], ["change"]),
+        helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
+        helper.make_node("Div", ["unit", "scale"], ["deviation"]),
+        *(node for part in ("detail", "change") for node in _in_noise(part)),
+        helper.make_node("Concat", ["detail_softened", "change_softened", "noise", "hidden"], ["input"], axis=1),
     ]
     for layer in topology.layers:
         nodes.extend(_nodes(layer))
-    nodes.append(helper.make_node("Mul", ["gate", "change_of_output_in_noise"], ["kept"]))
-    nodes.append(helper.make_node("Add", ["out", "kept"], ["wanted"]))
-    nodes.append(helper.make_node("Tanh", ["wanted"], ["share"]))
-    nodes.append(helper.make_node("Mul", ["noise", "share"], ["residual"]))
-    nodes.append(helper.make_node("Add", ["now", "residual"], ["output"]))
-    nodes.append(helper.make_node("Identity", ["hidden_state"], ["hidden_next"]))
-    channels = (*(PICTURE_CHANNELS,) * 3, NOISE_CHANNELS, topology.hidden)
+    nodes += [
+        helper.make_node("Split", ["last", "parts"], ["out", "gate", "state"], axis=1),
+        *_bounded("gate", "gate_bounded"),
+        helper.make_node("Add", ["gate_bounded", "one"], ["gate_doubled"]),
+        helper.make_node("Mul", ["gate_doubled", "half"], ["share"]),
+        helper.make_node("Mul", ["share", "change_in_noise"], ["held"]),
+        helper.make_node("Add", ["out", "held"], ["wanted"]),
+        helper.make_node("Div", ["wanted", "scale"], ["scaled"]),
+        *_bounded("scaled", "bounded"),
+        helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
+        helper.make_node("Add", ["now", "residual"], ["output"]),
+        *_bounded("state", "hidden_next"),
+    ]
+    channels = (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, topology.hidden)
     graph = helper.make_graph(
         nodes,
         topology.name,
@@ -62,6 +74,32 @@ def onnx_graph(topology: Topology, tensors: Tensors, height: int, width: int) ->
     return model
 
 
+def _constant(name: str, value: npt.ArrayLike, kind: type) -> onnx.NodeProto:
+    """Return a node that gives a constant: initialisers are trained weights alone, which engines exchange."""
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value, kind), name))
+
+
+def _in_noise(part: str) -> list[onnx.NodeProto]:
+    """Return the nodes that measure a part in the noise and draw its large values in: x / sqrt(1 + |x|)."""
+    return [
+        helper.make_node("Div", [part, "deviation"], [f"{part}_in_noise"]),
+        helper.make_node("Abs", [f"{part}_in_noise"], [f"{part}_size"]),
+        helper.make_node("Add", [f"{part}_size", "one"], [f"{part}_more"]),
+        helper.make_node("Sqrt", [f"{part}_more"], [f"{part}_root"]),
+        helper.make_node("Div", [f"{part}_in_noise", f"{part}_root"], [f"{part}_softened"]),
+    ]
+
+
+def _bounded(source: str, target: str) -> list[onnx.NodeProto]:
+    """Return the nodes that draw a value in to between -1 and 1: x / sqrt(1 + x^2)."""
+    return [
+        helper.make_node("Mul", [source, source], [f"{source}_squared"]),
+        helper.make_node("Add", [f"{source}_squared", "one"], [f"{source}_more"]),
+        helper.make_node("Sqrt", [f"{source}_more"], [f"{source}_root"]),
+        helper.make_node("Div", [source, f"{source}_root"], [target]),
+    ]
+
+
 def _mean(source: str, target: str, window: tuple[int, int]) -> onnx.NodeProto:
     down, across = window[0] // 2, window[1] // 2
     pads = [down, across, down, across]
@@ -75,8 +113,7 @@ def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoP
 
 
 def _nodes(layer: Layer) -> list[onnx.NodeProto]:
-    """Return the nodes of one layer; the tensor of the layer `hidden` is renamed, for it is an input's name."""
-    final = "hidden_state" if layer.name == "hidden" else layer.name
+    """Return the nodes of one layer."""
     chain: list[tuple[str, list[str], dict[str, Any]]] = []
     if layer.op == "up":
         chain.append(("DepthToSpace", [], {"blocksize": 2, "mode": "CRD"}))
@@ -84,12 +121,8 @@ def _nodes(layer: Layer) -> list[onnx.NodeProto]:
         chain.append(("Add", [layer.skip], {}))
     if layer.op in {"conv", "down"}:
         chain.append(("LeakyRelu", [], {"alpha": SLOPE}))
-    if layer.op == "gate":
-        chain.append(("Sigmoid", [], {}))
-    if layer.op == "state":
-        chain.append(("Tanh", [], {}))
     stride, pad = (2 if layer.op == "down" else 1), layer.kernel // 2
-    names = [f"{layer.name}:{step}" for step in range(len(chain))] + [final]
+    names = [f"{layer.name}:{step}" for step in range(len(chain))] + [layer.name]
     nodes = [
         helper.make_node(
             "Conv",

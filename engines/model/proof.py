@@ -22,7 +22,7 @@ def proof(cut: Filmed, models: Sequence[Weights]) -> bytes:
     pictures = [cut.pictures[-1:]]
     for weights in models:
         with torch.inference_mode():
-            pictures.append(list(network_of(weights).run(cut.pictures[:, None], cut.deviation[:, None]))[-1])
+            pictures.append(list(network_of(weights).run(cut.pictures[:, None], cut.noise[:, None]))[-1])
     strip = np.concatenate([_rgb(picture.float()) for picture in pictures], axis=1)
     buffer = BytesIO()
     Image.fromarray(strip).save(buffer, "JPEG", quality=93, subsampling=0)

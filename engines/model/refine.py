@@ -30,7 +30,7 @@ from engines.model.motion import Brought, bring_back
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.patches import Patches
 from engines.model.replay import FRAMES
-from engines.model.synthetic import add_noise, random_noise
+from engines.model.synthetic import add_noise, luma_deviation, random_noise, told
 from engines.model.train import channel_weights, charbonnier
 from engines.model.weights import Tensors, Weights
 
@@ -89,7 +89,7 @@ class _Lesson:
 
     cut: Teaching
     brought: Brought
-    deviation: Tensor
+    noise: Tensor
     averaged: Tensor
 
 
@@ -133,12 +133,11 @@ def refine(
 
 def _lesson(cut: Teaching, network: Network) -> _Lesson:
     """Return a cut with its frame-to-frame targets, by motion seen in what the network already restores."""
-    luma = cut.pictures[:, :4].mean(1, keepdim=True)
-    deviation = cut.grain.deviation(luma)
+    noise = cut.grain.told(cut.pictures)
     with torch.inference_mode():
-        denoised = torch.cat(list(network.run(cut.pictures[:, None], deviation[:, None])))
-    brought = bring_back(cut.pictures, denoised.clone(), deviation)
-    return _Lesson(cut, brought, deviation, cut.averaged())
+        denoised = torch.cat(list(network.run(cut.pictures[:, None], noise[:, None])))
+    brought = bring_back(cut.pictures, denoised.clone(), luma_deviation(noise))
+    return _Lesson(cut, brought, noise, cut.averaged())
 
 
 def _chosen(cuts: Sequence[Teaching], most: int, generator: torch.Generator) -> list[Teaching]:
@@ -159,10 +158,8 @@ def _loss(
     examples = [_filmed(lesson, side, generator) for lesson in drawn[: settings.filmed]]
     examples += [_averaged(lesson, side, generator) for lesson in drawn[settings.filmed :]]
     examples += [_replayed(replay, side, generator) for _ in range(settings.base)]
-    noisy, deviation = (
-        torch.stack(parts, 1) for parts in zip(*((x.noisy, x.deviation) for x in examples), strict=True)
-    )
-    outputs = torch.stack([output.float() for output in network.run(noisy, deviation)])
+    noisy, noise = (torch.stack(parts, 1) for parts in zip(*((x.noisy, x.noise) for x in examples), strict=True))
+    outputs = torch.stack([output.float() for output in network.run(noisy, noise)])
     return torch.stack([x.loss(outputs[:, number]) for number, x in enumerate(examples)]).mean()
 
 
@@ -171,13 +168,13 @@ class _Example:
     """A sequence to learn from: `target` and `mask` may be shorter, `filmed` ones are noisy themselves."""
 
     noisy: Tensor
-    deviation: Tensor
+    noise: Tensor
     target: Tensor
     mask: Tensor | None = None
 
     def loss(self, output: Tensor) -> Tensor:
         """Return the loss of the outputs `[T, 8, h, w]`."""
-        unit = self.deviation.mean() + 0.003
+        unit = luma_deviation(self.noise).mean() + 0.003
         error = (output[: len(self.target)] - self.target) / unit * channel_weights(output)
         if self.mask is None:
             return charbonnier(error).mean()
@@ -186,23 +183,21 @@ class _Example:
 
 def _filmed(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
     rows, columns = _window(lesson.cut.pictures, side, generator)
-    noisy, deviation = lesson.cut.pictures[..., rows, columns], lesson.deviation[..., rows, columns]
-    return _Example(
-        noisy, deviation, lesson.brought.pictures[..., rows, columns], lesson.brought.mask[..., rows, columns]
-    )
+    noisy, noise = lesson.cut.pictures[..., rows, columns], lesson.noise[..., rows, columns]
+    return _Example(noisy, noise, lesson.brought.pictures[..., rows, columns], lesson.brought.mask[..., rows, columns])
 
 
 def _averaged(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
     rows, columns = _window(lesson.averaged, side, generator)
     clean = lesson.averaged[..., rows, columns]
-    noisy, deviation = lesson.cut.grain.add_to(clean, generator)
-    return _Example(noisy, deviation, clean)
+    noisy, noise = lesson.cut.grain.add_to(clean, generator)
+    return _Example(noisy, noise, clean)
 
 
 def _replayed(replay: Patches, side: int, generator: torch.Generator) -> _Example:
     clean = replay.laid(FRAMES, side)
     noisy, deviation = add_noise(clean, random_noise(generator), generator)
-    return _Example(noisy, deviation, clean)
+    return _Example(noisy, told(clean, noisy, deviation), clean)
 
 
 def _apart(network: Network, origin: Network) -> Tensor:

@@ -17,7 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engines.model.topology import NOISE_SCALE
+
 LEGAL_BLACK, LEGAL_SPAN = 64 / 1023, 876 / 1023
+ROUNDING = 0.0005
+"""Least luma deviation that is told, half a code value of 1023: nothing is divided by less, also where a codec has
+taken all noise out (a run of 6,800 steps was lost to a zero there, 2026-11-25)."""
 _TO_YCBCR = torch.tensor([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
 """BT.709, R'G'B' to Y'CbCr. Source: ITU-R BT.709-6, item 3.2-3.3."""
 _LEGAL_SCALE = torch.tensor([876 / 1023, 896 / 1023, 896 / 1023])
@@ -28,7 +33,8 @@ class Noise:
     """One camera's noise: variance `shot * signal + read^2` of R'G'B' 0-1, coarseness and codec.
 
     `kind` is white, bayer or coarse; `blur` the standard deviation in pixels of coarse noise, `white` its white
-    share, `mix` how much the channels share; `codec` the quantiser step (0: none) of an 8x8 DCT codec.
+    share, `mix` how much the channels share; `codec` the quantiser step (0: none) of an 8x8 DCT codec. `smear` is
+    how much further a camera has blurred its chroma noise, `flat` what its own denoiser leaves of it in flat places.
     """
 
     kind: str
@@ -38,6 +44,8 @@ class Noise:
     white: float = 0.0
     mix: float = 0.0
     codec: float = 0.0
+    smear: float = 0.0
+    flat: float = 1.0
 
 
 def random_noise(generator: torch.Generator) -> Noise:
@@ -57,6 +65,8 @@ def random_noise(generator: torch.Generator) -> Noise:
         white=draw(0.0, 0.5),
         mix=draw(0.0, 0.6),
         codec=10 ** draw(-2.6, -1.5) if draw(0, 1) < 0.2 else 0.0,  # noqa: PLR2004 - one in five
+        smear=draw(0.5, 3.0) if kind == "coarse" and draw(0, 1) < 0.5 else 0.0,  # noqa: PLR2004 - half of them
+        flat=draw(0.3, 1.0) if kind == "coarse" and draw(0, 1) < 0.5 else 1.0,  # noqa: PLR2004 - half of them
     )
 
 
@@ -70,11 +80,47 @@ def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[
     deviation = (noise.shot * rgb.clamp(0, 1) + noise.read**2).sqrt()
     field = deviation * _unit_field(rgb.shape, noise, generator)
     ycc = torch.einsum("ij,tjhw->tihw", _TO_YCBCR, field) * _LEGAL_SCALE.view(1, 3, 1, 1)
+    if noise.smear:
+        ycc = torch.cat((ycc[:, :1], _as_loud(_blurred(ycc[:, 1:], noise.smear), ycc[:, 1:])), 1)
+    told_luma = ycc[:, :1]
+    if noise.flat < 1:
+        told_luma = noise.flat * told_luma
+        ycc = ycc * _left_by_denoiser(luma, noise)
     noisy = pack_planes(luma + ycc[:, :1], chroma + functional.avg_pool2d(ycc[:, 1:], (1, 2)))
     if noise.codec:
         noisy = _codec(noisy, noise.codec)
     noisy = (noisy * 1023).round().clamp(4, 1019) / 1023
-    return noisy, _luma_deviation(deviation, noise)
+    return noisy, _luma_deviation(deviation, told_luma)
+
+
+def told(clean: Tensor, noisy: Tensor, deviation: Tensor) -> Tensor:
+    """Return what is to be told of this noise, `[T, 3, h, w]`: as `NoiseProfile.noise_map`, but from the truth.
+
+    The luma deviation is scaled to what is really there, since a codec takes noise out; what it takes out of the
+    picture besides is not noise, so it is never scaled up.
+    """
+    luma, chroma = planes(noisy - clean)
+    level, rms = luma.std(), (deviation**2).mean().sqrt()
+    beside = (luma[..., 1:] * luma[..., :-1]).mean() + (luma[..., 1:, :] * luma[..., :-1, :]).mean()
+    coarse = (beside / (2 * level**2 + 1e-12)).clamp(0, 1)
+    scaled = (deviation * (level / rms).clamp(max=1.0)).clamp(min=ROUNDING)
+    return noise_maps(scaled, float((chroma.std() / level.clamp(min=ROUNDING)).clamp(0.3, 2)), float(coarse))
+
+
+def noise_maps(deviation: Tensor, chroma: float, coarse: float) -> Tensor:
+    """Return what the network is told `[T, 3, h, w]`, of the luma deviation `[T, 1, h, w]` in code values / 1023."""
+    luma = deviation * NOISE_SCALE
+    return torch.cat((luma, luma * chroma, torch.full_like(luma, coarse)), 1)
+
+
+def quiet(clean: Tensor) -> Tensor:
+    """Return what is told `[T, 3, h, w]` of pictures that have no noise but their rounding."""
+    return noise_maps(torch.full_like(clean[:, :1], ROUNDING), 0.6, 0.0)
+
+
+def luma_deviation(noise: Tensor) -> Tensor:
+    """Return the luma deviation `[..., 1, h, w]` in code values / 1023 that is told `[..., 3, h, w]`."""
+    return noise[..., :1, :, :] / NOISE_SCALE
 
 
 def planes(packed: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,24 +175,41 @@ def _demosaicked(shape: torch.Size, generator: torch.Generator) -> Tensor:
 def _blurred(field: Tensor, sigma: float) -> Tensor:
     radius = max(1, round(3 * sigma))
     taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    taps = (taps / taps.sum()).view(1, 1, 1, -1).repeat(3, 1, 1, 1)
+    taps = (taps / taps.sum()).view(1, 1, 1, -1).repeat(field.shape[1], 1, 1, 1)
     padded = functional.pad(field, (radius,) * 4, mode="reflect")
-    across = functional.conv2d(padded, taps, groups=3)
-    return functional.conv2d(across, taps.transpose(2, 3), groups=3)
+    across = functional.conv2d(padded, taps, groups=field.shape[1])
+    return functional.conv2d(across, taps.transpose(2, 3), groups=field.shape[1])
+
+
+def _as_loud(field: Tensor, other: Tensor) -> Tensor:
+    return field * (other.std() / field.std())
+
+
+def _left_by_denoiser(luma: Tensor, noise: Noise) -> Tensor:
+    """Return the share of the noise that a camera's own denoiser leaves: `flat` in flat places, all in texture.
+
+    What is told is the noise of the flat places, as an estimate finds it: on the real pairs of the bench a half of the
+    noise's deviation (2026-11-25).
+    """
+    mean = functional.avg_pool2d(luma, 7, 1, 3, count_include_pad=False)
+    spread = functional.avg_pool2d((luma - mean) ** 2, 7, 1, 3, count_include_pad=False).sqrt()
+    level = (0.4 * noise.shot + noise.read**2) ** 0.5
+    left: Tensor = noise.flat + (1 - noise.flat) * spread / (spread + level)
+    return left
 
 
 def _unit(field: Tensor) -> Tensor:
     return field / field.std(dim=(0, 2, 3), keepdim=True)
 
 
-def _luma_deviation(deviation: Tensor, noise: Noise) -> Tensor:
-    """Return the standard deviation of luma at half resolution, in code values / 1023."""
+def _luma_deviation(deviation: Tensor, luma: Tensor) -> Tensor:
+    """Return the deviation of luma noise at half resolution, in code values / 1023.
+
+    It follows the signal as the model says, and is as loud as the field is: channels that share their noise add up.
+    """
     weights = _TO_YCBCR[0].view(1, 3, 1, 1)
-    alone = ((deviation * weights) ** 2).sum(1, keepdim=True)
-    shared = (deviation * weights).sum(1, keepdim=True) ** 2
-    mix = noise.mix if noise.kind == "coarse" else 0.0
-    variance = alone + mix * (shared - alone)
-    return functional.avg_pool2d(variance, 2).sqrt() * LEGAL_SPAN
+    variance = ((deviation * weights) ** 2).sum(1, keepdim=True)
+    return functional.avg_pool2d(variance * ((luma**2).mean() / variance.mean()), 2).sqrt()
 
 
 def _codec(packed: Tensor, step: float) -> Tensor:

@@ -4,20 +4,21 @@ Two interpreters read it: `network.py` (torch: training and the reference) and `
 back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
 
 A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the picture
-less its local mean, how the picture before and the output before differ from it (differences stay exact where
-bfloat16 would round code values away), all three divided by the noise map, the map itself and the hidden state:
+less its local mean and how the restored picture before, carried along the motion (`carry.py`), differs from it
+(differences stay exact where bfloat16 would round code values away), both divided by the noise's deviation and drawn in
+where they are large, what is told of the noise, and the hidden state, carried too:
 
-    in 8+8+8+1+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
-                 -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [out] 8 + [gate] 8 + [hidden] h
+    in 8+8+3+h -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2] c2 -> [down2] c3 -> [mid] c3
+               -> [up2] c2 (+ enc2) -> [dec2] c2 -> [up1] c1 (+ enc1) -> [dec1] c1 -> [last] 8 out + 8 gate + h hidden
 
 Eight channels a picture: luma unshuffled by two (4), Cb and Cr unshuffled by two down the lines (2 + 2), so
-that no colour is converted and no chroma resampled. The gate says of each sample how much of the output before to
-keep: what does not move is averaged over the whole shot, as no filter of a few frames can. What is added to the
-picture, the noise map times tanh(out + gate * how the output before differs), is never more than NOISE_SCALE
-standard deviations: little can change where little noise is told, and nothing can run away over a long clip.
+that no colour is converted and no chroma resampled. The gate says of each sample how much of the picture before to
+keep: what can be followed is averaged over the whole shot, as no filter of a few frames can. What is added to the
+picture, (out + gate * how the carried one differs) deviations drawn in by x / sqrt(1 + x^2), is never more than
+NOISE_SCALE of them: little can change where little noise is told, and nothing can run away over a long clip.
 
-Source: the scheme is the recurrent half-resolution U-net of the project's model notes; channel widths as
-measured there (2026-11).
+Source: the scheme is the recurrent half-resolution U-net of the project's model notes; widths by what a frame
+costs on the CPU (2026-11-25, docs/log.md).
 """
 
 from __future__ import annotations
@@ -29,16 +30,15 @@ from typing import Literal
 
 PICTURE_CHANNELS = 8
 """Channels of one packed 4:2:2 picture at half resolution."""
-NOISE_CHANNELS = 1
+NOISE_CHANNELS = 3
+"""What is told of the noise: luma's deviation, chroma's, and how coarse luma's is (see `noise.py`)."""
 NOISE_SCALE = 8.0
-"""The noise map is the standard deviation in code values / 1023 times this, so that it weighs like a picture."""
+"""Deviations are told in code values / 1023 times this, so that they weigh like a picture."""
 MEAN_SIDE = 9
 """Packed pixels of the window whose mean is taken from the picture before the first layer, so that what is divided
 by the noise is detail and not brightness. By itself it made learning no faster (2026-11-24, docs/log.md)."""
-SCHEME = 3
+SCHEME = 5
 """Number of the input and output scheme described above; raise it with any change that old weights would not fit."""
-GAIN = 4.0
-"""What the first layer's weights start larger by."""
 GRID = 8
 """Rows and columns of a picture are padded to a multiple of this: two for packing, four for two scales."""
 
@@ -46,7 +46,7 @@ SLOPE = 0.1
 """Slope of the leaky ReLU below zero. With a plain ReLU and a last layer of zeros the network stayed the identity;
 both were changed at once (2026-11-24, docs/log.md)."""
 
-Op = Literal["conv", "down", "up", "out", "gate", "state"]
+Op = Literal["conv", "down", "up", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ class Layer:
     """One convolution: 3x3 with bias.
 
     `conv` keeps the raster and ends in a leaky ReLU; `down` halves it and does so too; `up` is 1x1 to four times
-    `outputs` and a depth-to-space by two; `out` keeps the raster and ends in none; `gate` ends in a
-    sigmoid; `state` ends in a tanh, so that what is carried from frame to frame stays bounded over any length.
+    `outputs` and a depth-to-space by two; `last` keeps the raster and ends in none.
     `source` and `skip` name the tensors read; a skip is added to the result.
     """
 
@@ -86,8 +85,8 @@ class Layer:
 class Topology:
     """A network: its size by name, its channels and its layers in order.
 
-    The last three layers are `out` (the residual, 8 channels), `gate` (how much of the output before is kept, 8
-    channels) and `hidden` (the next hidden state).
+    The last layer gives the residual (8 channels), the gate (8) and the next hidden state. The last two are drawn in to
+    bounds, so that what is carried from frame to frame stays bounded over any length.
     """
 
     name: str
@@ -107,15 +106,15 @@ class Topology:
         return hashlib.sha256(f"{scheme}:{text}".encode()).hexdigest()[:16]
 
 
-_WIDTHS = {"nano": (16, 24, 32), "lite": (24, 40, 64), "mid": (32, 64, 96), "full": (48, 96, 160)}
-_HIDDEN = {"nano": 8, "lite": 12, "mid": 16, "full": 24}
+_WIDTHS = {"nano": (8, 16, 32), "lite": (16, 32, 64), "mid": (32, 64, 96), "full": (48, 96, 160)}
+_HIDDEN = {"nano": 8, "lite": 8, "mid": 16, "full": 24}
 
 
 def topology(size: str) -> Topology:
     """Return the network of a size: nano, lite, mid or full; KeyError for another."""
     first, second, third = _WIDTHS[size]
     hidden = _HIDDEN[size]
-    inputs = 3 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden
+    inputs = 2 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden
     layers = (
         Layer("head", "conv", inputs, first, "input"),
         Layer("enc1", "conv", first, first, "head"),
@@ -129,8 +128,6 @@ def topology(size: str) -> Topology:
         Layer("dec2", "conv", second, second, "up2"),
         Layer("up1", "up", second, first, "dec2", skip="enc1"),
         Layer("dec1", "conv", first, first, "up1"),
-        Layer("out", "out", first, PICTURE_CHANNELS, "dec1"),
-        Layer("gate", "gate", first, PICTURE_CHANNELS, "dec1"),
-        Layer("hidden", "state", first, hidden, "dec1"),
+        Layer("last", "last", first, 2 * PICTURE_CHANNELS + hidden, "dec1"),
     )
     return Topology(f"restore-{size}", hidden, layers)

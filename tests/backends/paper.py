@@ -197,7 +197,7 @@ class Refitter:
         return self.library.sick != "setting"
 
     def get_missing_weights(self):
-        return ["out.bias"] if self.library.sick == "missing" else [x for x in self.names if x not in self.given]
+        return ["last.bias"] if self.library.sick == "missing" else [x for x in self.names if x not in self.given]
 
     def refit_cuda_engine(self):
         self.library.refits.append(len(self.given))

@@ -161,6 +161,7 @@ def test_a_refused_model_is_never_promoted_by_hand(cart: Cart, tutor: Tutor) -> 
 def test_a_real_update_from_first_cut_to_verdict(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engines.model.refine.Settings", partial(Settings, steps=3, sheets=1))
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
+    cart.words["engine"] = "openvino"
     cart.words["refine"] = {"samples_a_clip": 2, "budget_seconds": 600}
     shoot(cart, "A001C001", "A001C002", "A001C003")
     cart.serve()

@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 
 from engines.errors import BadWeights
 from engines.media.frames import Picture
+from engines.model.carry import carried, carried_state, flow
+from engines.model.carry_torch import carried_batch, carried_states
 from engines.model.footage import TRAINING
+from engines.model.grown import grown
 from engines.model.leaves import dead_leaves
-from engines.model.network import Network, tensors_of
+from engines.model.network import Network, network_of, tensors_of
 from engines.model.noise import estimate
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import pack, packed_size, unpack
 from engines.model.patches import Patches
-from engines.model.synthetic import Noise, add_noise, pack_planes, planes
+from engines.model.synthetic import Noise, add_noise, pack_planes, planes, told
 from engines.model.topology import topology
 from engines.model.train import Settings, train
 from engines.model.weights import base_weights, load_weights, save_weights
@@ -54,7 +57,7 @@ def test_the_graph_has_the_topologys_names_and_shapes(size):
     assert shapes == {f"{layer.name}.weight": layer.weight_shape for layer in described.layers} | {
         f"{layer.name}.bias": (layer.rows,) for layer in described.layers
     }
-    assert [value.name for value in graph.graph.input] == ["now", "before", "output_before", "noise", "hidden"]
+    assert [value.name for value in graph.graph.input] == ["now", "carried", "noise", "hidden"]
     assert [value.name for value in graph.graph.output] == ["output", "hidden_next"]
 
 
@@ -134,8 +137,20 @@ def test_noise_is_told_within_a_tenth(kind, level):
     noisy, deviation = add_noise(flat_shot(), noise, torch.Generator().manual_seed(3))
     luma = (planes(noisy)[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
     profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
-    told = profile.noise_map(noisy[:1].numpy()).mean() / 8
+    told = profile.noise_map(noisy[:1].numpy())[:, 0].mean() / 8
     assert told == pytest.approx(deviation.mean().item(), rel=0.10)
+
+
+@pytest.mark.parametrize("kind", ["white", "bayer", "coarse"])
+def test_chroma_and_coarseness_are_told_within_a_tenth(kind):
+    noise = Noise(kind, shot=0.0, read=0.02, blur=0.8, white=0.3, mix=0.3)
+    noisy, deviation = add_noise(flat_shot(), noise, torch.Generator().manual_seed(3))
+    truth = told(flat_shot(), noisy, deviation)
+    luma, chroma = ((part * 1023).round().numpy().astype(np.uint16) for part in planes(noisy))
+    shot = [Picture(n, y, cb, cr) for n, ((y,), (cb, cr)) in enumerate(zip(luma, chroma, strict=True))]
+    profile = estimate(shot)
+    assert profile.chroma == pytest.approx(float(truth[:, 1].mean() / truth[:, 0].mean()), rel=0.1)
+    assert profile.coarse == pytest.approx(float(truth[:, 2].mean()), abs=0.1)
 
 
 def test_coarse_noise_is_told_from_one_code_value_to_another():
@@ -145,7 +160,7 @@ def test_coarse_noise_is_told_from_one_code_value_to_another():
     luma = (planes(noisy)[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
     profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
     truth = float((noisy - flat_shot())[:, :4].std())
-    assert profile.noise_map(noisy[:1].numpy()).mean() / 8 == pytest.approx(truth, rel=0.15)
+    assert profile.noise_map(noisy[:1].numpy())[:, 0].mean() / 8 == pytest.approx(truth, rel=0.15)
 
 
 def test_moving_texture_all_over_is_not_taken_for_noise():
@@ -164,7 +179,20 @@ def test_moving_texture_all_over_is_not_taken_for_noise():
 def test_a_clean_picture_is_told_as_clean():
     luma = (planes(flat_shot())[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
     profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
-    assert profile.noise_map(flat_shot()[:1].numpy()).max() / 8 < 0.002
+    assert profile.noise_map(flat_shot()[:1].numpy())[:, :2].max() / 8 < 0.002
+
+
+def test_a_grown_network_begins_as_the_smaller_one():
+    small = base_weights("lite")
+    noisy, noise = torch.rand(3, 1, 8, 16, 24), torch.full((3, 1, 3, 16, 24), 0.1)
+    with torch.no_grad():
+        there, before = (list(network_of(x).run(noisy, noise)) for x in (grown(small, "mid"), small))
+    torch.testing.assert_close(torch.stack(there), torch.stack(before))
+
+
+def test_a_network_does_not_grow_smaller():
+    with pytest.raises(ValueError, match="smaller"):
+        grown(base_weights("lite"), "nano")
 
 
 def test_a_short_training_learns():
@@ -177,6 +205,38 @@ def test_a_short_training_learns():
     assert len(losses) == 24
     assert sum(losses[-6:]) < sum(losses[:6])
     assert all(np.isfinite(array).all() for array in tensors_of(network).values())
+
+
+def test_what_stands_still_is_carried_as_it_is():
+    leaves, noise = (packed_leaves(0, 0), np.random.default_rng(1))
+    now = leaves + noise.normal(0, 0.02, leaves.shape).astype(np.float32)
+    motion = flow(now, leaves)
+    assert np.abs(motion).max() < 0.05
+    np.testing.assert_array_equal(carried(leaves, np.zeros_like(motion)), leaves)
+
+
+@pytest.mark.parametrize(("down", "across"), [(2, 0), (0, 4), (-4, 6), (3, -5)])
+def test_a_pan_is_followed_under_noise(down, across):
+    before, after = packed_leaves(0, 0), packed_leaves(down, across)
+    now = after + np.random.default_rng(1).normal(0, 0.02, after.shape).astype(np.float32)
+    followed = carried(before, flow(now, before))
+    inner = (slice(None), slice(16, -16), slice(16, -16))
+    lost, moved = (float(((one - after) ** 2)[inner].mean()) for one in (followed, before))
+    assert lost < 0.3 * moved
+
+
+def test_torch_carries_as_the_engines_do():
+    motion = np.random.default_rng(2).normal(0, 2, (*packed_leaves(0, 0).shape[1:], 2)).astype(np.float32)
+    picture, flowing = torch.from_numpy(packed_leaves(0, 0))[None], torch.from_numpy(motion)[None]
+    assert np.abs(carried(packed_leaves(0, 0), motion) - carried_batch(picture, flowing)[0].numpy()).max() < 1e-3
+    assert np.abs(carried_state(picture[0].numpy(), motion) - carried_states(picture, flowing)[0].numpy()).max() < 0.03
+
+
+def packed_leaves(down: int, across: int) -> np.ndarray:
+    """A rendered picture seen a few pixels further down and across."""
+    still = torch.from_numpy(dead_leaves(320, 420, 4).astype(np.float32))[None] / 1023
+    small = torch.nn.functional.avg_pool2d(still, 2)[:, :, 8 + down : 136 + down, 8 + across : 200 + across]
+    return pack_planes(small[:, :1], torch.nn.functional.avg_pool2d(small[:, 1:], (1, 2)))[0].numpy()
 
 
 def test_the_openvino_child_needs_no_torch():

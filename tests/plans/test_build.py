@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from conftest import weights_of
+from plans_in_hand import weights_of
 
 from engines.errors import BackendUnavailable, BuildFailed, GpuMissing, OutOfGpuMemory
 from engines.gpu.faults import build_error

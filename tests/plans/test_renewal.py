@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import tuned
+from plans_in_hand import tuned
 
 from engines.backends.eager import EagerBackend
 from engines.backends.openvino import OpenVinoBackend

@@ -8,7 +8,7 @@ import stat
 from dataclasses import asdict, fields, replace
 
 import pytest
-from conftest import MIB, tuned
+from plans_in_hand import MIB, tuned
 
 from engines.errors import BadPlan
 from engines.gpu.device import Gpu
