@@ -1,9 +1,12 @@
 """Prints how near proposed grades come, against the show's look alone and the nearest graded clip; and shots matched.
 
-Run: `python -m bench.look`; exits 1 if a goal is missed. Frames of the shared footage become synthetic log by each
-camera's own curve under the light of scenes: exposure, white balance, hour. "Grades" follow rules a DIT would (bring
-exposure and balance half-way home, contrast by range, saturation by colour, warmth by hour) with a hand that varies.
-Days are drawn ten times.
+Run: `python -m bench.look`; exits 1 if a goal is missed. Frames of the shared footage become synthetic log by two
+cameras' own curves under the light of eight scenes a day: exposure, colour of the light, hour. The "DIT" looks at
+the monitor, under the show's look, and brings what is seen there half-way to where it should be: the key (luma, the
+middle of the frame counting most), the cast of what is nearly grey, contrast and colourfulness; and gives each scene a
+mood of its own (exposure, contrast, tint, saturation; warmer towards the evening), with a hand that varies. None of
+this is measured as the model measures. The model sees the log picture, hour, white balance and camera, and the scene's
+name only where it is told ("named"). Matching is judged on another frame of the clip than the two that were matched.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -20,7 +24,8 @@ from PyOpenColorIO import ColorSpaceTransform
 from engines.colour.cdl import Cdl, graded
 from engines.colour.look import ACESCCT, Look
 from engines.colour.match import matched
-from engines.colour.predict import Graded, Predictor, dials_of, figures_of
+from engines.colour.predict import Graded, Predictor, Seen, dials_of, figures_of
+from engines.colour.spaces import SPACES
 from engines.colour.transform import config, direct
 
 with warnings.catch_warnings():
@@ -31,12 +36,17 @@ COUNTS = (5, 10, 20, 40)
 JUDGED, DAYS, SCENES = 20, 8, 8
 SIZE = (32, 18)
 GOAL_MATCH = 1.5
+CAMERAS = {"A": "arri_logc3", "B": "slog3_sgamut3cine"}
+STOP = 1 / 17.52
+"""One stop in ACEScct."""
+MIRED = 0.003
+"""About what a mired off adds to red's logarithm and takes from blue's."""
 HAND = 0.0018
 """Deviation of an offset between two tries at one shot; the other numbers in proportion; told in ΔE2000 below."""
 
 
-def stills(samples: Path) -> list[np.ndarray]:
-    """Return linear Rec.709 pictures of the shared footage, two a clip. Shape: `[18, 32, 3]`."""
+def stills(samples: Path) -> list[tuple[np.ndarray, ...]]:
+    """Return linear Rec.709 pictures of the shared footage, three a clip. Shape: `[18, 32, 3]`."""
     found = []
     for path in sorted((samples / "footage").iterdir()):
         try:
@@ -44,10 +54,15 @@ def stills(samples: Path) -> list[np.ndarray]:
                 frames = [frame for _, frame in zip(range(24), container.decode(video=0), strict=False)]
         except (av.FFmpegError, IndexError):
             continue
-        for frame in (frames[0], frames[-1]) if frames else ():
-            rgb = frame.reformat(*SIZE, "rgb24", interpolation="AREA").to_ndarray().astype(np.float32) / 255
-            found.append(rgb**2.2)
+        if len(frames) > 2:
+            picked = (frames[0], frames[len(frames) // 2], frames[-1])
+            found.append(tuple(linear_of(frame) for frame in picked))
     return found
+
+
+def linear_of(frame: av.VideoFrame) -> np.ndarray:
+    """Return a small linear picture of a frame."""
+    return (frame.reformat(*SIZE, "rgb24", interpolation="AREA").to_ndarray().astype(np.float32) / 255) ** 2.2
 
 
 def into(target: str, linear: np.ndarray) -> np.ndarray:
@@ -66,81 +81,180 @@ def lab(acescct: np.ndarray, cdl: Cdl) -> np.ndarray:
     return colour.XYZ_to_Lab((rgb.clip(0, 1) ** 2.4) @ space.matrix_RGB_to_XYZ.T, space.whitepoint)
 
 
+MIDDLE = np.outer(*(np.hanning(side + 2)[1:-1] for side in reversed(SIZE))).reshape(-1)
+MIDDLE /= MIDDLE.sum()
+"""How much each place of a picture counts for its key."""
 OUTPUT = direct(Look("arri_logc3"), Path())
 
 
-def shoot(pictures: list[np.ndarray], rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, float]]:
-    """Return a day's clips: small log pictures in ACEScct, each with its hour."""
-    scenes = [(rng.normal(0, 0.9), rng.normal(0, 0.12, 3), rng.uniform(6, 23)) for _ in range(SCENES)]
-    clips = []
+@dataclass(frozen=True)
+class Scene:
+    """What a scene's light is, and what the DIT makes of it. Units: stops, mired off what white balance takes out."""
+
+    stops: float
+    mired: float
+    hour: float
+    kelvin: int
+    key: float
+    contrast: float
+    tint: tuple[float, float]
+    saturation: float
+    pictures: tuple[int, ...]
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, pictures: int) -> Scene:
+        """Return a scene of a day: its light, the preset nearest to it, its mood and what is seen in it."""
+        light = rng.uniform(1e6 / 7000, 1e6 / 2800)
+        preset = min((3200, 4300, 5600), key=lambda kelvin: abs(1e6 / kelvin - light))
+        tint = tuple(rng.normal(0, 0.005, 2).tolist())
+        key, contrast, saturation = rng.normal(0, (0.25 * STOP, 0.06, 0.06))
+        seen = tuple(rng.integers(pictures, size=4).tolist())
+        stops, hour = rng.normal(0, 0.9), rng.uniform(6, 23)
+        return cls(stops, light - 1e6 / preset, hour, preset, key, contrast, tint, saturation, seen)
+
+
+@dataclass(frozen=True)
+class Take:
+    """A clip of a day: its log picture in ACEScct, its scene, stops off the scene's light and its camera."""
+
+    picture: np.ndarray
+    scene: Scene
+    stops: float
+    camera: str
+
+    def seen(self, name: str) -> Seen:
+        """Return what the model sees of it."""
+        return Seen(figures_of(self.picture, self.scene.hour, 800, self.scene.kelvin), name, self.camera)
+
+
+def shoot(clips: list[tuple[np.ndarray, ...]], scenes: list[Scene], rng: np.random.Generator, count: int) -> list[Take]:
+    """Return a day's clips, two cameras on its scenes."""
+    takes = []
     for _ in range(count):
-        stops, balance, hour = scenes[rng.integers(SCENES)]
-        light = np.exp2(stops + rng.normal(0, 0.3)) * np.exp(balance + rng.normal(0, 0.02, 3))
-        clips.append((into(ACESCCT, pictures[rng.integers(len(pictures))] * light.astype(np.float32)), hour))
-    return clips
+        scene, camera = scenes[rng.integers(len(scenes))], rng.choice(list(CAMERAS))
+        linear = clips[rng.choice(scene.pictures)][rng.integers(3)]
+        stops = scene.stops + rng.normal(0, 0.3)
+        warm = MIRED * scene.mired
+        light = np.exp2(stops) * np.exp(np.array([warm, 0, -warm]) + rng.normal(0, 0.01, 3))
+        takes.append(Take(recorded(linear * light.astype(np.float32), CAMERAS[camera]), scene, stops, camera))
+    return takes
 
 
-def dit(picture: np.ndarray, hour: float, rng: np.random.Generator) -> Cdl:
+def recorded(linear: np.ndarray, space: str) -> np.ndarray:
+    """Return a picture as a camera's ten bits keep it, in ACEScct."""
+    log = np.rint(into(SPACES[space].ocio, linear) * 1023) / 1023
+    values = np.ascontiguousarray(log.reshape(-1, 3), np.float32)
+    config().getProcessor(ColorSpaceTransform(SPACES[space].ocio, ACESCCT)).getDefaultCPUProcessor().applyRGB(values)
+    return values.reshape(linear.shape)
+
+
+def dit(take: Take, rng: np.random.Generator) -> Cdl:
     """Return the grade that the rules ask for, by a hand that varies."""
-    shadow, middle, light, red, blue, *_, chroma, _, _ = figures_of(picture, hour)
-    warmth = 0.012 * np.cos((hour - 19) / 24 * 2 * np.pi)
-    lift = 0.5 * (0.40 - middle)
-    offset = lift + np.array([-0.5 * red + warmth, 0, -0.5 * blue - warmth]) + rng.normal(0, HAND, 3)
-    contrast = np.exp(0.5 * (0.36 - (light - shadow)))
-    slope = contrast * np.exp(rng.normal(0, 2 * HAND, 3))
-    power = np.exp(0.3 * (0.40 - middle) + rng.normal(0, 2 * HAND, 3))
-    saturation = float(np.clip(1.15 - 4 * chroma + rng.normal(0, 10 * HAND), 0.4, 1.6))
+    scene = take.scene
+    key, cast, contrast, colourful = looked_at(take.picture)
+    evening = 0.006 * np.cos((scene.hour - 19) / 24 * 2 * np.pi)
+    warmth = np.array([evening - cast[0], 0, -evening - cast[1]]) + np.array([scene.tint[0], 0, scene.tint[1]])
+    offset = -0.5 * STOP * key + scene.key + warmth
+    slope = np.exp(scene.contrast - 0.3 * contrast + rng.normal(0, 2 * HAND, 3))
+    power = np.exp(0.05 * key + rng.normal(0, 2 * HAND, 3))
+    saturation = float(np.clip(1 + scene.saturation - 0.5 * colourful + rng.normal(0, 10 * HAND), 0.4, 1.6))
     pivot = 0.40 * (1 - slope)
-    return Cdl(tuple(slope.tolist()), tuple((offset + pivot).tolist()), tuple(power.tolist()), saturation)
+    numbers = offset + pivot + rng.normal(0, HAND, 3)
+    return Cdl(tuple(slope.tolist()), tuple(numbers.tolist()), tuple(power.tolist()), saturation)
 
 
-def day(pictures: list[np.ndarray], seed: int) -> tuple[dict[tuple[int, str], list[float]], list[bool]]:
+def looked_at(picture: np.ndarray) -> tuple[float, np.ndarray, float, float]:
+    """Return what is seen on the monitor: stops over the key, half the cast in ACEScct, too much contrast and colour.
+
+    The cast is of red and of blue against green, of the third of the picture that is nearest to grey.
+    """
+    seen = picture.reshape(-1, 3).astype(np.float32)
+    OUTPUT.applyRGB(seen)
+    light = seen.clip(0, 1) ** 2.4
+    luma = light @ np.array([0.2126, 0.7152, 0.0722])
+    key = np.clip(np.log2((luma @ MIDDLE + 1e-3) / 0.13), -3, 3)
+    spread = np.ptp(seen, axis=1)
+    grey = light[spread <= np.quantile(spread, 1 / 3)].mean(0) + 1e-3
+    cast = 0.5 * STOP * np.log2(grey[[0, 2]] / grey[1]).clip(-1, 1)
+    contrast = np.log((np.quantile(seen, 0.9) - np.quantile(seen, 0.1) + 0.05) / 0.5)
+    return float(key), cast, float(np.clip(contrast, -1, 1)), float(np.clip(spread.mean() - 0.15, -0.3, 0.3))
+
+
+Errors = dict[tuple[int, str], list[float]]
+
+
+def day(clips: list[tuple[np.ndarray, ...]], seed: int, *, named: bool) -> tuple[Errors, list[bool]]:
     """Return the errors (ΔE2000, mean over a picture) by count and method of one day, and whether intervals held."""
     rng = np.random.default_rng(seed)
-    clips = shoot(pictures, rng, max(COUNTS) + JUDGED)
-    known = [Graded(str(n), figures_of(*clip), dit(*clip, rng)) for n, clip in enumerate(clips)]
-    errors: dict[tuple[int, str], list[float]] = {}
+    scenes = [Scene.drawn(rng, len(clips)) for _ in range(SCENES)]
+    takes = shoot(clips, scenes, rng, max(COUNTS) + JUDGED)
+    names = [str(scenes.index(take.scene)) if named else "" for take in takes]
+    known = [Graded(str(n), take.seen(names[n]), dit(take, rng)) for n, take in enumerate(takes)]
+    errors: Errors = {}
     held: list[bool] = []
+    scale = np.std([one.seen.figures for one in known], axis=0) + 1e-6
     for count in COUNTS:
-        predictor, scale = Predictor(tuple(known[:count])), np.std([one.figures for one in known], axis=0) + 1e-6
-        for clip, truth in list(zip(clips, known, strict=True))[max(COUNTS) :]:
-            proposal = predictor.propose(truth.figures)
-            apart = [np.linalg.norm((np.array(one.figures) - truth.figures) / scale) for one in known[:count]]
-            told = {"show": Cdl(), "nearest": known[int(np.argmin(apart))].cdl, "ours": proposal.cdl}
-            wanted = lab(clip[0], truth.cdl)
+        graded_clips = tuple(known[:count])
+        predictor = Predictor(graded_clips)
+        for take, truth in list(zip(takes, known, strict=True))[max(COUNTS) :]:
+            proposal = predictor.propose(truth.seen)
+            told = {"show": Cdl(), "nearest": nearest(graded_clips, truth.seen, scale).cdl, "ours": proposal.cdl}
+            wanted = lab(take.picture, truth.cdl)
             for name, cdl in told.items():
-                delta = colour.delta_E(wanted, lab(clip[0], cdl), method="CIE 2000").mean()
+                delta = colour.delta_E(wanted, lab(take.picture, cdl), method="CIE 2000").mean()
                 errors.setdefault((count, name), []).append(float(delta))
-            held += [
-                low <= dial <= high
-                for low, dial, high in zip(proposal.low, dials_of(truth.cdl), proposal.high, strict=True)
-            ]
+            dials = dials_of(truth.cdl)
+            held += [low <= dial <= high for low, dial, high in zip(proposal.low, dials, proposal.high, strict=True)]
     return errors, held
 
 
-def hand_error(pictures: list[np.ndarray], rng: np.random.Generator) -> float:
-    """Return the mean ΔE2000 between two tries of the hand at one shot: a floor for any proposal."""
+def nearest(known: tuple[Graded, ...], seen: Seen, scale: np.ndarray) -> Graded:
+    """Return the graded clip that is most like one, of its own scene where that was graded and is told."""
+    of_scene = [one for one in known if seen.scene and one.seen.scene == seen.scene] or list(known)
+    return min(of_scene, key=lambda one: np.linalg.norm((np.array(one.seen.figures) - np.array(seen.figures)) / scale))
+
+
+def hand_error(clips: list[tuple[np.ndarray, ...]], rng: np.random.Generator) -> float:
+    """Return the mean ΔE2000 between two tries of the hand at one shot."""
     deltas = []
-    for clip in shoot(pictures, rng, 40):
-        first, second = (lab(clip[0], dit(*clip, rng)) for _ in range(2))
+    for take in shoot(clips, [Scene.drawn(rng, len(clips)) for _ in range(SCENES)], rng, 40):
+        first, second = (lab(take.picture, dit(take, rng)) for _ in range(2))
         deltas.append(colour.delta_E(first, second, method="CIE 2000").mean())
     return float(np.mean(deltas))
 
 
-def match_error(pictures: list[np.ndarray], rng: np.random.Generator) -> float:
-    """Return the mean ΔE2000 after known perturbations of footage were matched away."""
-    errors = []
-    for picture in pictures:
-        log = into(ACESCCT, picture)
+def match_error(clips: list[tuple[np.ndarray, ...]], rng: np.random.Generator) -> tuple[float, float]:
+    """Return the mean ΔE2000 after known perturbations were matched away: by the same frame, and by another."""
+    same, other = [], []
+    for first, middle, last in ([into(ACESCCT, picture) for picture in clip] for clip in clips):
         wanted = Cdl(
             tuple(np.exp(rng.normal(0, 0.08, 3)).tolist()),
             tuple(rng.normal(0, 0.03, 3).tolist()),
             tuple(np.exp(rng.normal(0, 0.06, 3)).tolist()),
             float(rng.uniform(0.8, 1.2)),
         )
-        target = graded(log, wanted)
-        errors.append(colour.delta_E(lab(log, wanted), lab(log, matched(log, target)), method="CIE 2000").mean())
-    return float(np.mean(errors))
+        for source, errors in ((last, same), (first, other)):
+            found = lab(middle, matched(source, graded(last, wanted)))
+            errors.append(colour.delta_E(lab(middle, wanted), found, method="CIE 2000").mean())
+    return float(np.mean(same)), float(np.mean(other))
+
+
+def told(clips: list[tuple[np.ndarray, ...]], *, named: bool) -> tuple[dict[tuple[int, str], float], float]:
+    """Print a table of some days and return its means and which share of the intervals held."""
+    errors: Errors = {}
+    held: list[bool] = []
+    for seed in range(DAYS):
+        found, within = day(clips, seed, named=named)
+        held += within
+        for key, deltas in found.items():
+            errors.setdefault(key, []).extend(deltas)
+    print("scenes named" if named else "scenes not named")
+    for count in COUNTS:
+        row = {name: errors[count, name] for name in ("show", "nearest", "ours")}
+        cells = (f"{n} {np.mean(d):5.2f} / {np.quantile(d, 0.9):5.2f}" for n, d in row.items())
+        print(f"{count:3} graded  {'  '.join(cells)}")
+    print(f"90 % intervals hold {100 * np.mean(held):.1f} %")
+    return {key: float(np.mean(deltas)) for key, deltas in errors.items()}, float(np.mean(held))
 
 
 def main() -> int:
@@ -148,30 +262,17 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", type=Path, default=Path("../shared/samples"))
     arguments = parser.parse_args()
-    pictures = stills(arguments.samples)
-    errors: dict[tuple[int, str], list[float]] = {}
-    held: list[bool] = []
-    for seed in range(DAYS):
-        found, within = day(pictures, seed)
-        held += within
-        for key, deltas in found.items():
-            errors.setdefault(key, []).extend(deltas)
-    print(f"{len(pictures)} pictures, {DAYS} days of {JUDGED} judged clips; dE2000 mean / 90th percentile")
-    for count in COUNTS:
-        row = {name: errors[count, name] for name in ("show", "nearest", "ours")}
-        cells = (f"{n} {np.mean(d):5.2f} / {np.quantile(d, 0.9):5.2f}" for n, d in row.items())
-        print(f"{count:3} graded  {'  '.join(cells)}")
-    again = hand_error(pictures, np.random.default_rng(2))
-    print(f"the hand itself, two tries at one shot: {again:.2f}")
-    coverage, match = float(np.mean(held)), match_error(pictures, np.random.default_rng(1))
-    print(f"90 % intervals hold {100 * coverage:.1f} %; matched shots {match:.2f}")
-    mean = {key: float(np.mean(deltas)) for key, deltas in errors.items()}
-    met = (
-        mean[10, "ours"] <= mean[10, "show"] / 2
-        and mean[5, "ours"] < mean[5, "nearest"]
-        and 0.85 <= coverage <= 0.95
-        and match <= GOAL_MATCH
-    )
+    clips = stills(arguments.samples)
+    print(f"{len(clips)} clips, {DAYS} days of {JUDGED} judged takes; dE2000 mean / 90th percentile")
+    met = True
+    for named in (True, False):
+        mean, coverage = told(clips, named=named)
+        met &= mean[10, "ours"] <= mean[10, "show"] / 2 and mean[5, "ours"] < mean[5, "nearest"]
+        met &= 0.85 <= coverage <= 0.95
+    print(f"the hand itself, two tries at one shot: {hand_error(clips, np.random.default_rng(2)):.2f}")
+    same, other = match_error(clips, np.random.default_rng(1))
+    print(f"matched shots: {same:.2f} by one frame of both, {other:.2f} by two frames a second apart")
+    met &= max(same, other) <= GOAL_MATCH
     print(f"goals {'met' if met else 'MISSED'}")
     return 0 if met else 1
 

@@ -25,7 +25,7 @@ from daemon.slate import ClipLook, Proposed, Refined
 from daemon.store import Clip
 from engines.colour.cdl import NEUTRAL, Cdl, Values, graded
 from engines.colour.match import matched
-from engines.colour.predict import LEAST, Graded, Predictor, figures_of, left_out_error, packed, unpacked
+from engines.colour.predict import LEAST, Graded, Predictor, Seen, figures_of, left_out_error, packed, unpacked
 from engines.errors import BadWeights
 from engines.media.essence import Essence
 
@@ -42,7 +42,7 @@ def learn(production: Production, looks: dict[int, ClipLook], now: Moment) -> No
     clips = [clip for clip in production.store.clips() if _teaches(production, clip, looks.get(clip.id))][-_MOST_CLIPS:]
     if len(clips) <= LEAST:
         return
-    examples = tuple(Graded(clip.name, _figures(clip), looks[clip.id].look.cdl) for clip in clips)
+    examples = tuple(Graded(clip.name, _seen(clip), looks[clip.id].look.cdl) for clip in clips)
     data = packed(examples)
     digest = hashlib.sha256(data).hexdigest()
     if any(model.digest == digest for model in production.store.models(size=SIZE)):
@@ -88,7 +88,7 @@ def propose(production: Production, clip: Clip) -> Proposed | None:
     except BadWeights as error:
         get().error("look.model", what=error.what, why=error.why, fix=error.fix)
         return Proposed(NEUTRAL, digest, (), is_sure=False)
-    told = Predictor(known).propose(_figures(clip))
+    told = Predictor(known).propose(_seen(clip))
     return Proposed(told.cdl if told.is_sure else NEUTRAL, digest, told.leaned_on, told.is_sure)
 
 
@@ -145,10 +145,14 @@ def with_proposal(look: ClipLook, proposal: Proposed | None, flag: str) -> ClipL
     )
 
 
-def _figures(clip: Clip) -> tuple[float, ...]:
-    created = clip.essence.created if clip.essence else ""
+def _seen(clip: Clip) -> Seen:
+    """Return what is known of a probed clip."""
+    assert clip.essence
+    created, setting = clip.essence.created, clip.essence.setting
     moment = datetime.fromisoformat(created) if created else None
-    return figures_of(_picture(clip.picture), moment.hour + moment.minute / 60 if moment else None)
+    hour = moment.hour + moment.minute / 60 if moment else None
+    figures = figures_of(_picture(clip.picture), hour, setting.iso, setting.kelvin)
+    return Seen(figures, setting.scene, clip.essence.camera)
 
 
 def _picture(text: str) -> Values:

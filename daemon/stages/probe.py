@@ -29,7 +29,7 @@ from daemon.store import Card, Clip, Job
 from daemon.turnover.naming import reel_name, reels
 from daemon.worker import Progress
 from engines.colour.look import Working
-from engines.media.essence import Essence, SidecarTimecode
+from engines.media.essence import Essence, Setting, SidecarTimecode
 from engines.media.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -244,6 +244,11 @@ def work(task_text: str, progress: Progress) -> str:
         essence = probe(files, rate=task.rate, sidecar=timecode, progress=progress)
         if not task.source.stands_in and (said := _gamma(task.source, meta)):
             essence = replace(essence, gamma=said)
+        essence = replace(
+            essence,
+            camera=essence.camera or (f"{meta.manufacturer} {meta.model}".strip() if meta else ""),
+            setting=_setting(task.source, meta, essence.setting),
+        )
         picture = _picture(task, files, essence)
     if task.source.stands_in:
         essence = _checked(essence, meta, task.source.files[0].path)
@@ -296,6 +301,15 @@ def _gamma(source: Source, meta: sony.ClipMeta | None) -> str:
         with suppress(SidecarError):  # one that cannot be read says nothing; the clip's own container is asked
             said.append(gamma.parse(data))
     return next(filter(None, said), "")
+
+
+def _setting(source: Source, meta: sony.ClipMeta | None, told: Setting) -> Setting:
+    """Return where a clip was filmed and how its camera was set, by its sidecars where they say it, else as told."""
+    subtitles = list(sidecars_of(source, ".srt"))
+    iso = [meta.iso if meta else 0, *map(dji.parse_iso, subtitles), told.iso]
+    kelvin = [meta.kelvin if meta else 0, *map(dji.parse_kelvin, subtitles), told.kelvin]
+    scene = (meta.scene if meta else "") or told.scene
+    return Setting(scene, next(filter(None, iso), 0), next(filter(None, kelvin), 0))
 
 
 def camera_meta(source: Source) -> sony.ClipMeta | None:

@@ -63,6 +63,19 @@ class AudioTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a clip was filmed and what its camera was set to.
+
+    `scene` is the scene's name, else the place by its coordinates, empty where neither is told. `iso` is the
+    sensitivity and `kelvin` the white balance, 0 where the clip does not say.
+    """
+
+    scene: str = ""
+    iso: int = 0
+    kelvin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Essence:
     """One clip as presented: picture, timecode, sound.
 
@@ -100,6 +113,7 @@ class Essence:
     audio: tuple[AudioTrack, ...]
     notes: tuple[str, ...] = ()
     gamma: str = ""
+    setting: Setting = Setting()
 
     @property
     def is_rgb(self) -> bool:
