@@ -121,10 +121,11 @@ class Take:
     scene: Scene
     stops: float
     camera: str
+    hour: float
 
     def seen(self, name: str) -> Seen:
         """Return what the model sees of it."""
-        return Seen(figures_of(self.picture, self.scene.hour, 800, self.scene.kelvin), name, self.camera)
+        return Seen(figures_of(self.picture, 800, self.scene.kelvin), name, self.camera, self.hour)
 
 
 def shoot(clips: list[tuple[np.ndarray, ...]], scenes: list[Scene], rng: np.random.Generator, count: int) -> list[Take]:
@@ -136,7 +137,8 @@ def shoot(clips: list[tuple[np.ndarray, ...]], scenes: list[Scene], rng: np.rand
         stops = scene.stops + rng.normal(0, 0.3)
         warm = MIRED * scene.mired
         light = np.exp2(stops) * np.exp(np.array([warm, 0, -warm]) + rng.normal(0, 0.01, 3))
-        takes.append(Take(recorded(linear * light.astype(np.float32), CAMERAS[camera]), scene, stops, camera))
+        picture = recorded(linear * light.astype(np.float32), CAMERAS[camera])
+        takes.append(Take(picture, scene, stops, camera, scene.hour + rng.uniform(-0.5, 0.5)))
     return takes
 
 
@@ -166,7 +168,7 @@ def dit(take: Take, rng: np.random.Generator) -> Cdl:
 def looked_at(picture: np.ndarray) -> tuple[float, np.ndarray, float, float]:
     """Return what is seen on the monitor: stops over the key, half the cast in ACEScct, too much contrast and colour.
 
-    The cast is of red and of blue against green, of the third of the picture that is nearest to grey.
+    The cast is of red and of blue against green, of the third that is nearest to grey and neither black nor blown.
     """
     seen = picture.reshape(-1, 3).astype(np.float32)
     OUTPUT.applyRGB(seen)
@@ -174,7 +176,8 @@ def looked_at(picture: np.ndarray) -> tuple[float, np.ndarray, float, float]:
     luma = light @ np.array([0.2126, 0.7152, 0.0722])
     key = np.clip(np.log2((luma @ MIDDLE + 1e-3) / 0.13), -3, 3)
     spread = np.ptp(seen, axis=1)
-    grey = light[spread <= np.quantile(spread, 1 / 3)].mean(0) + 1e-3
+    colour_of = spread / (seen.max(axis=1) + 0.05) + (luma < 0.02) + (luma > 0.9)
+    grey = light[np.argsort(colour_of)[: len(light) // 3]].mean(0) + 1e-3
     cast = 0.5 * STOP * np.log2(grey[[0, 2]] / grey[1]).clip(-1, 1)
     contrast = np.log((np.quantile(seen, 0.9) - np.quantile(seen, 0.1) + 0.05) / 0.5)
     return float(key), cast, float(np.clip(contrast, -1, 1)), float(np.clip(spread.mean() - 0.15, -0.3, 0.3))

@@ -13,6 +13,7 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from math import nan
 
 import numpy as np
 
@@ -25,7 +26,18 @@ from daemon.slate import ClipLook, Proposed, Refined
 from daemon.store import Clip
 from engines.colour.cdl import NEUTRAL, Cdl, Values, graded
 from engines.colour.match import matched
-from engines.colour.predict import LEAST, Graded, Predictor, Seen, figures_of, left_out_error, packed, unpacked
+from engines.colour.predict import (
+    HEIGHT,
+    LEAST,
+    WIDTH,
+    Graded,
+    Predictor,
+    Seen,
+    figures_of,
+    left_out_error,
+    packed,
+    unpacked,
+)
 from engines.errors import BadWeights
 from engines.media.essence import Essence
 
@@ -150,9 +162,8 @@ def _seen(clip: Clip) -> Seen:
     assert clip.essence
     created, setting = clip.essence.created, clip.essence.setting
     moment = datetime.fromisoformat(created) if created else None
-    hour = moment.hour + moment.minute / 60 if moment else None
-    figures = figures_of(_picture(clip.picture), hour, setting.iso, setting.kelvin)
-    return Seen(figures, setting.scene, clip.essence.camera)
+    figures = figures_of(_picture(clip.picture).reshape(HEIGHT, WIDTH, 3), setting.iso, setting.kelvin)
+    return Seen(figures, setting.scene, clip.essence.camera, moment.timestamp() / 3600 if moment else nan)
 
 
 def _picture(text: str) -> Values:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +23,21 @@ from engines.errors import BadWeights
 
 Vector = npt.NDArray[np.float64]
 
+HEIGHT, WIDTH = 9, 16
+"""Raster of the small log picture that clips are told apart by."""
 LEAST = 3
 """Graded clips below which nothing is proposed."""
 _WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
-_SCALES = np.array([0.08, 0.10, 0.12, 0.04, 0.04, 0.05, 0.05, 0.03, 0.35, 0.35, 1.0, 40.0])
-"""What a usual day's figures vary by: luma's shadow, middle, highlight, tint in middle and highlight, chroma, hour,
-stops of sensitivity, mired of white balance."""
+_SCALES = np.array([0.12, 0.10, 0.03, 0.03, 0.03, 2.0, 150.0])
+"""What tells clips apart: range and key of luma, tint (red, blue) of what is nearly grey, colourfulness, stops of
+sensitivity, mired of white balance. The last two count little beside what is seen."""
 _SPREAD = np.array([0.15, 0.06, 0.06, 0.06, 0.02, 0.02, 0.08, 0.04, 0.04, 0.15])
 """What a usual grade's dials vary by, in their order below."""
-_EXPOSURE, _RED, _BLUE, _CHROMA = (0, 1, 2, 10), (3, 5, 8, 9, 11), (4, 6, 8, 9, 11), (1, 7)
-_BEARING = {_EXPOSURE: (0, 3, 6), _RED: (1, 4, 7), _BLUE: (2, 5, 8), _CHROMA: (9,)}
-"""Which figures bear on which dials: light on those of all channels, tint, hour and white balance on red and blue,
-chroma on saturation."""
+_BEARING = {(0, 5): (0,), (1, 5): (3, 6), (2, 6): (1, 4, 7), (3, 6): (2, 5, 8), (4,): (9,)}
+"""Which figures bear on which dials: range on contrast, key on middle grey and gamma, tint on red and blue,
+colourfulness on saturation. No more of them, since a handful of clips must do."""
+_NEARLY_GREY, _BLACK = 0.04, 0.15
+"""How far from grey a white wall or a grey card may be in a log picture; below which luma it is too dark to tell."""
 _ISO, _KELVIN = 800, 5600
 """What a camera is taken to be set to where it does not say."""
 _GREY = 0.4
@@ -43,15 +47,20 @@ _SPLIT = np.array([[0, 1, 0], [1, -1, 0], [0, -1, 1]], np.float64)
 _SURE = 0.6
 """Largest share of the prior's deviation, mean over the ten numbers, that a proposal may have left."""
 _Z90 = 1.645
+"""Of a normal distribution; few clips widen it as Student's does (Abramowitz and Stegun 26.7.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a clip: its figures (`figures_of`), its scene and camera, empty where they are not known."""
+    """What is known of a clip: its figures (`figures_of`), its scene and camera, empty where they are not known.
+
+    `hours` is when it was filmed, in hours since whenever, NaN where that is not known.
+    """
 
     figures: tuple[float, ...]
     scene: str = ""
     camera: str = ""
+    hours: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +86,34 @@ class Proposal:
     is_sure: bool
 
 
-def figures_of(
-    picture: npt.NDArray[np.float32], hour: float | None = None, iso: int = 0, kelvin: int = 0
-) -> tuple[float, ...]:
-    """Return the figures of a small log picture (`[..., 3]`), the hour of the day and the camera's settings.
+def figures_of(picture: npt.NDArray[np.float32], iso: int = 0, kelvin: int = 0) -> tuple[float, ...]:
+    """Return the figures of a small log picture (`[H, W, 3]`) and of the camera's settings, 0 where not known."""
+    luma, tint = _luma_and_tint(picture)
+    green = tint[..., 1:2]
+    grey = _mean(tint - green, np.exp(-np.linalg.norm(tint - green, axis=-1) / _NEARLY_GREY) * (luma - _BLACK).clip(0))
+    low, high = np.quantile(luma, [0.05, 0.95])
+    key = (luma * _middle(*luma.shape)).sum()
+    stops, mired = np.log2((iso or _ISO) / _ISO), 1e6 / (kelvin or _KELVIN)
+    colourful = np.linalg.norm(tint, axis=-1).mean()
+    return tuple(float(figure) for figure in (high - low, key, grey[0], grey[2], colourful, stops, mired))
 
-    The hour is None and the settings are 0 where they are not known.
-    """
-    values = np.asarray(picture, np.float64).reshape(-1, 3)
+
+def _luma_and_tint(picture: npt.NDArray[np.float32]) -> tuple[Vector, Vector]:
+    values = np.asarray(picture, np.float64)
     luma = values @ _WEIGHTS
-    shadow, middle, light = np.quantile(luma, [0.05, 0.5, 0.95])
-    tint = values - luma[:, None]
-    mid, bright = (np.median(tint[luma >= np.quantile(luma, part)], axis=0) for part in (0.25, 0.75))
-    chroma = np.median(np.abs(tint - np.median(tint, axis=0)))
-    angle = 0.0 if hour is None else hour / 12 * np.pi
-    turn = (0.0, 0.0) if hour is None else (float(np.sin(angle)), float(np.cos(angle)))
-    settings = np.log2((iso or _ISO) / _ISO), 1e6 / (kelvin or _KELVIN)
-    of_picture = (shadow, middle, light, mid[0], mid[2], bright[0], bright[2], chroma)
-    return tuple(float(figure) for figure in (*of_picture, *turn, *settings))
+    return luma, values - luma[..., None]
+
+
+def _mean(values: Vector, weights: Vector) -> Vector:
+    mean: Vector = (values * weights[..., None]).sum((0, 1)) / (weights.sum() + 1e-9)
+    return mean
+
+
+def _middle(height: int, width: int) -> Vector:
+    """Return how much each place counts for the key: what matters is seldom at the edge. Sums to 1."""
+    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    weights: Vector = window / window.sum()
+    return weights
 
 
 class Predictor:
@@ -119,8 +138,9 @@ class Predictor:
         mean = np.array([one.mean for one in told])
         deviation = np.sqrt([one.variance for one in told])
         left = np.mean([one.left for one in told])
-        weight = np.mean([np.abs(one.weights) for one in told], axis=0)
-        low, high = ((mean + sign * _Z90 * deviation) * _SPREAD for sign in (-1, 1))
+        weight = np.mean([one.weights for one in told], axis=0)
+        reach = _Z90 * (1 + (_Z90**2 + 1) / (4 * (len(self._graded) + 1)))
+        low, high = ((mean + sign * reach * deviation) * _SPREAD for sign in (-1, 1))
         leaned_on = tuple(self._graded[number].name for number in np.argsort(-weight)[:3])
         return Proposal(
             _grade(mean * _SPREAD), tuple(low.tolist()), tuple(high.tolist()), leaned_on, bool(left <= _SURE)
@@ -132,7 +152,8 @@ class Predictor:
 
     def _points(self, raw: Vector, seen: tuple[Seen, ...], bearing: tuple[int, ...]) -> Points:
         figures = (raw - self._centre)[:, list(bearing)]
-        return Points(figures, [one.scene for one in seen], [one.camera for one in seen])
+        hours = np.array([one.hours for one in seen])
+        return Points(figures, [one.scene for one in seen], [one.camera for one in seen], hours)
 
 
 def packed(graded: tuple[Graded, ...]) -> bytes:
@@ -140,6 +161,7 @@ def packed(graded: tuple[Graded, ...]) -> bytes:
     tensors = {
         "figures": np.array([one.seen.figures for one in graded]),
         "numbers": np.array([one.cdl.numbers for one in graded]),
+        "hours": np.array([one.seen.hours for one in graded]),
     }
     words = [(one.name, one.seen.scene, one.seen.camera) for one in graded]
     return save(tensors, {"clips": json.dumps(words)})
@@ -154,10 +176,11 @@ def unpacked(path: Path) -> tuple[Graded, ...]:
     try:
         with safe_open(path, "numpy") as file:
             words = json.loads(file.metadata()["clips"])
-            figures, numbers = file.get_tensor("figures"), file.get_tensor("numbers")
+            figures, numbers, hours = (file.get_tensor(name) for name in ("figures", "numbers", "hours"))
         _check(figures, len(_SCALES))
         _check(numbers, len(_SPREAD))
-        seen = [Seen(tuple(row), *of) for row, (_, *of) in zip(figures.tolist(), words, strict=True)]
+        told = zip(figures.tolist(), words, hours.tolist(), strict=True)
+        seen = [Seen(tuple(row), scene, camera, when) for row, (_, scene, camera), when in told]
         rows = zip(words, seen, numbers.tolist(), strict=True)
         return tuple(Graded(name, clip, Cdl.of(tuple(cdl))) for (name, *_), clip, cdl in rows)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -14,6 +14,7 @@ from PyOpenColorIO import ColorSpaceTransform
 
 from engines.colour.cdl import Values
 from engines.colour.look import ACESCCT, Look, Working
+from engines.colour.predict import HEIGHT, WIDTH
 from engines.colour.spaces import SPACES, CameraSpace
 from engines.colour.transform import camera_values, config, rgb_of
 from engines.media.conform import Conform, picture_of
@@ -25,7 +26,6 @@ from engines.media.proxy import ProxyCodec, ProxySpec, Rotation
 from engines.media.sequence import CONTAINER, decoded
 from engines.media.source import MediaFile, MediaFiles, open_container
 
-WIDTH, HEIGHT = 16, 9
 _CONFORMED = (128, 72)
 
 

@@ -13,7 +13,7 @@ from shots import Shot, planes
 from daemon.slate import ClipLook
 from daemon.states import ModelState
 from engines.colour.cdl import Cdl
-from engines.colour.predict import Graded, Predictor, figures_of, left_out_error, packed, unpacked
+from engines.colour.predict import Graded, Predictor, Seen, figures_of, left_out_error, packed, unpacked
 from engines.errors import BadWeights
 
 APPROVED = {"training": {"approved_by": "Line producer", "reference": "Deal memo 12"}}
@@ -143,7 +143,10 @@ def test_a_second_camera_is_matched_to_the_first_where_timecode_is_the_time_of_d
 
 
 def test_a_look_model_that_is_damaged_is_refused(tmp_path: Path) -> None:
-    known = tuple(Graded(str(n), tuple([0.1 * n] * 10), Cdl(saturation=1 + 0.01 * n)) for n in range(5))
+    known = tuple(
+        Graded(str(n), Seen(tuple([0.1 * n] * 7), "12A", "ARRI", 2.5 * n), Cdl(saturation=1 + 0.01 * n))
+        for n in range(5)
+    )
     path = tmp_path / "m.safetensors"
     path.write_bytes(packed(known))
     assert unpacked(path) == known
@@ -154,17 +157,39 @@ def test_a_look_model_that_is_damaged_is_refused(tmp_path: Path) -> None:
 
 def test_far_from_every_graded_clip_it_is_not_sure() -> None:
     rng = np.random.default_rng(1)
-    base = np.array([0.2, 0.35, 0.45, 0, 0, 0, 0, 0.01, 0, 0])
+    base = np.array([0.25, 0.35, 0, 0, 0.01, 0, 178])
     known = tuple(
-        Graded(str(n), tuple(base + rng.normal(0, 0.01, 10)), Cdl(offset=(0.02, 0.02, 0.02))) for n in range(8)
+        Graded(str(n), Seen(tuple(base + rng.normal(0, 0.01, 7))), Cdl(offset=(0.02, 0.02, 0.02))) for n in range(8)
     )
-    near, far = Predictor(known).propose(tuple(base)), Predictor(known).propose(tuple(base + 1.5))
+    near, far = (Predictor(known).propose(Seen(tuple(base + off))) for off in (0, 1.5))
     assert near.is_sure
     assert not far.is_sure
     ours, none = left_out_error(known)
     assert ours < none
 
 
-def test_figures_do_not_depend_on_the_order_of_pixels() -> None:
-    picture = np.random.default_rng(2).uniform(0.1, 0.7, (144, 3))
-    assert figures_of(picture, None) == pytest.approx(figures_of(picture[::-1], None))
+def test_a_scenes_clips_say_more_of_one_another_than_others_do() -> None:
+    figures = (0.25, 0.35, 0.0, 0.0, 0.01, 0.0, 178.0)
+    warm, cold = Cdl(offset=(0.04, 0, -0.04)), Cdl(offset=(-0.04, 0, 0.04))
+    known = tuple(Graded(f"{n}", Seen(figures, "12A" if n % 2 else "7"), warm if n % 2 else cold) for n in range(8))
+    predictor = Predictor(known)
+    for scene, sign in (("12A", 1), ("7", -1)):
+        told = predictor.propose(Seen(figures, scene))
+        assert sign * told.cdl.offset[0] > 0.02
+        assert {int(name) % 2 for name in told.leaned_on} == {1 if scene == "12A" else 0}
+
+
+def test_without_a_scenes_name_clips_of_one_hour_are_taken_for_one() -> None:
+    figures = (0.25, 0.35, 0.0, 0.0, 0.01, 0.0, 178.0)
+    warm, cold = Cdl(offset=(0.04, 0, -0.04)), Cdl(offset=(-0.04, 0, 0.04))
+    hours = [8, 8.1, 8.2, 8.3, 20, 20.1, 20.2, 20.3]
+    known = tuple(Graded(str(at), Seen(figures, hours=at), warm if at < 12 else cold) for at in hours)
+    assert Predictor(known).propose(Seen(figures, hours=8.4)).cdl.offset[0] > 0.02
+    assert Predictor(known).propose(Seen(figures, hours=20.4)).cdl.offset[0] < -0.02
+
+
+def test_more_light_and_warmer_light_are_told_apart() -> None:
+    picture = np.full((9, 16, 3), 0.4, np.float32)
+    plain, light, warm = (figures_of(picture + np.array(by)) for by in ((0, 0, 0), (0.1, 0.1, 0.1), (0.02, 0, -0.02)))
+    assert light[1] - plain[1] == pytest.approx(0.1, abs=1e-3)
+    assert warm[2] > plain[2] > warm[3]
