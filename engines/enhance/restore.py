@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.backends.base import Backend
-from engines.media.frames import Picture
+from engines.media.frames import CODE_MAX, Picture
 from engines.model.noise import NoiseProfile
-from engines.model.packing import Packed, pack, packed_size, unpack
+from engines.model.packing import Packed, pack, packed_size, planes_of
 from engines.model.weights import Weights
 
 LOWEST, HIGHEST = 4, 1019
@@ -91,16 +91,17 @@ def _thumbnail(packed: Packed) -> npt.NDArray[np.float32]:
 def _blended(picture: Picture, packed: Packed, restored: Packed, strength: np.float32) -> Picture:
     """Return picture + strength * (restored - picture), rounded; codes the network leaves alone stay as they are."""
     blend = restored if strength == 1 else packed + strength * (restored - packed)
-    planes = [_codes(plane, original) for plane, original in zip(unpack(blend, picture), _planes(picture), strict=True)]
-    return Picture(picture.number, *planes)
+    return Picture(picture.number, *planes_of(_codes(blend, packed), picture))
 
 
-def _planes(picture: Picture) -> tuple[npt.NDArray[np.uint16], ...]:
-    return (picture.y, picture.cb, picture.cr)
-
-
-def _codes(plane: npt.NDArray[np.float32], original: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+def _codes(blend: Packed, packed: Packed) -> npt.NDArray[np.uint16]:
     """Return whole code values, kept inside what interfaces carry unless the source was outside already."""
-    np.rint(plane, out=plane)
-    np.clip(plane, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=plane)
-    return plane.astype(np.uint16)
+    codes = blend * np.float32(CODE_MAX)
+    np.rint(codes, out=codes)
+    source = (packed.min() * CODE_MAX, packed.max() * CODE_MAX)
+    if source[0] >= LOWEST and source[1] <= HIGHEST:
+        np.clip(codes, LOWEST, HIGHEST, out=codes)
+    else:
+        original = np.rint(packed * np.float32(CODE_MAX))
+        np.clip(codes, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=codes)
+    return codes.astype(np.uint16)
