@@ -30,10 +30,11 @@ from engines.media.essence import Essence
 from engines.media.timecode import Timecode
 
 FOLDER = "looks"
-SUFFIXES = frozenset({".cdl", ".cc", ".ccc", ".ale", ".edl", ".amf", ".cube", ".clf"})
+_LUTS = frozenset({".cube", ".clf", ".3dl", ".csp", ".lut", ".spi1d", ".spi3d"})
+"""LUTs by their suffix; all but the first two are refused, so that somebody hears of it."""
+SUFFIXES = frozenset({".cdl", ".cc", ".ccc", ".ale", ".edl", ".amf"}) | _LUTS
 LIMIT_BYTES = lut.LIMIT_BYTES
 NEEDS_A_LOOK = "needs a look"
-_LUTS = frozenset({".cube", ".clf"})
 _WILD = re.compile(r"[*?\[]")
 
 

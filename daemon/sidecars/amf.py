@@ -8,27 +8,32 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from daemon.errors import SidecarError
 from daemon.sidecars import xml
 from daemon.sidecars.cdl import Correction, cdl_of
 from engines.colour.cdl import Cdl
+from engines.colour.spaces import CameraSpace
 
 _LIMIT_BYTES = 4 << 20
 _ACESCCT = "acescct"
-_TO_ACES = "urn:ampas:aces:transformId:v2.0:CSC.Academy.ACEScct_to_ACES.a2.v1"
-_FROM_ACES = "urn:ampas:aces:transformId:v2.0:CSC.Academy.ACES_to_ACEScct.a2.v1"
-_OUTPUT = "urn:ampas:aces:transformId:v2.0:Output.Academy.Rec709-D65_100nit_in_Rec709-D65_BT1886.a2.v1"
+_ID = "urn:ampas:aces:transformId:v2.0"
+_CAMERA = f"{_ID}:CSC"
+_TO_ACES = f"{_ID}:CSC.Academy.ACEScct_to_ACES.a2.v1"
+_FROM_ACES = f"{_ID}:CSC.Academy.ACES_to_ACEScct.a2.v1"
+_OUTPUT = f"{_ID}:Output.Academy.Rec709-D65_100nit_in_Rec709-D65_BT1886.a2.v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What an AMF of ours says of a clip: names, when (ISO 8601), the camera space in words, the grade in ACEScct."""
+    """What an AMF of ours says of a clip: its name and first file, when (ISO 8601), its space, the grade in ACEScct."""
 
     clip: str
+    file: str
     written_at: str
-    space: str
+    space: CameraSpace
     cdl: Cdl
 
 
@@ -75,12 +80,13 @@ def compose(handed: Handed) -> bytes:
     text = f"""<?xml version="1.0" encoding="UTF-8"?>
 <aces:acesMetadataFile xmlns:aces="urn:ampas:aces:amf:v2.0" xmlns:cdl="urn:ASC:CDL:v1.01" version="2.0">
 <aces:amfInfo>{dates}<aces:uuid>urn:uuid:{marks[0]}</aces:uuid></aces:amfInfo>
-<aces:clipId><aces:clipName>{escape(handed.clip)}</aces:clipName></aces:clipId>
+<aces:clipId><aces:clipName>{escape(handed.clip)}</aces:clipName><aces:file>{quote(handed.file)}</aces:file></aces:clipId>
 <aces:pipeline>
 <aces:pipelineInfo>{dates}<aces:uuid>urn:uuid:{marks[1]}</aces:uuid>
 <aces:systemVersion><aces:majorVersion>2</aces:majorVersion><aces:minorVersion>0</aces:minorVersion>\
 <aces:patchVersion>0</aces:patchVersion></aces:systemVersion></aces:pipelineInfo>
-<aces:inputTransform applied="false"><aces:description>{escape(handed.space)}</aces:description></aces:inputTransform>
+<aces:inputTransform applied="false"><aces:description>{escape(handed.space.ocio)}</aces:description>\
+<aces:transformId>{_CAMERA}.{handed.space.aces}</aces:transformId></aces:inputTransform>
 <aces:lookTransform applied="false">
 <aces:cdlWorkingSpace>
 <aces:toCdlWorkingSpace><aces:transformId>{_FROM_ACES}</aces:transformId></aces:toCdlWorkingSpace>

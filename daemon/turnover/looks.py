@@ -6,13 +6,15 @@ that the record names, then the `.cdl`, then the `.cube`. Text only; the LUTs we
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from daemon.sidecars import amf
 from daemon.sidecars.amf import Handed
 from daemon.sidecars.cdl import compose_ccc, compose_cdl
 from daemon.slate import ClipLook, Twin
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll, TurnoverClip
-from engines.colour.look import CONFIG, Working
+from engines.colour.look import CONFIG, Look, Working
 from engines.colour.spaces import SPACES
 
 FOLDER = "looks"
@@ -22,10 +24,12 @@ def look_files(roll: Roll) -> dict[str, bytes]:
     """Return the looks of a roll's clips by path in its folder; nothing for what was delivered as recorded."""
     looks = {clip.file_name: look for clip in roll.clips if (look := look_of(clip))}
     files = {f"{FOLDER}/{name}.cdl": compose_cdl(name, look.look.cdl, _order(look)) for name, look in looks.items()}
-    for name, look in looks.items():
-        if look.look.working is Working.ACESCCT and not look.look.lut and not SPACES[look.look.space].is_display:
-            handed = Handed(name, roll.written_at, SPACES[look.look.space].ocio, look.look.cdl)
-            files[f"{FOLDER}/{name}.amf"] = amf.compose(handed)
+    for clip in roll.clips:
+        look = looks.get(clip.file_name)
+        if look and _is_of_aces(look.look):
+            first = PurePosixPath(clip.files[0].path).name
+            handed = Handed(clip.file_name, first, roll.written_at, SPACES[look.look.space], look.look.cdl)
+            files[f"{FOLDER}/{clip.file_name}.amf"] = amf.compose(handed)
     if looks:
         grades = {name: look.look.cdl for name, look in looks.items()}
         order = "; ".join(dict.fromkeys(_order(look) for look in looks.values()))
@@ -43,6 +47,11 @@ def look_of(clip: TurnoverClip) -> ClipLook | None:
     """Return the look of a clip's current proxy; None where it was delivered as recorded."""
     plain = clip.current(Twin.PLAIN)
     return plain.look if plain else None
+
+
+def _is_of_aces(look: Look) -> bool:
+    """Return whether an AMF can say all of a look: ACES names its space, works in ACEScct and ends in its output."""
+    return bool(SPACES[look.space].aces) and look.working is Working.ACESCCT and not look.lut
 
 
 def _order(look: ClipLook) -> str:

@@ -27,11 +27,15 @@ class Levels(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraSpace:
-    """A space by nearset's name (`arri_logc4`) and by that of the OpenColorIO config; `ocio` empty for Rec.709."""
+    """A space by nearset's name (`arri_logc4`) and by that of the OpenColorIO config; `ocio` empty for Rec.709.
+
+    `aces` is what ACES calls the way from it to ACES2065-1, without what all such ids begin with; empty for none.
+    """
 
     name: str
     ocio: str
     levels: Levels
+    aces: str = ""
 
     @property
     def is_display(self) -> bool:
@@ -44,20 +48,29 @@ REC709 = CameraSpace("rec709", "", Levels.LEGAL)
 SPACES = {
     space.name: space
     for space in (
-        CameraSpace("arri_logc3", "ARRI LogC3 (EI800)", Levels.LEGAL),
-        CameraSpace("arri_logc4", "ARRI LogC4", Levels.LEGAL),
-        CameraSpace("slog3_sgamut3", "S-Log3 S-Gamut3", Levels.CODE),
-        CameraSpace("slog3_sgamut3cine", "S-Log3 S-Gamut3.Cine", Levels.CODE),
-        CameraSpace("slog3_venice_sgamut3", "S-Log3 Venice S-Gamut3", Levels.CODE),
-        CameraSpace("slog3_venice_sgamut3cine", "S-Log3 Venice S-Gamut3.Cine", Levels.CODE),
-        CameraSpace("vlog_vgamut", "V-Log V-Gamut", Levels.CODE),
-        CameraSpace("log3g10_rwg", "Log3G10 REDWideGamutRGB", Levels.LEGAL),
-        CameraSpace("clog2_cgamut", "CanonLog2 CinemaGamut D55", Levels.CODE),
-        CameraSpace("clog3_cgamut", "CanonLog3 CinemaGamut D55", Levels.CODE),
-        CameraSpace("bmdfilm_gen5", "BMDFilm WideGamut Gen5", Levels.LEGAL),
+        CameraSpace("arri_logc3", "ARRI LogC3 (EI800)", Levels.LEGAL, "Arri.LogC3_to_ACES.a2.v1"),
+        CameraSpace("arri_logc4", "ARRI LogC4", Levels.LEGAL, "Arri.LogC4_to_ACES.a2.v1"),
+        CameraSpace("slog3_sgamut3", "S-Log3 S-Gamut3", Levels.CODE, "Sony.SLog3_SGamut3_to_ACES.a2.v1"),
+        CameraSpace("slog3_sgamut3cine", "S-Log3 S-Gamut3.Cine", Levels.CODE, "Sony.SLog3_SGamut3Cine_to_ACES.a2.v1"),
+        CameraSpace(
+            "slog3_venice_sgamut3", "S-Log3 Venice S-Gamut3", Levels.CODE, "Sony.Venice_SLog3_SGamut3_to_ACES.a2.v1"
+        ),
+        CameraSpace(
+            "slog3_venice_sgamut3cine",
+            "S-Log3 Venice S-Gamut3.Cine",
+            Levels.CODE,
+            "Sony.Venice_SLog3_SGamut3Cine_to_ACES.a2.v1",
+        ),
+        CameraSpace("vlog_vgamut", "V-Log V-Gamut", Levels.CODE, "Panasonic.VLog_VGamut_to_ACES.a2.v1"),
+        CameraSpace("log3g10_rwg", "Log3G10 REDWideGamutRGB", Levels.LEGAL, "Red.Log3G10_RWG_to_ACES.a2.v1"),
+        CameraSpace("clog2_cgamut", "CanonLog2 CinemaGamut D55", Levels.CODE, "Canon.CLog2_CGamut_to_ACES.a1.v1"),
+        CameraSpace("clog3_cgamut", "CanonLog3 CinemaGamut D55", Levels.CODE, "Canon.CLog3_CGamut_to_ACES.a1.v1"),
+        CameraSpace(
+            "bmdfilm_gen5", "BMDFilm WideGamut Gen5", Levels.LEGAL, "Blackmagic.BMDFilm_WideGamut_Gen5_to_ACES.a2.v1"
+        ),
         CameraSpace("davinci_intermediate", "DaVinci Intermediate WideGamut", Levels.LEGAL),
-        CameraSpace("apple_log", "Apple Log", Levels.LEGAL),
-        CameraSpace("dlog_dgamut", "D-Log D-Gamut", Levels.CODE),
+        CameraSpace("apple_log", "Apple Log", Levels.LEGAL, "Apple.AppleLog_BT2020_to_ACES.a2.v1"),
+        CameraSpace("dlog_dgamut", "D-Log D-Gamut", Levels.CODE, "DJI.DLog_DGamut_to_ACES.a1.v1"),
         REC709,
     )
 }

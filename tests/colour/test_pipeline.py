@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,13 @@ def test_a_show_lut_takes_what_the_working_space_gives(tmp_path: Path) -> None:
     assert values[0] == pytest.approx(0.4, abs=1e-5)
 
 
-RAMP = np.linspace(100, 900, 30).round().astype(np.uint16)
+SOURCES = {
+    "8 bit full": ("libx264", "yuv422p", 8, True, {"qp": "0"}),
+    "10 bit legal": ("v210", "yuv422p10le", 10, False, {}),
+    "12 bit legal": ("ffv1", "yuv422p12le", 12, False, {}),
+}
+RAMP = np.linspace(100, 900, 30)
+"""Luma of ten bits, legal, 64 to 940."""
 TOLERANCE = {
     ProxyCodec.DNXHR_LB: 4,
     ProxyCodec.PRORES_PROXY: 3,
@@ -178,17 +185,42 @@ TOLERANCE = {
 """In 10-bit codes: one step of 8 bit, and what the codec costs a flat patch; as for levels without a look."""
 
 
-@pytest.mark.parametrize("codec", ProxyCodec)
-def test_a_log_ramp_under_a_look_comes_back_from_each_codec_by_decoded_value(tmp_path: Path, codec: ProxyCodec) -> None:
-    from shots import Shot, codes, deliver, planes
+def ramp_of(source: str, path: Path) -> tuple[Path, np.ndarray]:
+    """A clip of the ramp as a camera of so many bits and such levels records it; and what it recorded, 0-1 legal."""
+    from shots import Shot
 
-    clip = Shot(frames=2, size=(320, 192)).write(
-        tmp_path / "log.mov", lambda _: planes(np.kron(RAMP.reshape(3, 10), np.ones((64, 32), np.uint16)), 512, 512)
-    )
+    codec, pixel_format, bits, is_full, options = SOURCES[source]
+    legal = (RAMP - 64) / 876
+    recorded = np.rint(legal * (2**bits - 1) if is_full else (64 + 876 * legal) * 2 ** (bits - 10)).astype(np.uint16)
+    kind = np.uint8 if bits == 8 else np.uint16
+
+    def paint(_: int) -> av.VideoFrame:
+        frame = av.VideoFrame(320, 192, pixel_format)
+        patches = np.kron(recorded.reshape(3, 10), np.ones((64, 32)))
+        for plane, codes in zip(frame.planes, (patches, 2 ** (bits - 1), 2 ** (bits - 1)), strict=True):
+            rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+            rows[:, : plane.width] = codes
+        frame.color_range = 2 if is_full else 1
+        return frame
+
+    shot = Shot(2, size=(320, 192), codec=codec, pixel_format=pixel_format, options=options)
+    clip = replace(shot, color_range=2 if is_full else 1).write(path, paint)
+    return clip, recorded / (2**bits - 1) if is_full else (recorded / 2 ** (bits - 10) - 64) / 876
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("codec", ProxyCodec)
+def test_a_log_ramp_under_a_look_comes_back_from_each_codec_by_decoded_value(
+    tmp_path: Path, codec: ProxyCodec, source: str
+) -> None:
+    from shots import codes, deliver
+
+    clip, legal = ramp_of(source, tmp_path / "log.mov")
     look = Look("arri_logc3", cdl=Cdl((1.05, 1.05, 1.05)))
-    grade = Grade(look, NO_LUTS, matrix="bt709", code_range=CodeRange.LEGAL)
+    code_range = CodeRange.FULL if "full" in source else CodeRange.LEGAL
+    grade = Grade(look, NO_LUTS, matrix="bt709", code_range=code_range)
     done = deliver(clip, out=tmp_path / "proxy.mov", codec=codec, grade=grade)
-    values = ((np.repeat(RAMP[:, None], 3, 1) - 64) / 876).astype(np.float32)
+    values = np.repeat(legal[:, None], 3, 1).astype(np.float32)
     direct(look, NO_LUTS).applyRGB(values)
     expected = codes_of(values.clip(0, 1))[:, 0]
     with av.open(str(done.path)) as container:

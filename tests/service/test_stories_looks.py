@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from cart import DELIVERED, HELD, Cart, footage, seal
+from shots import Shot
 
 WARM = b"""<ColorCorrection id="A001C001"><SOPNode><Slope>1.2 1.0 0.8</Slope><Offset>0 0 0</Offset><Power>1 1 1</Power>
 </SOPNode><SatNode><Saturation>0.9</Saturation></SatNode></ColorCorrection>"""
@@ -135,12 +136,24 @@ EDL = b"""TITLE: DAY 1
 ALE = b"Heading\nFPS\t24\n\nColumn\nName\tASC_SOP\tASC_SAT\n\nData\nA001C001.mov\t(1.2 1 0.8)(0 0 0)(1 1 1)\t0.9\n"
 
 
+AMF = b"""<acesMetadataFile version="2.0"><clipId><clipName>A001C001</clipName></clipId><pipeline>
+<lookTransform applied="false"><cdlWorkingSpace><fromCdlWorkingSpace><transformId>
+urn:ampas:aces:transformId:v2.0:CSC.Academy.ACEScct_to_ACES.a2.v1</transformId></fromCdlWorkingSpace></cdlWorkingSpace>
+<SOPNode><Slope>1.2 1 0.8</Slope><Offset>0 0 0</Offset><Power>1 1 1</Power></SOPNode></lookTransform>
+</pipeline></acesMetadataFile>"""
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("B001.ccc", WARM.replace(b"A001C001", b"A001C0*")), ("grades.edl", EDL), ("grades.ale", ALE)],
-    ids=["wildcard", "reel and timecode", "ALE"],
+    [
+        ("B001.ccc", WARM.replace(b"A001C001", b"A001C0*")),
+        ("grades.edl", EDL),
+        ("grades.ale", ALE),
+        ("A001C001.amf", AMF),
+    ],
+    ids=["wildcard", "reel and timecode", "ALE", "AMF"],
 )
-def test_grades_come_by_wildcard_timecode_and_ale(cart: Cart, name: str, data: bytes) -> None:
+def test_grades_come_by_wildcard_timecode_ale_and_amf(cart: Cart, name: str, data: bytes) -> None:
     offload(cart, "A001C001")
     as_slog3(cart)
     grade(cart, name, data)
@@ -148,6 +161,46 @@ def test_grades_come_by_wildcard_timecode_and_ale(cart: Cart, name: str, data: b
         shift.drive()
         assert shift.proxies("A001C001")[0].facts.look.look.cdl.slope == (1.2, 1.0, 0.8)
         assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
+
+
+def test_a_grade_for_a_camera_is_on_its_clips_and_a_clips_own_goes_before_it(cart: Cart) -> None:
+    roll = cart.roll()
+    for name in ("A001C001", "A001C002"):
+        camera = {"make": "ARRI", "model": "ALEXA 35"}
+        clip = Shot(2, size=(160, 96), reel=name, metadata=camera, muxer_options={"movflags": "use_metadata_tags"})
+        clip.write(roll / f"{name}.mov")
+    seal(roll)
+    cart.remember(roll)
+    as_slog3(cart)
+    grade(cart, "cameras.ccc", WARM.replace(b"A001C001", b"ARRI ALEXA 35"))
+    grade(cart, "A001C002.cdl", COLD)
+    with cart.shift() as shift:
+        shift.drive()
+        slopes = {clip.name: shift.proxies(clip.name)[0].facts.look.look.cdl.slope for clip in shift.clips()}
+    assert slopes == {"A001C001": (1.2, 1.0, 0.8), "A001C002": (0.8, 1.0, 1.2)}
+
+
+CUBE = "LUT_3D_SIZE 2\n" + "".join(f"{b} {g} {r}\n" for b in (0, 1) for g in (0, 1) for r in (0, 1))
+CLF = """<ProcessList id="swap" compCLFversion="3"><Matrix inBitDepth="32f" outBitDepth="32f"><Array dim="3 3">
+0 0 1
+0 1 0
+1 0 0
+</Array></Matrix></ProcessList>"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("A001C001.cube", CUBE), ("A001C001.clf", CLF)])
+def test_a_lut_that_lies_in_the_days_looks_goes_before_the_shows(cart: Cart, name: str, text: str) -> None:
+    offload(cart, "A001C001", "A001C002")
+    as_slog3(cart)
+    grade(cart, name, text.encode())
+    with cart.shift() as shift:
+        shift.drive()
+        looks = {clip.name: shift.proxies(clip.name)[0].facts.look for clip in shift.clips()}
+    assert looks["A001C001"].look.lut != looks["A001C002"].look.lut
+    assert looks["A001C001"].look.lut.endswith(Path(name).suffix)
+    record = cart.record()["clips"][0]["proxies"][0]["look"]
+    assert (cart.delivered() / "looks" / record["lut"]).read_text() == text
+    cart.assert_honest()
 
 
 def test_the_dits_grade_goes_before_the_cameras_own_and_a_roll_is_never_written(cart: Cart) -> None:
