@@ -65,6 +65,33 @@ def test_a_cameras_curve_is_the_one_that_colour_science_has(name: str) -> None:
     assert np.abs(ours - np.asarray(encode(scene))).max() <= 1e-4
 
 
+GAMUTS = {
+    "Linear ARRI Wide Gamut 3": ("ARRI Wide Gamut 3", "CAT02"),
+    "Linear ARRI Wide Gamut 4": ("ARRI Wide Gamut 4", "CAT02"),
+    "Linear S-Gamut3": ("S-Gamut3", "CAT02"),
+    "Linear S-Gamut3.Cine": ("S-Gamut3.Cine", "CAT02"),
+    "Linear Venice S-Gamut3": ("Venice S-Gamut3", "CAT02"),
+    "Linear Venice S-Gamut3.Cine": ("Venice S-Gamut3.Cine", "CAT02"),
+    "Linear V-Gamut": ("V-Gamut", "Bradford"),
+    "Linear REDWideGamutRGB": ("REDWideGamutRGB", "Bradford"),
+    "Linear CinemaGamut D55": ("Cinema Gamut", "CAT02"),
+    "Linear BMD WideGamut Gen5": ("Blackmagic Wide Gamut", "CAT02"),
+    "Linear DaVinci WideGamut": ("DaVinci Wide Gamut", "CAT02"),
+    "Linear Rec.2020": ("ITU-R BT.2020", "Bradford"),
+}
+"""By what each maker adapts to ACES's white. D-Gamut is left out: DJI's own matrix is 1.7e-4 off its primaries."""
+
+
+@pytest.mark.parametrize("linear", GAMUTS)
+def test_a_cameras_gamut_is_the_one_that_colour_science_has(linear: str) -> None:
+    name, adaptation = GAMUTS[linear]
+    primaries = np.eye(3, dtype=np.float32)
+    config().getProcessor(ColorSpaceTransform(linear, "ACES2065-1")).getDefaultCPUProcessor().applyRGB(primaries)
+    spaces = colour.RGB_COLOURSPACES
+    theirs = colour.matrix_RGB_to_RGB(spaces[name], spaces["ACES2065-1"], adaptation)
+    assert np.abs(primaries.T - theirs).max() <= 1e-4
+
+
 def test_acescct_and_rec709s_display_are_those_that_colour_science_has() -> None:
     scene = np.geomspace(1e-3, 60, 400)
     assert np.abs(through("ACEScg", "ACEScct", scene) - colour.models.log_encoding_ACEScct(scene)).max() <= 1e-4
