@@ -25,10 +25,10 @@ import torch
 from torch import Tensor, distributed
 
 from engines.model.footage import TRAINING, Clip, decode_clean, decode_stills, sha256_of
-from engines.model.grown import grown
 from engines.model.leaves import dead_leaves
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.patches import Patches
+from engines.model.resized import resized
 from engines.model.synthetic import add_noise, luma_deviation, quiet, random_noise, told
 from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--size", default="lite")
     parser.add_argument("--steps", type=int, default=Settings().steps)
     parser.add_argument("--parent", type=Path, help="weights to go on from, in decibels")
-    parser.add_argument("--parent-size", help="their size, if smaller: the network is grown from them")
+    parser.add_argument("--parent-size", help="their size, if another: the network is grown from them, or thinned")
     arguments = parser.parse_args()
     workers = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
     if workers > 1:
@@ -246,7 +246,7 @@ def main() -> None:
         distributed.init_process_group("gloo")
     settings, start = Settings(size=arguments.size, steps=arguments.steps, workers=workers), None
     if arguments.parent:
-        start = grown(load_weights(arguments.parent, arguments.parent_size or arguments.size), arguments.size)
+        start = resized(load_weights(arguments.parent, arguments.parent_size or arguments.size), arguments.size)
         settings = replace(
             settings,
             seed=int(start.digest[:8], 16),  # other sequences than its parent's

@@ -18,13 +18,13 @@ from engines.media.frames import Picture
 from engines.model.carry import carried, carried_state, flow
 from engines.model.carry_torch import carried_batch, carried_states
 from engines.model.footage import TRAINING
-from engines.model.grown import grown
 from engines.model.leaves import dead_leaves
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.noise import estimate
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import pack, packed_size, unpack
 from engines.model.patches import Patches
+from engines.model.resized import resized
 from engines.model.synthetic import Noise, add_noise, pack_planes, planes, told
 from engines.model.topology import topology
 from engines.model.train import Settings, train
@@ -186,13 +186,19 @@ def test_a_grown_network_begins_as_the_smaller_one():
     small = base_weights("lite")
     noisy, noise = torch.rand(3, 1, 8, 16, 24), torch.full((3, 1, 3, 16, 24), 0.1)
     with torch.no_grad():
-        there, before = (list(network_of(x).run(noisy, noise)) for x in (grown(small, "mid"), small))
+        there, before = (list(network_of(x).run(noisy, noise)) for x in (resized(small, "mid"), small))
     torch.testing.assert_close(torch.stack(there), torch.stack(before))
 
 
-def test_a_network_does_not_grow_smaller():
-    with pytest.raises(ValueError, match="smaller"):
-        grown(base_weights("lite"), "nano")
+def test_a_thinned_network_keeps_what_is_heard():
+    small = base_weights("lite")
+    large = resized(small, "mid")
+    for name, tensor in large.tensors.items():
+        only = np.zeros_like(tensor)
+        only[tuple(slice(0, count) for count in small.tensors[name].shape)] = small.tensors[name]
+        tensor[:] = only
+    back = resized(large, "lite")
+    assert all(np.array_equal(back.tensors[name], small.tensors[name]) for name in small.tensors)
 
 
 def test_a_short_training_learns():
