@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from math import nan
+from pathlib import Path
 
 import numpy as np
 
@@ -96,12 +97,18 @@ def propose(production: Production, clip: Clip) -> Proposed | None:
     if not digest:
         return Proposed(NEUTRAL, "", (), is_sure=False)
     try:
-        known = unpacked(production.config.models / f"{digest}.safetensors")
+        predictor = _predictor(production.config.models / f"{digest}.safetensors")
     except BadWeights as error:
         get().error("look.model", what=error.what, why=error.why, fix=error.fix)
         return Proposed(NEUTRAL, digest, (), is_sure=False)
-    told = Predictor(known).propose(_seen(clip))
+    told = predictor.propose(_seen(clip))
     return Proposed(told.cdl if told.is_sure else NEUTRAL, digest, told.leaned_on, told.is_sure)
+
+
+@lru_cache(maxsize=1)
+def _predictor(path: Path) -> Predictor:
+    """Return the predictor of a model; kept, since it is asked for once a clip and its file's name is its digest."""
+    return Predictor(unpacked(path))
 
 
 def match(clip: Clip, other: Clip, look: ClipLook | None) -> Proposed | None:
