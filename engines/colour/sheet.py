@@ -28,6 +28,8 @@ _BACK, _INK, _LINE = (20, 22, 26), (217, 221, 227), (70, 76, 86)
 _QUALITY = 88
 _MARKS = (64, 502, 940)
 """Black, half and white of legal luma, drawn into the waveform."""
+_MAGNIFIED = 2
+"""Pictures of the world fill the inner half of a vectorscope; what lies beyond is drawn at its edge."""
 _BRIGHT = 90.0
 
 
@@ -69,8 +71,9 @@ def waveform(luma: npt.NDArray[np.float32]) -> Pixels:
 
 
 def vectorscope(cb: npt.NDArray[np.float32], cr: npt.NDArray[np.float32]) -> Pixels:
-    """Return chroma codes, Cb to the right and Cr up, grey in the middle. Shape: `[150, 150, 3]`."""
-    rows, columns = (CODE_MAX - cr) / CODE_MAX * (_SCOPE - 1), cb / CODE_MAX * (_SCOPE - 1)
+    """Return chroma codes, Cb to the right and Cr up, grey in the middle, twice as large. Shape: `[150, 150, 3]`."""
+    middle, spread = (_SCOPE - 1) / 2, _MAGNIFIED * (_SCOPE - 1) / CODE_MAX
+    rows, columns = middle - (cr - CODE_MAX / 2) * spread, middle + (cb - CODE_MAX / 2) * spread
     return _trace(rows, columns, (_SCOPE, _SCOPE), [(_SCOPE // 2, slice(None)), (slice(None), _SCOPE // 2)])
 
 

@@ -145,6 +145,6 @@ def test_the_report_shows_log_show_look_and_this_clips_look_beside_each_other(ca
 def test_scopes_show_levels_where_they_are() -> None:
     luma = np.full((90, 160), 940, np.float32)
     assert int(waveform(luma)[..., 1].sum(1).argmax()) == round((1023 - 940) / 1023 * 149)
-    scope = vectorscope(np.full((9, 16), 512, np.float32), np.full((9, 16), 800, np.float32))
+    scope = vectorscope(np.full((9, 16), 512, np.float32), np.full((9, 16), 700, np.float32))
     row, column = np.unravel_index(int(scope[..., 1].argmax()), scope.shape[:2])
-    assert (row, column) == (round((1023 - 800) / 1023 * 149), round(512 / 1023 * 149))
+    assert (row, column) == (round(74.5 - 2 * (700 - 511.5) / 1023 * 149), round(74.5 + 2 * 0.5 / 1023 * 149))
