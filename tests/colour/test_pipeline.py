@@ -212,7 +212,7 @@ TOLERANCE = {
 """In 10-bit codes: one step of 8 bit, and what the codec costs a flat patch; as for levels without a look."""
 
 
-def ramp_of(source: str, path: Path) -> tuple[Path, np.ndarray]:
+def ramp_of(source: str, folder: Path) -> tuple[Path, np.ndarray]:
     """A clip of the ramp as a camera of so many bits and such levels records it; and what it recorded, 0-1 legal."""
     from shots import Shot
 
@@ -231,7 +231,9 @@ def ramp_of(source: str, path: Path) -> tuple[Path, np.ndarray]:
         return frame
 
     shot = Shot(2, size=(320, 192), codec=codec, pixel_format=pixel_format, options=options)
-    clip = replace(shot, color_range=2 if is_full else 1).write(path, paint)
+    clip = replace(shot, color_range=2 if is_full else 1).write(
+        folder / f"log.{'mkv' if codec == 'ffv1' else 'mov'}", paint
+    )
     return clip, recorded / (2**bits - 1) if is_full else (recorded / 2 ** (bits - 10) - 64) / 876
 
 
@@ -242,7 +244,7 @@ def test_a_log_ramp_under_a_look_comes_back_from_each_codec_by_decoded_value(
 ) -> None:
     from shots import codes, deliver
 
-    clip, legal = ramp_of(source, tmp_path / "log.mov")
+    clip, legal = ramp_of(source, tmp_path)
     look = Look("arri_logc3", cdl=Cdl((1.05, 1.05, 1.05)))
     code_range = CodeRange.FULL if "full" in source else CodeRange.LEGAL
     grade = Grade(look, NO_LUTS, matrix="bt709", code_range=code_range)
