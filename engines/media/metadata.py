@@ -117,7 +117,7 @@ def setting_of(metadata: dict[str, str]) -> Setting:
 
 def _number(metadata: dict[str, str], key: re.Pattern[str], most: int) -> int:
     """Return the first whole number that is told under such a key; 0 where none is."""
-    found = (re.match(r"\s*([0-9]{2,7})\b", metadata[name]) for name in sorted(metadata) if key.search(name))
+    found = (re.match(r"\s*([0-9]{2,7})\s?K?\b", metadata[name]) for name in sorted(metadata) if key.search(name))
     return next((int(one[1]) for one in found if one and int(one[1]) <= most), 0)
 
 
