@@ -173,7 +173,7 @@ def test_a_grade_for_a_camera_is_on_its_clips_and_a_clips_own_goes_before_it(car
     cart.remember(roll)
     as_slog3(cart)
     grade(cart, "cameras.ccc", WARM.replace(b"A001C001", b"ARRI ALEXA 35"))
-    grade(cart, "A001C002.cdl", COLD)
+    grade(cart, "A001C002.cdl", COLD.replace(b"A001C001", b"A001C002"))
     with cart.shift() as shift:
         shift.drive()
         slopes = {clip.name: shift.proxies(clip.name)[0].facts.look.look.cdl.slope for clip in shift.clips()}
