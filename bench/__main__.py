@@ -12,7 +12,7 @@ _BENCHES = (
     ("parity", "each engine within 5e-3 of float32 torch over 100 pictures, OpenVINO at 50 dB or better"),
     ("enhanced", "enhanced render at least 0.9x what its stations allow"),
     ("colour", "a look on a 1080p frame in 12 ms on two cores, within 1e-3 of OpenColorIO"),
-    ("look", "grades at 10 clips half as far off as the show's look, below the nearest clip's at 5; shots matched to 1.5"),
+    ("look", "grades at 10 clips half as far off as the show alone, at 5 below the nearest clip; shots matched to 1.5"),
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
     ("latency", "a card's way from its last byte to its files"),
 )
