@@ -17,6 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from daemon import yamlfile
 from daemon.errors import ConfigError
+from engines.colour.look import Working
+from engines.colour.spaces import SPACES
 from engines.media.proxy import ProxyCodec
 
 
@@ -57,6 +59,20 @@ def _codec(word: object) -> ProxyCodec:
         return ProxyCodec(str(word))
     except ValueError:
         raise ValueError(f"one of {', '.join(ProxyCodec)} is needed") from None
+
+
+def _working(word: object) -> Working:
+    try:
+        return Working(str(word))
+    except ValueError:
+        raise ValueError(f"one of {', '.join(Working)} is needed") from None
+
+
+def space_name(word: object) -> str | None:
+    """Return the name of a camera space, None for None; ValueError where there is no such space."""
+    if word is None or word in SPACES:
+        return None if word is None else str(word)
+    raise ValueError(f"one of {', '.join(SPACES)} is needed")
 
 
 Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
@@ -136,6 +152,25 @@ class ProxySection(Section):
     width: int | None = Field(
         None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source, at least 960."
     )
+    look: Literal["show", "none"] = Field("show", description="show: as agreed on set; none: as recorded.")
+
+
+class ColourSection(Section):
+    """From the camera's picture to the show's look."""
+
+    working: Annotated[Working, BeforeValidator(_working, json_schema_input_type=str)] = Field(
+        Working.ACESCCT,
+        description="What CDLs are written in and the show's LUT takes: acescct, or camera for its log.",
+    )
+    show_lut: Folder | None = Field(None, description=".cube or .clf to Rec.709; default ACES 2's output transform.")
+    cameras: dict[str, Annotated[str, BeforeValidator(space_name)]] = Field(
+        {}, description="Colour space by the camera's name with wildcards, where clips do not say it."
+    )
+    looks: list[Folder] = Field([], description="Folders of looks, beside each shoot day's Looks folder.")
+    match_cameras: bool = Field(
+        default=False,
+        description="Match ungraded clips to another camera's of the same time; needs time-of-day timecode.",
+    )
 
 
 class RestoreSection(Section):
@@ -202,6 +237,7 @@ class Config(Section):
     delivery: DeliverySection
     state: StateSection
     proxy: ProxySection = ProxySection()
+    colour: ColourSection = ColourSection()
     enhance: EnhanceSection = EnhanceSection()
     engine: Literal["auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"] = Field(
         "auto",
@@ -222,6 +258,11 @@ class Config(Section):
     def models(self) -> Path:
         """Folder of the production's own weights and their lineage."""
         return self.production_state / "models"
+
+    @property
+    def luts(self) -> Path:
+        """Folder of the LUTs that looks name, by the digest of their bytes."""
+        return self.production_state / "luts"
 
     @property
     def replay(self) -> Path:

@@ -6,6 +6,7 @@ NearsetError                     nearset
 │   │   ├── Unreadable           media.unreadable
 │   │   ├── Undecodable          media.undecodable
 │   │   ├── VariableRate         media.variable_rate
+│   │   ├── UnknownSpace         media.unknown_space
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
 │   ├── BackendUnavailable       engine.unavailable        an engine is missing; another serves only where allowed
@@ -17,6 +18,7 @@ NearsetError                     nearset
 │   ├── GpuFault                 engine.gpu
 │   │   ├── DeviceLost           engine.device_lost
 │   │   └── OutOfGpuMemory       engine.out_of_memory
+│   ├── BadLook                  engine.bad_look
 │   ├── BadSample                engine.bad_sample
 │   └── BadWeights               engine.bad_weights
 ├── ConfigError                  config                    config.yaml, all faults at once

@@ -2,8 +2,9 @@
 
     intake    scan the roots, find cards and clips, wait until files lie quiet
     manifest  read the manifests, hash every byte, admit what holds            [child: hash]
+    looks     read the grades that lie about; send back the clips that another one is for now
     probe     measure what the clip holds                                      [child: probe]
-    render    plain proxy first, then the enhanced twin                        [child: decode, enhance, encode]
+    render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     turnover  ALE, record, report and .complete for the roll
     sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
@@ -19,6 +20,7 @@ from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
 from daemon.stages.intake import Intake
+from daemon.stages.looks import Looks
 from daemon.stages.manifest import Manifests
 from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
@@ -50,7 +52,7 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    return (Intake(), Manifests(), Probe(), Render(), Turnover(), Sampling(), Refine())
+    return (Intake(), Manifests(), Looks(), Probe(), Render(), Turnover(), Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:

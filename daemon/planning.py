@@ -21,7 +21,7 @@ from daemon.executor import LocalExecutor
 from daemon.recipe import Words
 from daemon.scan import scan
 from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
-from daemon.stages.probe import ProbeTask, Source
+from daemon.stages.probe import Probed, ProbeTask, Source
 from daemon.stages.render import plain_alone
 from daemon.worker import Limits
 from engines.media.essence import Essence
@@ -112,7 +112,7 @@ def _probed(prober: LocalExecutor, task: ProbeTask) -> Essence | str:
     while not (reports := prober.poll(clock.monotonic(), _WAIT_SECONDS)):
         continue
     trouble = reports[0].trouble
-    return f"{trouble.what}: {trouble.why}" if trouble else wire.load(Essence, reports[0].result)
+    return f"{trouble.what}: {trouble.why}" if trouble else wire.load(Probed, reports[0].result).essence
 
 
 @dataclass(frozen=True, slots=True)

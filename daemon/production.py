@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from daemon.config import Config
+from daemon.looks import LookBook
 from daemon.manifests import Manifest
 from daemon.recipe import RecipeBook
 from daemon.slate import CardPlace, FileMark, FoundCard, Trouble
@@ -60,14 +61,17 @@ class Seen:
 class Production:
     """One production being served.
 
-    `seen` holds each card as the last scan saw it. `waiting` says for each clip that still stands before the
-    gate why, as last seen; `roots_away` are the offload roots that are not mounted now, with the reason.
-    `unwritten` are the cards whose turnover the delivery volume refused when it was last tried.
+    `look_marks` are the look files of each root as just scanned, None for one that still settles. `seen` holds each
+    card as the last scan saw it. `waiting` says for each clip that still stands before the gate why, as last seen;
+    `roots_away` are the offload roots that are not mounted now, with the reason. `unwritten` are the cards whose
+    turnover the delivery volume refused when it was last tried.
     """
 
     config: Config
     recipes: RecipeBook
     store: Store
+    looks: LookBook
+    look_marks: dict[str, dict[str, FileMark | None]] = field(default_factory=dict)
     seen: dict[int, Seen] = field(default_factory=dict)
     waiting: dict[int, str] = field(default_factory=dict)
     roots_away: dict[str, str] = field(default_factory=dict)

@@ -14,12 +14,12 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
-from daemon.config import Codec, Config, Section, rate
+from daemon.config import Codec, Config, Section, rate, space_name
 from daemon.errors import RecipeError
 from engines.media.essence import CodeRange
 from engines.media.proxy import ProxyCodec, Rotation
@@ -49,12 +49,19 @@ class ProxyWords(Section):
 
     codec: Codec = Field(ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264.")
     width: int | None = Field(None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source.")
+    look: Literal["show", "none"] = Field("show", description="show: as agreed on set; none: as recorded.")
 
 
 class RestoreWords(Section):
     """How the enhanced twin is restored."""
 
     strength: float = Field(1.0, ge=0, le=1, description="0: the plain picture, 1: fully restored.")
+
+
+class LookWords(Section):
+    """Where the clip's grade comes from, where nobody graded it."""
+
+    match: str | None = Field(None, min_length=1, description="Name of a clip that this one is brought to look like.")
 
 
 class SourceWords(Section):
@@ -69,6 +76,9 @@ class SourceWords(Section):
         None, description="legal or full, where the file's own tag is wrong."
     )
     reel: str | None = Field(None, min_length=1, max_length=32, description="Reel name, where the file has none.")
+    space: Annotated[str | None, BeforeValidator(space_name, json_schema_input_type=str)] = Field(
+        None, description="Colour space that it was recorded in, such as arri_logc4 or rec709."
+    )
 
 
 class Words(Section):
@@ -77,6 +87,7 @@ class Words(Section):
     proxy: ProxyWords = ProxyWords()
     restore: RestoreWords = RestoreWords()
     source: SourceWords = SourceWords()
+    look: LookWords = LookWords()
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""
@@ -165,7 +176,7 @@ def load(path: Path | None, config: Config) -> RecipeBook:
 
 def _from_config(config: Config) -> _Layer:
     words: dict[str, dict[str, Any]] = {
-        "proxy": {"codec": str(config.proxy.codec), "width": config.proxy.width},
+        "proxy": {"codec": str(config.proxy.codec), "width": config.proxy.width, "look": config.proxy.look},
         "restore": {"strength": config.enhance.restore.strength},
     }
     where = {(section, word): "config" for section, named in words.items() for word in named}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from daemon import wire
-from daemon.slate import FoundClip, Published, Trouble, Vendor
+from daemon.slate import FoundClip, Proposed, Published, Trouble, Vendor
 from daemon.states import ClipState, JobState, ModelState
 from engines.media.essence import Essence
 
@@ -54,7 +54,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip as the production knows it; `essence` is None until it was probed."""
+    """A clip as the production knows it.
+
+    `essence` is None until it was probed, `picture` the JSON of its small log picture, empty where there is none.
+    """
 
     id: int
     card: int
@@ -69,6 +72,8 @@ class Clip:
     trouble: Trouble
     want: str
     ready_at: str
+    picture: str
+    proposal: Proposed | None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Clip:
@@ -87,6 +92,8 @@ class Clip:
             trouble=_trouble(row["trouble"]),
             want=row["want"],
             ready_at=row["ready_at"],
+            picture=row["picture"],
+            proposal=wire.load(Proposed, row["proposal"]) if row["proposal"] else None,
         )
 
 

@@ -24,13 +24,12 @@ from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.production import Moment, Production
 from daemon.publish import sweep
-from daemon.recipe import Words
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
 from daemon.stages.intake import Intake
+from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
-from daemon.stages.render import can_be_made
 from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
@@ -77,7 +76,7 @@ class Service:
         replay.tidy(self.production)
         self._sweep()
         self._recipe_mark = self._recipe_seen()
-        self._revise(now)
+        revise(self.production, now, words_changed=True)
 
     def tick(self, now: Moment, wait_seconds: float) -> None:
         """Do what is due now; waits at most so long for a worker's word."""
@@ -260,7 +259,7 @@ class Service:
             get().error("recipe.refused", why=error.why, fix=error.fix)
             return
         get().info("recipe.loaded")
-        self._revise(now)
+        revise(self.production, now, words_changed=True)
 
     def _recipe_seen(self) -> tuple[int, int] | None:
         path = self.production.config.production.recipe
@@ -269,20 +268,6 @@ class Service:
         except OSError:
             return None
         return (seen.st_mtime_ns, seen.st_size) if seen else None
-
-    def _revise(self, now: Moment) -> None:
-        """Send the clips that the recipe now words otherwise back to be probed and planned anew."""
-        store = self.production.store
-        for clip in store.clips(
-            states=[ClipState.READY, ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
-        ):
-            card = store.card(clip.card)
-            words = self.production.recipes.words(clip=clip.name, roll=card.roll)
-            if clip.state is ClipState.HELD:
-                if _is_cured(clip, words):
-                    store.happen(clip.id, ClipEvent.RETRIED, now.iso)
-            elif clip.state is ClipState.READY or (clip.want and clip.want != words.digest()):
-                store.happen(clip.id, ClipEvent.REVISED, now.iso)
 
     def _heed_requests(self, now: Moment) -> None:
         for request in take_requests(self.production.config.production_state):
@@ -308,13 +293,6 @@ class Service:
                 store.happen(clip.id, ClipEvent.RETRIED, now.iso)
 
 
-def _is_cured(clip: Clip, words: Words) -> bool:
-    """Return whether the recipe now has the word for which a clip is held."""
-    if clip.trouble.code == "media.variable_rate":
-        return words.source.rate is not None
-    return clip.trouble.code == "media.encode_failed" and clip.essence is not None and can_be_made(clip, words)
-
-
 _EVENTS = {
     Verdict.RETRY: ClipEvent.GIVEN_UP,
     Verdict.HOLD: ClipEvent.HOLD,
@@ -335,7 +313,7 @@ def opened(config: Config) -> Iterator[Production]:
         book = recipe.load(config.production.recipe, config)
         store = Store(config.production_state / "nearset.sqlite")
         try:
-            yield Production(config, book, store)
+            yield Production(config, book, store, book_of(config, store))
         finally:
             store.close()
 

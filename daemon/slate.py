@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engines.colour.cdl import Cdl
+from engines.colour.look import Look
+
 
 class Vendor(StrEnum):
     """Whose card structure a roll has."""
@@ -117,12 +120,40 @@ TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced"}
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """A grade that was proposed for a clip that nobody graded; it stays until somebody does, whatever is learned later.
+
+    `model` is the digest of what proposed it, empty for another camera's grade that it was matched to. One that is not
+    sure gives the show's look, and the clip is flagged.
+    """
+
+    cdl: Cdl
+    model: str
+    leaned_on: tuple[str, ...]
+    is_sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLook:
+    """A clip's look: `origin` says where its grade and LUT come from, empty for the show's own.
+
+    `flags` are what a person should see to; `leaned_on` the graded clips that a predicted grade comes from.
+    """
+
+    look: Look
+    origin: str = ""
+    flags: tuple[str, ...] = ()
+    leaned_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """One proxy file in the delivery folder; never changed after.
 
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
-    `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`.
+    `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
+    where the picture was delivered as recorded.
     """
 
     twin: Twin
@@ -139,6 +170,7 @@ class Published:
     published_at: str
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
+    look: ClipLook | None = None
 
 
 @dataclass(frozen=True, slots=True)

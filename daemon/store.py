@@ -12,8 +12,9 @@ from pathlib import Path
 from daemon import wire
 from daemon.errors import NearsetError
 from daemon.learning import Learning
+from daemon.looks import LookFile
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
-from daemon.slate import FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
+from daemon.slate import FileMark, FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
 from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, fire
 
 __all__ = ["CameraNoise", "Card", "Clip", "Job", "KeptSample", "Model", "Proxy", "Store", "trouble_of"]
@@ -120,8 +121,9 @@ class Store(Learning):
         return int(row["id"])
 
     def set_clip(self, clip: int, **columns: str) -> None:
-        """Set columns of a clip: custody, identity, reel, essence, stand_in, want, ready_at."""
-        assert columns.keys() <= {"custody", "identity", "reel", "essence", "stand_in", "want", "ready_at"}
+        """Set columns of a clip: custody, identity, reel, essence, picture, proposal, stand_in, want, ready_at."""
+        known = {"custody", "identity", "reel", "essence", "picture", "proposal", "stand_in", "want", "ready_at"}
+        assert columns.keys() <= known
         names = ", ".join(f"{name} = ?" for name in columns)
         with self.transaction():
             self._db.execute(f"update clips set {names} where id = ?", (*columns.values(), clip))
@@ -301,6 +303,27 @@ class Store(Learning):
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"
         for row in self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)).fetchall():
             self.finish(row["id"], JobEvent.DROPPED)
+
+    # Looks
+
+    def looks(self) -> list[tuple[str, str, FileMark, LookFile]]:
+        """Return the look files that were read: root, path under it, mark, and what each holds."""
+        rows = self._db.execute("select * from looks order by root, path")
+        return [
+            (row["root"], row["path"], wire.load(FileMark, row["mark"]), wire.load(LookFile, row["entries"]))
+            for row in rows
+        ]
+
+    def keep_look(self, root: str, path: str, mark: FileMark, file: LookFile) -> None:
+        """Keep what a look file holds, over what it held before."""
+        values = (root, path, wire.dump(FileMark, mark), wire.dump(LookFile, file))
+        with self.transaction():
+            self._db.execute("insert or replace into looks values (?, ?, ?, ?)", values)
+
+    def drop_look(self, root: str, path: str) -> None:
+        """Forget a look file that is gone."""
+        with self.transaction():
+            self._db.execute("delete from looks where root = ? and path = ?", (root, path))
 
     # Proxies
 

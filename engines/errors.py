@@ -134,3 +134,15 @@ class BadWeights(EngineError):
     """A weights file is truncated, has another topology, or holds values that are not finite."""
 
     code = "engine.bad_weights"
+
+
+class UnknownSpace(MediaError):
+    """In which colour space a clip was recorded is not known; a person is asked."""
+
+    code = "media.unknown_space"
+
+
+class BadLook(EngineError):
+    """A look's LUT cannot be read."""
+
+    code = "engine.bad_look"

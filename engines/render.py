@@ -1,4 +1,4 @@
-"""Render: decode, conform, enhance, encode, overlapped on bounded queues; memory is flat in clip length.
+"""Render: decode, conform, enhance, grade, encode, overlapped on bounded queues; memory is flat in clip length.
 
 Each station is a thread; the libraries underneath release the interpreter, so stations run at once. What
 breaks in one station ends all of them and is raised to the caller.
@@ -10,7 +10,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,7 @@ from engines.media.still import jpeg
 
 T = TypeVar("T")
 
+_REC709 = "bt709"
 _DEPTH = 6
 """Blocks that wait between two stations: enough to even out, few enough to stay small (2 MB at 960x540)."""
 
@@ -48,17 +49,21 @@ def render(
     path: Path,
     *,
     enhance: Enhance | None,
+    grade: Callable[[Picture], Picture] | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
-    """Write the proxy to `path` and return what was made.
+    """Write the proxy to `path` and return what was made; `grade` puts the look on and makes it Rec.709.
 
     Raises:
         MediaError: the source breaks, or the encoder refuses; the file at `path` is then not to be used.
     """
-    writer = ProxyWriter(path, essence, spec)
+    shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
+    writer = ProxyWriter(path, shown, spec)
     stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
     if enhance is not None:
-        stations.append(_Ahead(_enhanced(stations[0], enhance)))
+        stations.append(_Ahead(_enhanced(stations[-1], enhance)))
+    if grade is not None:
+        stations.append(_Ahead(_graded(stations[-1], grade)))
     still, frames = b"", 0
     try:
         for block in stations[-1]:
@@ -66,7 +71,7 @@ def render(
                 writer.write_sound(block.track, block.frame)
                 continue
             if frames == still_number(essence):
-                still = jpeg(block, essence.matrix)
+                still = jpeg(block, shown.matrix)
             writer.write_picture(block)
             frames += 1
             progress(frames, essence.frames)
@@ -124,6 +129,11 @@ def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
             yield first()
     while held:
         yield first()
+
+
+def _graded(blocks: Iterable[Block], grade: Callable[[Picture], Picture]) -> Iterator[Block]:
+    for block in blocks:
+        yield frame_of(grade(picture_of(block)), block) if isinstance(block, VideoFrame) else block
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from daemon.cards.base import stem
 from daemon.errors import SidecarError
+from daemon.sidecars.cdl import Correction, from_words
 
 _RATES = {
     Fraction(24000, 1001): "23.976",
@@ -82,6 +84,24 @@ def parse(text: str, source: str) -> Ale:
     rows = [_row(line, columns, source) for line in lines[data_at + 1 :] if line.strip()]
     pairs = tuple((pair[0].strip(), pair[1].strip() if len(pair) > 1 else "") for pair in heading)
     return Ale(pairs, columns, tuple(rows))
+
+
+def grades(ale: Ale, source: str) -> tuple[Correction, ...]:
+    """Return the grades that an ALE's CDL columns hold; rows without one are left out.
+
+    Raises:
+        SidecarError: a grade in it makes no sense.
+    """
+    return tuple(
+        Correction(
+            stem(row.get("Name", "")),
+            from_words(row.get("ASC_SOP", ""), row.get("ASC_SAT", ""), source),
+            row.get("Tape", ""),
+            row.get("Start", ""),
+        )
+        for row in ale.rows
+        if row.get("ASC_SOP") or row.get("ASC_SAT")
+    )
 
 
 def _row(line: str, columns: tuple[str, ...], source: str) -> dict[str, str]:

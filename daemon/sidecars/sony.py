@@ -52,7 +52,8 @@ class ClipMeta:
     `start` is None where the clip has no timecode table. `ltc_base` is its nominal frames a second;
     `half_step` says that two frames share each number. `rate` is exact frames a second, None where the XML
     does not say; `interlaced` goes with it. `gamma` and `primaries` are Sony's words (`s-log3`, `rec709`). `iso` is
-    the sensitivity that the sensor was set to, 0 where the XML does not say.
+    the sensitivity that the sensor was set to and `kelvin` the white balance, 0 where the XML does not say; `scene` is
+    what the crew called it.
     """
 
     duration_frames: int
@@ -69,8 +70,10 @@ class ClipMeta:
     gamma: str
     primaries: str
     iso: int
+    kelvin: int
     umid: str
     reel: str
+    scene: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +127,11 @@ def parse_clip(data: bytes, *, source: str = "the clip's XML") -> ClipMeta:
         model=_of(device, "modelName"),
         gamma=_acquired(root, "CaptureGammaEquation"),
         primaries=_acquired(root, "CaptureColorPrimaries"),
-        iso=int(found[0]) if (found := re.fullmatch("[0-9]{1,7}", _acquired(root, "ISOSensitivity"), re.ASCII)) else 0,
+        iso=_whole(_acquired(root, "ISOSensitivity")),
+        kelvin=_whole(_acquired(root, "WhiteBalance")),
         umid=_of(xml.child(root, "TargetMaterial"), "umidRef"),
         reel=_described(root, "Reel"),
+        scene=_described(root, "Scene"),
     )
 
 
@@ -227,6 +232,11 @@ def _acquired(root: xml.Element, name: str) -> str:
     record = xml.child(root, "AcquisitionRecord")
     items = (found for group in _listed(record, "Group") for found in xml.children(group, "Item"))
     return _named(items, name, "value")
+
+
+def _whole(word: str) -> int:
+    """Return a whole number, 0 for what is none."""
+    return int(word) if re.fullmatch("[0-9]{1,7}", word, re.ASCII) else 0
 
 
 def _described(root: xml.Element, name: str) -> str:

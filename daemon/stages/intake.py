@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from daemon import cards, manifests
@@ -17,6 +18,7 @@ from daemon.log import get
 from daemon.production import Moment, Production, Seen
 from daemon.scan import Scan, Settling, scan
 from daemon.slate import CardPlace, ClipKind, FileMark, FoundCard, FoundClip
+from daemon.stages.looks import look_marks
 from daemon.states import GATE_STATES, ClipEvent, ClipState
 from daemon.store import Clip, trouble_of
 from daemon.volumes import RootIdentity, absence, identify
@@ -81,6 +83,9 @@ class Intake:
         watched.marks = _kept(watched.marks, seen)
         watched.settling.observe(watched.marks, now.monotonic)
         _recognise(production, root, watched, now)
+        settle = production.config.offload.settle_seconds
+        still = partial(watched.settling.quiet, now=now.monotonic, settle_seconds=settle)
+        production.look_marks[str(root)] = look_marks(watched.marks, still)
         busy = False
         with production.store.transaction():
             for card in watched.found:

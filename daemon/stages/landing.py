@@ -17,6 +17,8 @@ from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Card, Proxy
 from daemon.turnover.naming import safe_name
 
+SHEET = ".look.jpg"
+"""What the staged contact sheet of a look is called, behind its proxy's name."""
 _EVENTS = {Twin.PLAIN: ClipEvent.PLAIN_PUBLISHED, Twin.ENHANCED: ClipEvent.ENHANCED_PUBLISHED}
 
 
@@ -36,6 +38,11 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         if proxy.still and still.exists():
             replace(still.read_bytes(), roll / still_path(proxy), production.staging)
             still.unlink()
+    sheet = production.staging / f"{proxy.staged}{SHEET}"
+    with delivering(sheet):
+        if sheet.exists():
+            replace(sheet.read_bytes(), roll / sheet_path(proxy), production.staging)
+            sheet.unlink()
     try:
         publish_new(production.staging / proxy.staged, target, proxy.facts.xxh128)
     except NameTaken:
@@ -92,6 +99,11 @@ def _roll_folder_of(production: Production, proxy: Proxy) -> Path:
 def roll_folder(production: Production, card: Card) -> Path:
     """Return the delivery folder of a card's roll."""
     return production.config.production_delivery / card.shoot_day / safe_name(card.roll)
+
+
+def sheet_path(proxy: Proxy) -> str:
+    """Return where the contact sheet of a proxy's look lies in its roll's folder."""
+    return f"report/{PurePosixPath(proxy.facts.path).stem}_look.jpg"
 
 
 def still_path(proxy: Proxy) -> str:

@@ -21,14 +21,15 @@ from daemon.cards.base import STILLS, suffix
 from daemon.errors import NoStandIn, SidecarError
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.sidecars import sony
+from daemon.sidecars import dji, gamma, sony
 from daemon.slate import CameraFile, CardPlace, ClipKind
 from daemon.standins import stand_in_for
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
 from daemon.turnover.naming import reel_name, reels
 from daemon.worker import Progress
-from engines.media.essence import Essence, SidecarTimecode
+from engines.colour.look import Working
+from engines.media.essence import Essence, Setting, SidecarTimecode
 from engines.media.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 PRIORITY = 5
 LANE = "custody"
 _SIDECAR_BYTES = 16 * 1024 * 1024
-_VERSION = "1"
+_VENICE = "MPC-36"
+"""How the model names of Sony's Venice cameras begin; S-Log3 of theirs has primaries of its own."""
+_VERSION = "2"
 """Raise it when a probe measures differently, so that clips are probed again."""
 _UNCHECKED = "stands in by its name alone: nothing on the card tells the length and timecode of what it stands in for"
 
@@ -56,10 +59,21 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTask:
-    """A clip to measure; `rate` is the recipe's word where it has one."""
+    """A clip to measure; `rate` and `space` are the recipe's words where it has them, `cameras` the configuration's."""
 
     source: Source
     rate: Fraction | None
+    space: str | None = None
+    cameras: dict[str, str] = field(default_factory=dict)
+    working: Working = Working.ACESCCT
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a probe measured; `picture` is the small log picture, empty for what is made for a display already."""
+
+    essence: Essence
+    picture: tuple[float, ...] = ()
 
 
 class Probe:
@@ -75,7 +89,9 @@ class Probe:
         for clip in production.store.clips(states=[ClipState.READY]):
             if clip.id in under_way:
                 continue
-            task = ProbeTask(source_of(production, clip), words_of(production, clip).source.rate)
+            words, colour = words_of(production, clip).source, production.config.colour
+            source = source_of(production, clip)
+            task = ProbeTask(source, words.rate, words.space, colour.cameras, colour.working)
             text = wire.dump(ProbeTask, task)
             production.store.add_job(
                 key=key_of("probe", _VERSION, str(clip.id), text),
@@ -90,14 +106,17 @@ class Probe:
         """Keep the essence and name reel and shoot day."""
         store = production.store
         clip = store.clip(job.clip)
-        essence = wire.load(Essence, result)
+        probed = wire.load(Probed, result)
+        essence = probed.essence
         words = words_of(production, clip).source
         if words.code_range:
             essence = replace(essence, code_range=words.code_range)
         reel = _reel(production, clip, words.reel or essence.reel)
         card = store.card(clip.card)
         with store.transaction():
-            store.set_clip(clip.id, essence=wire.dump(Essence, replace(essence, reel=reel)), reel=reel)
+            picture = wire.dump(tuple[float, ...], probed.picture) if probed.picture else ""
+            essence_text = wire.dump(Essence, replace(essence, reel=reel))
+            store.set_clip(clip.id, essence=essence_text, picture=picture, reel=reel)
             if not card.shoot_day:
                 store.set_card(card.id, shoot_day=_shoot_day(production, card, clip, essence, now))
             store.happen(clip.id, ClipEvent.PROBED, now.iso)
@@ -211,7 +230,7 @@ class _Stills:
 
 
 def work(task_text: str, progress: Progress) -> str:
-    """Return the essence as JSON; the work side.
+    """Return what was measured as JSON; the work side.
 
     Raises:
         MediaError: the clip cannot be read, is camera raw, or has no constant rate and the recipe names none.
@@ -223,9 +242,30 @@ def work(task_text: str, progress: Progress) -> str:
     timecode = SidecarTimecode(str(meta.start), meta.start.drop_frame) if meta and meta.start else None
     with opened(task.source.place, task.source.files) as files:
         essence = probe(files, rate=task.rate, sidecar=timecode, progress=progress)
+        if not task.source.stands_in and (said := _gamma(task.source, meta)):
+            essence = replace(essence, gamma=said)
+        essence = replace(
+            essence,
+            camera=essence.camera or (f"{meta.manufacturer} {meta.model}".strip() if meta else ""),
+            setting=_setting(task.source, meta, essence.setting),
+        )
+        picture = _picture(task, files, essence)
     if task.source.stands_in:
         essence = _checked(essence, meta, task.source.files[0].path)
-    return wire.dump(Essence, essence)
+    return wire.dump(Probed, Probed(essence, picture))
+
+
+def _picture(task: ProbeTask, files: MediaFiles, essence: Essence) -> tuple[float, ...]:
+    """Return the small log picture of a clip; none of one whose space is not known, or that is made for a display."""
+    from engines.colour.spaces import camera_space
+    from engines.colour.statistics import log_picture
+    from engines.errors import UnknownSpace
+
+    try:
+        space = camera_space(essence, word=task.space, cameras=task.cameras)
+    except UnknownSpace:
+        return ()  # the clip is held for it where its look is asked for
+    return () if space.is_display else log_picture(files, essence, space, task.working)
 
 
 def _checked(essence: Essence, meta: sony.ClipMeta | None, path: str) -> Essence:
@@ -247,6 +287,29 @@ def _checked(essence: Essence, meta: sony.ClipMeta | None, path: str) -> Essence
             f"{path} cannot stand in for its clip", why="; ".join(unlike), fix="transcode the clip again, whole"
         )
     return essence
+
+
+def _gamma(source: Source, meta: sony.ClipMeta | None) -> str:
+    """Return what the clip's sidecars say of its curve and gamut; empty where they do not.
+
+    A stand-in was made from the clip by somebody, so what the camera says is not said of it.
+    """
+    if meta and meta.gamma:
+        return f"{meta.gamma} {'venice ' if meta.model.startswith(_VENICE) else ''}{meta.primaries}".strip()
+    said = [dji.parse_colour(data) for data in sidecars_of(source, ".srt")]
+    for data in sidecars_of(source, ".xml"):
+        with suppress(SidecarError):  # one that cannot be read says nothing; the clip's own container is asked
+            said.append(gamma.parse(data))
+    return next(filter(None, said), "")
+
+
+def _setting(source: Source, meta: sony.ClipMeta | None, told: Setting) -> Setting:
+    """Return where a clip was filmed and how its camera was set, by its sidecars where they say it, else as told."""
+    subtitles = list(sidecars_of(source, ".srt"))
+    iso = [meta.iso if meta else 0, *map(dji.parse_iso, subtitles), told.iso]
+    kelvin = [meta.kelvin if meta else 0, *map(dji.parse_kelvin, subtitles), told.kelvin]
+    scene = (meta.scene if meta else "") or told.scene
+    return Setting(scene, next(filter(None, iso), 0), next(filter(None, kelvin), 0))
 
 
 def camera_meta(source: Source) -> sony.ClipMeta | None:

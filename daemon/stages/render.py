@@ -1,13 +1,14 @@
-"""Render: the plain proxy first, then its enhanced twin; each checked against the relink contract.
+"""Render: the plain proxy first, then its enhanced twin, both under one look; each checked against the relink contract.
 
 Plan side: decide from the recipe what each probed clip should have, queue what is not there yet, publish
-what a child finished. Work side: decode, conform, enhance, encode, check, hash.
+what a child finished. Work side: decode, conform, enhance, put the look on, encode, check, hash.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,20 +20,24 @@ from daemon.engine import EngineChoice, backend_of, choice_of
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
+from daemon.publish import replace as replace_whole
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
-from daemon.stages.landing import clear_intents, land
+from daemon.stages.landing import SHEET, clear_intents, land
+from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
+from engines.colour.look import Look
 from engines.errors import EngineError
 from engines.media.essence import Essence, FieldOrder
-from engines.media.proxy import ProxySpec, instead_of, spec_for
+from engines.media.proxy import ProxySpec, instead_of
 
 if TYPE_CHECKING:
     from engines.enhance import Enhance
+    from engines.media.frames import Picture
     from engines.media.source import MediaFiles
 
 LANE = "render"
@@ -54,7 +59,10 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """One proxy to make; `restore` is None for the plain twin.
+    """One proxy to make.
+
+    `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
+    own look that the contact sheet compares it with.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -65,9 +73,12 @@ class RenderTask:
     twin: Twin
     want: str
     restore: Restore | None
+    look: Look | None
+    show: Look | None
     staging: str
     staged: str
     models: str
+    luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
 
 
@@ -136,6 +147,7 @@ class Render:
             published_at=now.iso,
             noise=made.noise,
             marks=marks_of(production, clip),
+            look=look_of(production, clip, words_of(production, clip)) if task.look else None,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
@@ -150,8 +162,8 @@ class Render:
         if landed and landed[-1].want == want:
             store.happen(clip.id, event, now.iso)
             return
-        if clip.want != words.digest():
-            store.set_clip(clip.id, want=words.digest())
+        if clip.want != (wanted := wanted_of(production, clip, words)):
+            store.set_clip(clip.id, want=wanted)
         task = _task(production, clip, clip.essence, words, twin, want)
         store.add_job(
             key=want,
@@ -178,20 +190,12 @@ def plain_alone(config: Config, essence: Essence, words: Words) -> str:
     return ""
 
 
-def can_be_made(clip: Clip, words: Words) -> bool:
-    """Return whether a probed clip's proxies can be specified under the recipe's words."""
-    try:
-        spec_of(clip, words)
-    except EngineError:
-        return False
-    return True
-
-
 def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
-    """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, model by name."""
+    """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, look, model by name."""
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     spec = spec_of(clip, words)
+    look = _look(production, clip, words)
     return key_of(
         "render",
         _VERSION,
@@ -201,6 +205,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
         twin,
         wire.dump(ProxySpec, spec),
         wire.dump(Restore, restore) if restore else "",
+        wire.dump(Look, look) if look else "",
     )
 
 
@@ -222,29 +227,22 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
         marks.append(reason)
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
-    return tuple(marks)
+    look = look_of(production, clip, words)
+    return (*marks, *(look.flags if look else ()))
+
+
+def _look(production: Production, clip: Clip, words: Words) -> Look | None:
+    """Return the look that is put on a clip's proxies; None where it would change nothing.
+
+    Raises:
+        UnknownSpace: in which space it was recorded is not known.
+    """
+    found = look_of(production, clip, words)
+    return found.look if found and not found.look.changes_nothing else None
 
 
 def _restore(production: Production, words: Words) -> Restore:
     return Restore(words.restore.strength, production.config.enhance.restore.model, production.config.engine)
-
-
-def spec_of(clip: Clip, words: Words) -> ProxySpec:
-    """Return what a probed clip's proxies are under the recipe's words.
-
-    Raises:
-        EngineError: none can be made of it.
-    """
-    assert clip.essence is not None
-    return spec_for(
-        clip.essence,
-        codec=words.proxy.codec,
-        width=words.proxy.width,
-        clip_name=clip.name,
-        reel=clip.reel,
-        deinterlace=words.source.deinterlace,
-        rotation=words.source.rotation,
-    )
 
 
 def _task(production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str) -> RenderTask:
@@ -255,9 +253,12 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         twin=twin,
         want=want,
         restore=_restore(production, words) if twin is Twin.ENHANCED else None,
+        look=(look := _look(production, clip, words)),
+        show=production.looks.show(look.space) if look else None,
         staging=str(production.staging),
         staged=f"{want[:32]}.mov",
         models=str(production.config.models),
+        luts=str(production.config.luts),
         engine=choice_of(production.config),
     )
 
@@ -292,12 +293,17 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     from engines.media.contract import check
     from engines.media.decode import decoder_for
     from engines.media.source import MediaFile
-    from engines.render import render
+    from engines.render import render, still_number
 
     enhance, model, engine, noise = _enhancement(task, files)
     staged.unlink(missing_ok=True)
     decoder = decoder_for(files, task.essence)
-    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, progress=progress)
+    grade = _grade(task)
+    before: list[Picture] = []
+    watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
+    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=watched, progress=progress)
+    if before:
+        _write_sheet(task, before[0], staged)
     alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
@@ -309,6 +315,43 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
+
+
+def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
+    """Return the grade, keeping the picture of a number as it was before it."""
+
+    def graded(picture: Picture) -> Picture:
+        if picture.number == number:
+            before.append(picture)
+        return grade(picture)
+
+    return graded
+
+
+def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
+    """Write the contact sheet of the clip's look beside the staged proxy."""
+    from engines.colour.sheet import sheet
+
+    assert task.look
+    assert task.show
+    essence, path = task.essence, staged.with_name(f"{staged.name}{SHEET}")
+    made = sheet(picture, task.show, task.look, Path(task.luts), matrix=essence.matrix, code_range=essence.code_range)
+    path.write_bytes(made)
+    fsync_file(path)
+
+
+def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
+    """Return what puts the look on; None where the picture stays as recorded."""
+    if task.look is None:
+        return None
+    from engines.colour.grade import Grade
+    from engines.colour.transform import output_cube
+
+    handed = Path(task.luts) / task.look.output
+    if task.look.output and not handed.exists():
+        handed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_whole(output_cube(task.look).encode(), handed, handed.parent)
+    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
 
 
 def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:

@@ -18,9 +18,8 @@ from daemon import wire
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.replay import is_excluded, make_room
-from daemon.sidecars import dji
-from daemon.stages.probe import Source, camera_meta, opened, sidecars_of, source_of, words_of
-from daemon.stages.render import spec_of
+from daemon.stages.looks import spec_of
+from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import JobEvent, JobState
 from daemon.store import Clip, Job, KeptSample, Store
 from daemon.worker import Progress
@@ -162,7 +161,7 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(SampleTask, task_text)
     replay, began = Replay(Path(task.replay)), time.monotonic()
-    camera, iso = _camera(task)
+    camera, iso = task.essence.camera, task.essence.setting.iso
     samples: list[Sample] = []
     profiles: list[NoiseProfile] = []
     with opened(task.source.place, task.source.files) as files:
@@ -177,14 +176,6 @@ def work(task_text: str, progress: Progress) -> str:
     shot, read = (median(getattr(p, name) for p in profiles) if profiles else 0.0 for name in ("shot", "read"))
     taken = Taken(tuple(samples), camera, iso, shot, read, round(time.monotonic() - began, 3))
     return wire.dump(Taken, taken)
-
-
-def _camera(task: SampleTask) -> tuple[str, int]:
-    """Return the camera and the ISO it was set to, as clip and sidecars tell; empty and 0 where they do not."""
-    meta = camera_meta(task.source)
-    camera = task.essence.camera or (f"{meta.manufacturer} {meta.model}".strip() if meta else "")
-    subtitles = (dji.parse_iso(data) for data in sidecars_of(task.source, ".srt"))
-    return camera, (meta.iso if meta else 0) or next(filter(None, subtitles), 0)
 
 
 def _heard(working: Iterator[Picture], task: SampleTask, progress: Progress) -> Iterator[Picture]:

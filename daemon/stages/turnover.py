@@ -16,10 +16,12 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
-from daemon.stages.landing import roll_folder, still_path
+from daemon.stages.landing import roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState
-from daemon.store import Card, Clip, trouble_of
+from daemon.store import Card, Clip, Proxy, trouble_of
 from daemon.turnover.editorial import ales, is_ours
+from daemon.turnover.looks import FOLDER as LOOKS
+from daemon.turnover.looks import look_files, look_of, luts_of
 from daemon.turnover.naming import safe_name
 from daemon.turnover.record import complete, record
 from daemon.turnover.report import report
@@ -77,24 +79,39 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     staging = production.staging
     make_folder(folder / "report", production.config.delivery.root)
     roll = roll_of(production, card, clips, now)
+    if any(look_of(clip) for clip in roll.clips):
+        make_folder(folder / LOOKS, production.config.delivery.root)
     sidecars = {name: text.encode() for name, text in ales(roll).items()}
     sidecars["nearset.json"] = record(roll).encode()
+    sidecars |= look_files(roll)
     sidecars["report/index.html"] = report(roll).encode()
     withdraw(folder / ".complete")  # it vouches for the sidecars of before
     for path, data in sidecars.items():
         replace(data, folder / path, staging)
+    luts = _hand_luts(production, roll, folder)
     _drop_stale(folder, safe_name(card.roll), set(sidecars))
     if done:
         hashes = {path: hash_bytes("xxh128", data) for path, data in sidecars.items()}
-        replace(complete(roll, hashes | _stills(roll, folder)).encode(), folder / ".complete", staging)
+        replace(complete(roll, hashes | luts | _stills(roll, folder)).encode(), folder / ".complete", staging)
         get().info("roll.complete", roll=card.roll, clips=len(roll.clips), undelivered=len(roll.undelivered))
     store.set_card(card.id, turnover_due=0, complete=int(done))
+
+
+def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, str]:
+    """Put the roll's LUTs in place, each once since its name tells its content, and return their xxh128 by path."""
+    hashes = {}
+    for name in sorted(luts_of(roll)):
+        data = (production.config.luts / name).read_bytes()
+        if not (folder / LOOKS / name).is_file():
+            replace(data, folder / LOOKS / name, production.staging)
+        hashes[f"{LOOKS}/{name}"] = hash_bytes("xxh128", data)
+    return hashes
 
 
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
     """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
     hashes = {}
-    for path in (path for clip in roll.clips for path in clip.stills.values()):
+    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet) if path):
         with delivering(folder / path):
             if (folder / path).is_file():
                 hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
@@ -104,11 +121,14 @@ def _stills(roll: Roll, folder: Path) -> dict[str, str]:
 
 
 def _drop_stale(folder: Path, roll: str, current: set[str]) -> None:
-    """Remove ALEs of ours that a revision no longer has (a rate that went away); an editor's own stay."""
+    """Remove ALEs and looks of ours that a revision no longer has; an editor's own ALEs stay."""
     ours = re.compile(rf"{re.escape(roll)}(_\d+)?\.ale")
     with delivering(folder):
         for path in folder.glob("*.ale"):
             if path.name not in current and ours.fullmatch(path.name) and is_ours(path.read_bytes()):
+                withdraw(path)
+        for path in (folder / LOOKS).glob("*"):
+            if path.suffix in {".cdl", ".amf", ".ccc"} and f"{LOOKS}/{path.name}" not in current:
                 withdraw(path)
 
 
@@ -131,6 +151,13 @@ def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) 
     )
 
 
+def _sheet(production: Production, card: Card, plain: Proxy | None) -> str:
+    """Return the path of a current proxy's contact sheet; empty where there is none."""
+    if plain is None or not (roll_folder(production, card) / sheet_path(plain)).is_file():
+        return ""
+    return sheet_path(plain)
+
+
 def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
     store = production.store
     proxies = store.proxies(clip.id)
@@ -146,4 +173,5 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         published=tuple(proxy.facts for proxy in proxies),
         stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
+        sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
     )

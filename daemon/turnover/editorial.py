@@ -6,6 +6,7 @@ from fractions import Fraction
 from posixpath import basename
 
 from daemon.sidecars.ale import Ale, audio_format, compose, rate_text, video_format
+from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.slate import Twin
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll, TurnoverClip
@@ -80,6 +81,8 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
         "Duration": Timecode(essence.frames, essence.rate, essence.drop_frame).label,
         "FPS": rate_text(essence.rate),
         "Camroll": roll.name,
+        "ASC_SOP": sop_words(plain.look.look.cdl) if plain.look else "",
+        "ASC_SAT": sat_words(plain.look.look.cdl) if plain.look else "",
         "Source File": basename(plain.path),
         "Enhanced File": basename(enhanced.path) if enhanced else "",
         "Shoot Date": roll.shoot_day,

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from daemon.errors import DeliveryError
-from daemon.slate import Published, Twin
+from daemon.slate import ClipLook, Published, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
+from engines.colour.look import CONFIG
 from engines.media.timecode import Timecode
 
 SCHEMA = "nearset-record-1"
@@ -109,6 +110,26 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "noise": proxy.noise,
         "published_at": proxy.published_at,
         "marks": list(proxy.marks),
+        "look": _look(proxy.look) if proxy.look else None,
+    }
+
+
+def _look(clip_look: ClipLook) -> dict[str, Any]:
+    look = clip_look.look
+    return {
+        "config": CONFIG,
+        "space": look.space,
+        "working": look.working,
+        "cdl": {
+            "slope": list(look.cdl.slope),
+            "offset": list(look.cdl.offset),
+            "power": list(look.cdl.power),
+            "saturation": look.cdl.saturation,
+        },
+        "lut": look.output,
+        "steps": list(look.steps),
+        "from": clip_look.origin,
+        "leaned_on": list(clip_look.leaned_on),
     }
 
 

@@ -74,6 +74,8 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "plain_still": basename(clip.stills.get(Twin.PLAIN, "")),
         "enhanced_still": basename(clip.stills.get(Twin.ENHANCED, "")),
         "noise": _noise_text(noise),
+        "sheet": basename(clip.sheet),
+        "look": plain.look if plain else None,
         "words": [word for word in clip.words if word[2] != "default"],
         "hash": clip.files[0].hashes["xxh128"] if clip.files else "",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
 from engines.media.essence import Essence
@@ -12,8 +13,8 @@ from engines.media.essence import Essence
 class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
-    `stills` are paths of the current twins' stills, relative to the roll's delivery folder. `words` are the
-    recipe's words as text.
+    `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
+    contact sheet of its look, empty where there is none. `words` are the recipe's words as text.
     """
 
     name: str
@@ -24,6 +25,12 @@ class TurnoverClip:
     published: tuple[Published, ...]
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
+    sheet: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """Name of the clip's files in the delivery, without suffix or revision."""
+        return PurePosixPath(min(self.published, key=lambda proxy: proxy.revision).path).stem
 
     def current(self, twin: Twin) -> Published | None:
         """Return the twin's current revision."""

@@ -158,7 +158,7 @@ class ProxyWriter:
     def write_picture(self, frame: VideoFrame) -> None:
         """Write a working frame."""
         with written(self._name):
-            self._mux(self._video.encode(self._encodable(frame)))
+            self._mux(self._video.encode(self._tagged(self._encodable(frame))))
 
     def write_sound(self, track: int, frame: AudioFrame) -> None:
         """Write a block of a track."""
@@ -194,6 +194,13 @@ class ProxyWriter:
             converted = self._converter.reformat(frame, format=self._codec.pixel_format, threads=threads)
         converted.pts, converted.time_base = frame.pts, frame.time_base
         return converted
+
+    def _tagged(self, frame: VideoFrame) -> VideoFrame:
+        """Return the frame under the file's own tags: ProRes writes those of each frame into its head."""
+        context = self._video.codec_context
+        frame.colorspace, frame.color_primaries = context.colorspace, context.color_primaries
+        frame.color_trc, frame.color_range = context.color_trc, context.color_range
+        return frame
 
     def _chroma_by_field(self, frame: VideoFrame) -> VideoFrame:
         """Return the frame in the encoder's format, lines of one field never mixed with the other's."""

@@ -63,6 +63,19 @@ class AudioTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a clip was filmed and what its camera was set to.
+
+    `scene` is the scene's name, else the place by its coordinates, empty where neither is told. `iso` is the
+    sensitivity and `kelvin` the white balance, 0 where the clip does not say.
+    """
+
+    scene: str = ""
+    iso: int = 0
+    kelvin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Essence:
     """One clip as presented: picture, timecode, sound.
 
@@ -70,7 +83,8 @@ class Essence:
     timecode as a frame count at `timecode_rate` labels (see timecode.Timecode). `variable_rate` means that
     no constant rate was found; `rate` is then the average and must not be used without a recipe's word.
     `rotation_degrees` is clockwise, as the picture must be turned to stand upright. `camera` reads like
-    `Sony ILCE-7M3`, empty where unknown. `created` is the recording's ISO 8601 time, empty where unknown.
+    `Sony ILCE-7M3`, empty where unknown; `gamma` is what it says of its curve and gamut (`s-log3 s-gamut3-cine`),
+    empty where it says nothing. `created` is the recording's ISO 8601 time, empty where unknown.
     """
 
     container: str
@@ -98,6 +112,8 @@ class Essence:
     created: str
     audio: tuple[AudioTrack, ...]
     notes: tuple[str, ...] = ()
+    gamma: str = ""
+    setting: Setting = Setting()
 
     @property
     def is_rgb(self) -> bool:

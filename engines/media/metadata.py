@@ -5,15 +5,26 @@ It is believed for names and labels only; what can be measured is measured (`pro
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
 from av.container import InputContainer
 
-from engines.media.essence import Essence, SidecarTimecode, TimecodeSource
+from engines.media.essence import Essence, Setting, SidecarTimecode, TimecodeSource
 from engines.media.timecode import Timecode, label_rate, may_drop
 
+_GAMMA_KEY = re.compile(r"gamma|gamut|colou?r-?_?space|transferfunction|logtype|camera-log")
+_WORD = re.compile(r"[A-Za-z]{2}")
+"""A number alone (a gamma of 1.000) is a dial's place, no curve."""
+_GAMMA_LENGTH = 120
+"""Characters that a camera's words are cut to."""
+_SCENE_KEYS = ("com.apple.proapps.scene", "scene", "com.apple.quicktime.location.iso6709", "location")
+_ISO_KEY, _KELVIN_KEY = (
+    re.compile(words) for words in (r"\biso\b|exposureindex|isosensitivity", r"white-?_?balance|kelvin|colou?r-?_?temp")
+)
+_ISO_MOST, _KELVIN_MOST = 1 << 22, 40000
 _REEL_KEYS = ("reel_name", "com.apple.proapps.reel", "com.apple.quicktime.reel", "reel")
 
 
@@ -90,6 +101,24 @@ def camera_of(metadata: dict[str, str]) -> str:
 
 def _first_of(metadata: dict[str, str], *keys: str) -> str:
     return next((metadata[key] for key in keys if metadata.get(key)), "")
+
+
+def gamma_of(metadata: dict[str, str]) -> str:
+    """Return what the camera says of its curve and gamut, its words in order of their keys; empty where nothing."""
+    said = [metadata[key] for key in sorted(metadata) if _GAMMA_KEY.search(key) and _WORD.search(metadata[key])]
+    return " ".join(dict.fromkeys(said))[:_GAMMA_LENGTH]
+
+
+def setting_of(metadata: dict[str, str]) -> Setting:
+    """Return where a clip was filmed and what its camera was set to."""
+    iso, kelvin = _number(metadata, _ISO_KEY, _ISO_MOST), _number(metadata, _KELVIN_KEY, _KELVIN_MOST)
+    return Setting(_first_of(metadata, *_SCENE_KEYS).strip()[:_GAMMA_LENGTH], iso, kelvin)
+
+
+def _number(metadata: dict[str, str], key: re.Pattern[str], most: int) -> int:
+    """Return the first whole number that is told under such a key; 0 where none is."""
+    found = (re.match(r"\s*([0-9]{2,7})\s?K?\b", metadata[name]) for name in sorted(metadata) if key.search(name))
+    return next((int(one[1]) for one in found if one and int(one[1]) <= most), 0)
 
 
 def created_of(metadata: dict[str, str]) -> str:

@@ -30,7 +30,16 @@ from engines.media.essence import (
     SidecarTimecode,
 )
 from engines.media.faults import translated
-from engines.media.metadata import all_metadata, camera_of, created_of, reel_of, start_timecode, timed
+from engines.media.metadata import (
+    all_metadata,
+    camera_of,
+    created_of,
+    gamma_of,
+    reel_of,
+    setting_of,
+    start_timecode,
+    timed,
+)
 from engines.media.sequence import is_sequence, probe_sequence
 from engines.media.sound import Listener, notes_on
 from engines.media.source import MediaFile, MediaFiles, open_container
@@ -209,6 +218,8 @@ def _probe_file(file: MediaFile, progress: Progress) -> Essence:
             created=created_of(metadata),
             audio=audio,
             notes=notes + note,
+            gamma=gamma_of(metadata),
+            setting=setting_of(metadata),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.sidecars.dji import parse_iso
+from daemon.sidecars.dji import parse_iso, parse_kelvin
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_every_drone_at_hand_is_read(samples) -> None:
     assert len(told) == 8
     assert all(told.values())
     assert (told["mavic_mini.SRT"], told["MAVIC3_first60k.srt"]) == (260, 250)
+
+
+def test_the_white_balance_is_the_one_of_most_of_the_clip() -> None:
+    assert parse_kelvin(b"[iso : 100] [ct : 5500]\n" * 3 + b"[ct: 5115]\n") == 5500
+    assert parse_kelvin(b"[iso : 100]") == 0

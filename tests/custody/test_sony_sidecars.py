@@ -52,7 +52,7 @@ def test_the_venice_clip_has_its_reel_and_true_24(samples):
     data = (samples / "cards/camera_metadata/venice/D001C005_210716AGM01.xml").read_bytes()
     clip = sony.parse_clip(data)
     assert (str(clip.start), clip.rate, clip.reel) == ("16:47:04:19", Fraction(24), "001")
-    assert (clip.gamma, clip.model, clip.iso) == ("scene-linear", "AXS-R7", 500)
+    assert (clip.gamma, clip.model, clip.iso, clip.kelvin) == ("scene-linear", "AXS-R7", 500, 4300)
 
 
 def test_the_ax100_index_names_the_five_clips_that_must_be_there(samples):

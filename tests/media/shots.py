@@ -185,6 +185,7 @@ def deliver(
     codec: ProxyCodec = ProxyCodec.PRORES_PROXY,
     width: int | None = None,
     enhance: Callable[[Picture], Picture] | None = None,
+    grade: Callable[[Picture], Picture] | None = None,
     rate: Fraction | None = None,
     **words: Any,
 ) -> Delivered:
@@ -194,7 +195,7 @@ def deliver(
         reel = essence.reel or "A001"
         spec = spec_for(essence, codec=codec, width=width, clip_name=paths[0].stem, reel=reel, **words)
         decoder = LibavDecoder(files, essence)
-        made = render(decoder, essence, spec, out, enhance=enhance, progress=lambda *_: None)
+        made = render(decoder, essence, spec, out, enhance=enhance, grade=grade, progress=lambda *_: None)
     with opened(out) as (written,):
         check(written, essence, spec, made.sound_digests)
     return Delivered(essence, probed(out), spec, made, out)

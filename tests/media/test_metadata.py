@@ -12,8 +12,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from shots import probed
 
-from engines.media.essence import TimecodeSource
-from engines.media.metadata import camera_of, created_of, reel_of
+from engines.media.essence import Setting, TimecodeSource
+from engines.media.metadata import camera_of, created_of, reel_of, setting_of
 from engines.media.timecode import Timecode
 
 
@@ -27,6 +27,14 @@ def test_the_camera_is_maker_and_model_or_what_there_is_of_it():
     assert camera_of({"make": "Sony", "model": "ILCE-7M3"}) == "Sony ILCE-7M3"
     assert camera_of({"product_name": "HVR-Z5"}) == "HVR-Z5"
     assert camera_of({}) == ""
+
+
+def test_scene_sensitivity_and_white_balance_are_those_that_are_told_and_make_sense():
+    said = {"com.apple.proapps.scene": "12A", "com.arri.camera.exposureindexasa": "800", "whitebalance": "4300K"}
+    assert setting_of(said | {"location": "+51.5335-000.1261/"}) == Setting("12A", 800, 4300)
+    assert setting_of({"com.arri.camera.whitebalancekelvin": "5600"}) == Setting("", 0, 5600)
+    assert setting_of({"location": "+51.5335-000.1261/"}).scene == "+51.5335-000.1261/"
+    assert setting_of({"iso": "9999999", "white_balance": "auto"}) == Setting()
 
 
 @pytest.mark.parametrize("never_set", ["1904-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1980-01-01T00:00:00Z", "today"])

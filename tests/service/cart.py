@@ -263,6 +263,12 @@ class Cart:
         path.write_text(json.dumps(plain), encoding="utf-8")
         return configuration.load(path)
 
+    def show_lut(self) -> None:
+        """Give the show a LUT of its own, a small one."""
+        rows = [f"{r} {g} {0.8 * b + 0.1}" for b in (0, 1) for g in (0, 1) for r in (0, 1)]
+        (self.folder / "show.cube").write_text("LUT_3D_SIZE 2\n" + "\n".join(rows) + "\n")
+        self.words["colour"] = self.words.get("colour", {}) | {"show_lut": "show.cube"}
+
     @contextmanager
     def shift(self, executor: Executor | None = None) -> Iterator[Shift]:
         """Start the service, and stop it at the end."""

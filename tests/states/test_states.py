@@ -279,7 +279,8 @@ def test_the_control_process_loads_no_media_and_no_network() -> None:
     code = (
         "import sys, daemon.cli, daemon.service, daemon.pipeline, daemon.executor, daemon.watch, daemon.statusfile\n"
         "daemon.pipeline.stages()\n"
-        "print([name for name in ('torch', 'av', 'openvino', 'onnx', 'tensorrt') if name in sys.modules])"
+        "print([name for name in ('torch', 'av', 'openvino', 'onnx', 'tensorrt', 'PyOpenColorIO')"
+        " if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

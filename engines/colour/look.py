@@ -1,0 +1,63 @@
+"""A clip's look: what is done to the camera's picture, and in which order. Pure data, no colour library.
+
+Camera space -> working space -> CDL -> show LUT or ACES output transform -> Rec.709. A picture that is made for a
+display already (Rec.709) gets the CDL alone, in its own encoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engines.colour.cdl import NEUTRAL, Cdl
+from engines.colour.spaces import SPACES
+
+CONFIG = "studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
+"""The pinned OpenColorIO config, by its full name: what is called default changes with each release."""
+ACESCCT = "ACEScct"
+DISPLAY = "Rec.1886 Rec.709 - Display"
+VIEW = "ACES 2.0 - SDR 100 nits (Rec.709)"
+
+
+class Working(StrEnum):
+    """The space that a show's CDLs are written in, and that its LUT takes."""
+
+    ACESCCT = "acescct"
+    CAMERA = "camera"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look for one clip: camera space by name, working space, grade, and a LUT by its file name, empty for none.
+
+    The LUT goes from the working space to Rec.709 on a display; it is named by the digest of its bytes.
+    """
+
+    space: str
+    working: Working = Working.ACESCCT
+    cdl: Cdl = NEUTRAL
+    lut: str = ""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the picture stays bit for bit what it is."""
+        return SPACES[self.space].is_display and self.cdl.is_neutral and not self.lut
+
+    @property
+    def output(self) -> str:
+        """File name of the LUT from the working space to Rec.709: the show's, the output transform's, or empty."""
+        space = SPACES[self.space]
+        if self.lut or space.is_display:
+            return self.lut
+        return f"aces2_rec709_from_{ACESCCT.lower() if self.working is Working.ACESCCT else space.name}.cube"
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The order of operations, in words."""
+        space = SPACES[self.space]
+        grade = () if self.cdl.is_neutral else ("ASC CDL, not clamped",)
+        if space.is_display:
+            return ("Rec.709, as recorded", *grade, *((f"LUT {self.lut}",) if self.lut else ()))
+        working = (ACESCCT,) if self.working is Working.ACESCCT else ()
+        output = f"LUT {self.lut}" if self.lut else f"{VIEW} on {DISPLAY} ({self.output})"
+        return (f"{space.ocio}, {space.levels} levels", *working, *grade, output, "Rec.709, legal levels")
