@@ -13,7 +13,7 @@ class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder. `words` are the
-    recipe's words as text.
+    recipe's words as text. `let_go` are revisions that were removed, by `delivery.keep_revisions`.
     """
 
     name: str
@@ -24,6 +24,7 @@ class TurnoverClip:
     published: tuple[Published, ...]
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
+    let_go: tuple[Published, ...] = ()
 
     def current(self, twin: Twin) -> Published | None:
         """Return the twin's current revision."""
