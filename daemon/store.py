@@ -309,6 +309,11 @@ class Store(Learning):
         rows = self._db.execute("select * from proxies where clip = ? and landed = ? order by revision", (clip, state))
         return [proxy for proxy in map(Proxy.from_row, rows) if twin is None or proxy.facts.twin is twin]
 
+    def let_go_of(self) -> list[Proxy]:
+        """Return the proxies that are to be removed."""
+        rows = self._db.execute("select * from proxies where landed = ? order by id", (ProxyState.LET_GO,))
+        return [Proxy.from_row(row) for row in rows]
+
     def intended(self) -> list[Proxy]:
         """Return the proxies that were about to be put in place."""
         return [Proxy.from_row(row) for row in self._db.execute("select * from proxies where not landed order by id")]

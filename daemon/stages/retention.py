@@ -18,7 +18,6 @@ from daemon.production import Moment, Production
 from daemon.publish import delivering, withdraw
 from daemon.slate import Twin
 from daemon.stages.landing import roll_folder, still_path
-from daemon.states import ProxyState
 from daemon.store import Card, Clip, Proxy
 
 _REST_SECONDS = 60.0
@@ -36,32 +35,34 @@ class Retention:
 
     def plan(self, production: Production, now: Moment) -> None:
         """Remove what was let go from rolls that are written without it, then let go of what else may."""
-        written = [card for card in production.store.cards() if card.complete and not card.turnover_due]
-        for card in written:
-            self._remove(production, card, now)
+        for proxy in production.store.let_go_of():
+            card = production.store.card(production.store.clip(proxy.clip).card)
+            if _is_written(card) and self._refused.get(proxy.id, 0.0) <= now.monotonic:
+                self._remove(production, card, proxy, now)
         keep = production.config.delivery.keep_revisions
         if keep is None or now.monotonic < self._next_look:
             return
         self._next_look = now.monotonic + _REST_SECONDS
-        for card in written:
+        for card in filter(_is_written, production.store.cards()):
             for clip in production.store.clips(card=card.id):
                 for proxy in _may_go(production, clip, keep, now):
                     production.store.let_go(proxy.id, card.id)
 
-    def _remove(self, production: Production, card: Card, now: Moment) -> None:
-        """Remove the files that were let go; a volume that refuses one, as where it is open, is asked again later."""
-        if self._refused.get(card.id, 0.0) > now.monotonic:
+    def _remove(self, production: Production, card: Card, proxy: Proxy, now: Moment) -> None:
+        """Remove a file that was let go; a volume that refuses, as where somebody has it open, is asked again later."""
+        try:
+            _remove_file(roll_folder(production, card), proxy)
+        except DeliveryError as error:
+            self._refused[proxy.id] = now.monotonic + _REST_SECONDS
+            get().warning("revision.stays", path=proxy.facts.path, code=error.code, why=error.why)
             return
-        for clip in production.store.clips(card=card.id):
-            for proxy in production.store.proxies(clip.id, state=ProxyState.LET_GO):
-                try:
-                    _remove_file(roll_folder(production, card), proxy)
-                except DeliveryError as error:
-                    self._refused[card.id] = now.monotonic + _REST_SECONDS
-                    get().warning("revision.stays", path=proxy.facts.path, code=error.code, why=error.why)
-                    continue
-                production.store.gone(proxy.id)
-                get().info("revision.removed", roll=card.roll, path=proxy.facts.path, revision=proxy.facts.revision)
+        production.store.gone(proxy.id)
+        get().info("revision.removed", roll=card.roll, path=proxy.facts.path, revision=proxy.facts.revision)
+
+
+def _is_written(card: Card) -> bool:
+    """Return whether a card's sidecars say all that the database does."""
+    return card.complete and not card.turnover_due
 
 
 def _may_go(production: Production, clip: Clip, keep: int, now: Moment) -> Iterator[Proxy]:
