@@ -1,7 +1,8 @@
 """The roll's record: `nearset.json`, the chain of custody, and `.complete`, what the delivery vouches for.
 
 Chain: camera file's hash, manifest, recipe, model, engine, proxy's hash. Keys are sorted, so that the same
-delivery gives the same bytes but for its date. The record's shape is written down in docs/nearset.schema.json.
+delivery gives the same bytes but for its date. The shapes are written down in docs/nearset.schema.json and, for a day,
+docs/nearset-day.schema.json.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from daemon.states import SETTLED_STATES, ClipState
 from engines.media.essence import TimecodeSource
 from engines.model.noise import NoiseProfile
 
-SCHEMA: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "docs" / "nearset.schema.json").read_text(encoding="utf-8")
-)
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA: dict[str, Any] = json.loads((DOCS / "nearset.schema.json").read_text(encoding="utf-8"))
+DAY_SCHEMA: dict[str, Any] = json.loads((DOCS / "nearset-day.schema.json").read_text(encoding="utf-8"))
 
 
 def test_complete_vouches_for_every_file_that_lies_beside_it(cart: Cart) -> None:
@@ -133,6 +133,7 @@ def test_a_roll_and_its_day_are_handed_over_in_every_form(cart: Cart) -> None:
     vouched = json.loads((day / ".complete").read_text(encoding="utf-8"))["xxh128"]
     assert set(vouched) == beside(day) - {".complete"} | rolls
     told = json.loads((day / "nearset.json").read_text(encoding="utf-8"))
+    Draft202012Validator(DAY_SCHEMA).validate(told)
     assert set(told["rolls"]) == rolls
     assert set(told["sidecars"]) == beside(day) - {"nearset.json", ".complete"}
     assert set(cart.record()["sidecars"]) == {f"A001.{form}" for form in forms} | {"report/index.html"}
