@@ -94,6 +94,21 @@ def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
 
 
 @app.command()
+def verify(delivery: Path, as_json: AsJson = False) -> None:
+    """Check a delivery against its own word: hashes, relink contract, custody, ASC MHL. Reads and changes nothing."""
+    from daemon.inspection import inspect
+
+    checks = inspect(delivery)
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        from daemon.display import show_checks
+
+        show_checks(checks)
+    sys.exit(EXIT_FAILED if any(check.faults for check in checks) else 0)
+
+
+@app.command()
 def retry(
     pattern: Annotated[str, typer.Argument(help="Clip names, with wildcards.")] = "*",
     config: ConfigPath = DEFAULT_CONFIG,

@@ -137,6 +137,12 @@ class DeliverySection(Section):
     """Where proxies go."""
 
     root: Folder = Field(description="Folder of deliveries; a folder a production is made in it.")
+    keep_revisions: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Newest revisions kept of each proxy; default all. None goes on a day it was named.",
+    )
 
 
 class StateSection(Section):

@@ -134,6 +134,14 @@ def show_plan(rows: list[Any]) -> None:
     Console(file=sys.stdout).print(table)
 
 
+def show_checks(rows: list[Any]) -> None:
+    """Print the checks of a delivery."""
+    table = Table("roll", "check", "of", "result")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row.cells()))
+    Console(file=sys.stdout).print(table)
+
+
 def show_words(rows: list[tuple[str, str, str]]) -> None:
     """Print a clip's words."""
     table = Table("word", "value", "from")

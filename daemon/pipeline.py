@@ -6,7 +6,8 @@
     probe     measure what the clip holds                                      [child: probe]
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
-    turnover  ALE, record, report and .complete for the roll
+    turnover  ALE, timelines, record, report and .complete for the roll and its day
+    retention remove revisions that were replaced, where the configuration keeps only so many
     sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
     refine    the production's model learns from the card; the gate promotes or refuses it      [child: train]
 
@@ -25,6 +26,7 @@ from daemon.stages.manifest import Manifests
 from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
 from daemon.stages.render import Render
+from daemon.stages.retention import Retention
 from daemon.stages.sample import Sampling
 from daemon.stages.turnover import Turnover
 from daemon.store import Job
@@ -52,7 +54,7 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    return (Intake(), Manifests(), Looks(), Probe(), Render(), Turnover(), Sampling(), Refine())
+    return (Intake(), Manifests(), Looks(), Probe(), Render(), Turnover(), Retention(), Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:

@@ -6,24 +6,21 @@ and say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from daemon import cards, recipe, wire
+from daemon import cards, recipe
 from daemon.beneath import mark, open_beneath, read_small
-from daemon.clock import SystemClock
 from daemon.config import Config
 from daemon.errors import NearsetError, RootAway
 from daemon.executor import LocalExecutor
+from daemon.probing import probed, prober
 from daemon.recipe import Words
 from daemon.scan import scan
 from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
-from daemon.stages.probe import Probed, ProbeTask, Source
+from daemon.stages.probe import ProbeTask, Source
 from daemon.stages.render import plain_alone
-from daemon.worker import Limits
 from engines.media.essence import Essence
 from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
 
@@ -41,8 +38,6 @@ _ENHANCED_PIXELS_A_SECOND = 9.4e6
 """Source pixels of a plain render and proxy pixels of an enhanced one, a second. Source: our measurement on two idle
 cores, 2026-11-24: 52 fps from 1080p and 18.2 fps at 960x540 (docs/performance.md)."""
 _INDEX_BYTES = 64 * 1024 * 1024
-_LANE = "probe"
-_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +83,9 @@ def plan_offload(config: Config, offload: Path) -> list[PlannedClip]:
         why = error.strerror or str(error)
         raise RootAway(f"{offload} cannot be planned", why=why, fix="name the folder of an offload") from error
     found = cards.recognise(marks, lambda path: read_small(root, path, _INDEX_BYTES), root.name)
-    with _prober(config) as prober:
-        plan = _Plan(config, book, prober)
+    with prober(config.workers.memory_gib, config.workers.hung_seconds) as child:
+        plan = _Plan(config, book, child)
         return [_planned(CardPlace(str(root), card.path), card, clip, plan) for card in found for clip in card.clips]
-
-
-@contextmanager
-def _prober(config: Config) -> Iterator[LocalExecutor]:
-    """Give a child that probes, under the service's limits: media is opened nowhere else."""
-    workers = config.workers
-    executor = LocalExecutor({_LANE: 1}, Limits(workers.memory_gib << 30), workers.hung_seconds)
-    executor.open()
-    try:
-        yield executor
-    finally:
-        executor.close()
-
-
-def _probed(prober: LocalExecutor, task: ProbeTask) -> Essence | str:
-    """Return a clip's essence, or why there is none."""
-    clock = SystemClock()
-    prober.start(_LANE, 0, "", "probe", wire.dump(ProbeTask, task), clock.monotonic())
-    while not (reports := prober.poll(clock.monotonic(), _WAIT_SECONDS)):
-        continue
-    trouble = reports[0].trouble
-    return f"{trouble.what}: {trouble.why}" if trouble else wire.load(Probed, reports[0].result).essence
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +94,14 @@ class _Plan:
 
     config: Config
     book: recipe.RecipeBook
-    prober: LocalExecutor
+    child: LocalExecutor
 
 
 def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) -> PlannedClip:
     words = plan.book.words(clip=clip.name, roll=card.roll)
     if clip.kind is ClipKind.RAW:
         return PlannedClip(card.roll, clip.name, clip.raw_format, "", 0, 0, 0, 0, "camera raw: not decoded here")
-    essence = _probed(plan.prober, ProbeTask(_source(place, clip), words.source.rate))
+    essence = probed(plan.child, ProbeTask(_source(place, clip), words.source.rate))
     if isinstance(essence, str):
         return PlannedClip(card.roll, clip.name, "", "", 0, 0, 0, 0, essence)
     try:

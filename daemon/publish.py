@@ -10,12 +10,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.errors import DeliveryError, DiskFull, NameTaken
-from daemon.hashing import hash_file
+from daemon.hashing import hash_bytes, hash_file
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -161,6 +161,23 @@ def replace(data: bytes, target: Path, staging: Path) -> None:
             os.fsync(file.fileno())
         part.replace(target)
         fsync_folder(target.parent)
+
+
+def replace_all(sidecars: dict[str, bytes], folder: Path, staging: Path) -> dict[str, str]:
+    """Put sidecars in place by their paths in a folder, and return the xxh128 of each."""
+    for path, data in sidecars.items():
+        replace(data, folder / path, staging)
+    return {path: hash_bytes("xxh128", data) for path, data in sidecars.items()}
+
+
+def drop_stale(folder: Path, before: dict[str, str], current: Collection[str]) -> None:
+    """Remove sidecars that were put into a folder `before` (xxh128 by path) and are not current any more.
+
+    One that holds other bytes by now is somebody else's, and stays.
+    """
+    for path, xxh128 in before.items():
+        if path not in current and holds(folder / path, xxh128):
+            withdraw(folder / path)
 
 
 def withdraw(target: Path) -> None:

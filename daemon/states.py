@@ -13,7 +13,7 @@ decides), undecodable (camera raw), failed (retried and given up), duplicate (th
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TypeVar
 
 from daemon.errors import StateError
@@ -79,6 +79,16 @@ class JobEvent(StrEnum):
     GIVEN_UP = "given_up"
     DROPPED = "dropped"
     RETRIED = "retried"
+
+
+class ProxyState(IntEnum):
+    """Where a proxy's file stands, as the database keeps it; each leads to the next only."""
+
+    INTENDED = 0
+    LANDED = 1
+    LET_GO = 2
+    """To be removed; no sidecar names it any more once its roll is written."""
+    GONE = 3
 
 
 class ModelState(StrEnum):

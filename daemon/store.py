@@ -15,7 +15,7 @@ from daemon.learning import Learning
 from daemon.looks import LookFile
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FileMark, FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
-from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, fire
+from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, ProxyState, fire
 
 __all__ = ["CameraNoise", "Card", "Clip", "Job", "KeptSample", "Model", "Proxy", "Store", "trouble_of"]
 
@@ -327,10 +327,15 @@ class Store(Learning):
 
     # Proxies
 
-    def proxies(self, clip: int, twin: Twin | None = None) -> list[Proxy]:
-        """Return a clip's proxies in place, oldest revision first."""
-        rows = self._db.execute("select * from proxies where clip = ? and landed order by revision", (clip,))
+    def proxies(self, clip: int, twin: Twin | None = None, state: ProxyState = ProxyState.LANDED) -> list[Proxy]:
+        """Return a clip's proxies in place, or in another state, oldest revision first."""
+        rows = self._db.execute("select * from proxies where clip = ? and landed = ? order by revision", (clip, state))
         return [proxy for proxy in map(Proxy.from_row, rows) if twin is None or proxy.facts.twin is twin]
+
+    def let_go_of(self) -> list[Proxy]:
+        """Return the proxies that are to be removed."""
+        rows = self._db.execute("select * from proxies where landed = ? order by id", (ProxyState.LET_GO,))
+        return [Proxy.from_row(row) for row in rows]
 
     def intended(self) -> list[Proxy]:
         """Return the proxies that were about to be put in place."""
@@ -359,6 +364,19 @@ class Store(Learning):
         """Note that an intended proxy is in place."""
         with self.transaction():
             self._db.execute("update proxies set landed = 1 where id = ?", (proxy,))
+
+    def let_go(self, proxy: int, card: int) -> None:
+        """Note that a proxy is to be removed, which makes its card's turnover due: no sidecar may name it any more."""
+        with self.transaction():
+            query = "update proxies set landed = ? where id = ? and landed = ?"
+            self._db.execute(query, (ProxyState.LET_GO, proxy, ProxyState.LANDED))
+            self._db.execute("update cards set turnover_due = 1 where id = ?", (card,))
+
+    def gone(self, proxy: int) -> None:
+        """Note that a proxy that was let go is removed."""
+        with self.transaction():
+            query = "update proxies set landed = ? where id = ? and landed = ?"
+            self._db.execute(query, (ProxyState.GONE, proxy, ProxyState.LET_GO))
 
     def forget_intent(self, proxy: int) -> None:
         """Drop an intent whose staged file is gone."""

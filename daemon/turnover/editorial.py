@@ -1,20 +1,22 @@
-"""The roll's ALE: what Avid merges by and an assistant looks for, one file for each frame rate."""
+"""ALE of a roll or a day: what Avid merges by and an assistant looks for, one file for each frame rate."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from posixpath import basename
 
 from daemon.sidecars.ale import Ale, audio_format, compose, rate_text, video_format
 from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.slate import Twin
-from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll, TurnoverClip
+from engines.media.essence import FieldOrder
 from engines.media.timecode import Timecode
 
 COLUMNS = (
     "Name",
     "Tape",
+    "TapeID",
     "Start",
     "End",
     "Tracks",
@@ -29,6 +31,11 @@ COLUMNS = (
     "Camera",
     "Frame Width",
     "Frame Height",
+    "Image Size",
+    "Pixel Aspect Ratio",
+    "Field Motion",
+    "Audio SR",
+    "Audio Bit Depth",
     "Drop",
     "Timecode From",
     "Custody",
@@ -36,35 +43,43 @@ COLUMNS = (
 )
 
 
-def ales(roll: Roll) -> dict[str, str]:
-    """Return the text of each ALE by file name: `<roll>.ale`, further rates as `<roll>_25.ale`."""
-    rates: dict[Fraction, list[TurnoverClip]] = {}
-    for clip in roll.clips:
-        if clip.current(Twin.PLAIN):
-            rates.setdefault(clip.essence.rate, []).append(clip)
+Take = tuple[Roll, TurnoverClip]
+"""A delivered clip with the roll that it lies on."""
+
+
+def by_rate(rolls: Iterable[Roll]) -> dict[str, tuple[Fraction, list[Take]]]:
+    """Return the delivered clips by frame rate, keyed by a name's ending: none for the commonest, `_25` for others."""
+    rates: dict[Fraction, list[Take]] = {}
+    for roll in rolls:
+        for clip in roll.clips:
+            if clip.current(Twin.PLAIN):
+                rates.setdefault(clip.essence.rate, []).append((roll, clip))
     most_first = sorted(rates, key=lambda rate: (-len(rates[rate]), rate))
-    texts = {}
-    for number, rate in enumerate(most_first):
-        ending = "" if number == 0 else f"_{rate_text(rate).replace('.', '')}"
-        texts[f"{safe_name(roll.name)}{ending}.ale"] = compose(_ale(roll, rate, rates[rate]))
-    return texts
+    endings = ("" if number == 0 else f"_{rate_text(rate).replace('.', '')}" for number, rate in enumerate(most_first))
+    return {ending: (rate, rates[rate]) for ending, rate in zip(endings, most_first, strict=True)}
 
 
-def is_ours(data: bytes) -> bool:
-    """Return whether an ALE has the columns that only ours have, so that an editor's own is never taken for one."""
-    return "\t".join(COLUMNS).encode() in data
+def ales(name: str, rolls: Iterable[Roll]) -> dict[str, str]:
+    """Return the text of each ALE by file name: `<name>.ale`, further rates as `<name>_25.ale`."""
+    return {f"{name}{ending}.ale": compose(_ale(rate, takes)) for ending, (rate, takes) in by_rate(rolls).items()}
 
 
-def _ale(roll: Roll, rate: Fraction, clips: list[TurnoverClip]) -> Ale:
-    rasters = {(plain.width, plain.height) for clip in clips if (plain := clip.current(Twin.PLAIN))}
-    sound = audio_format({track.sample_rate for clip in clips for track in clip.essence.audio})
+def is_interlaced(clip: TurnoverClip) -> bool:
+    """Return whether a clip's proxies hold fields: those of the source, unless the recipe makes frames of them."""
+    frames = ("source.deinterlace", "True") in {(word, value) for word, value, _ in clip.words}
+    return clip.essence.field_order is not FieldOrder.PROGRESSIVE and not frames
+
+
+def _ale(rate: Fraction, takes: list[Take]) -> Ale:
+    rasters = {(plain.width, plain.height) for _, clip in takes if (plain := clip.current(Twin.PLAIN))}
+    sound = audio_format({track.sample_rate for _, clip in takes for track in clip.essence.audio})
     heading = (
         ("FIELD_DELIM", "TABS"),
         ("VIDEO_FORMAT", video_format(rasters)),
         *([("AUDIO_FORMAT", sound)] if sound else []),
         ("FPS", rate_text(rate)),
     )
-    return Ale(heading, COLUMNS, tuple(_row(roll, clip) for clip in clips))
+    return Ale(heading, COLUMNS, tuple(_row(roll, clip) for roll, clip in takes))
 
 
 def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
@@ -75,6 +90,7 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
     return {
         "Name": clip.name,
         "Tape": essence.reel,
+        "TapeID": essence.reel,
         "Start": start.label,
         "End": start.plus(essence.frames).label,
         "Tracks": "V" + "".join(f"A{number}" for number in range(1, _channels(clip) + 1)),
@@ -89,6 +105,11 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
         "Camera": essence.camera,
         "Frame Width": str(plain.width),
         "Frame Height": str(plain.height),
+        "Image Size": f"{plain.width} x {plain.height}",
+        "Pixel Aspect Ratio": f"{float(essence.pixel_aspect or 1):.3f}",
+        "Field Motion": "" if is_interlaced(clip) else "Progressive",
+        "Audio SR": _common(track.sample_rate for track in essence.audio),
+        "Audio Bit Depth": _common(track.bits for track in essence.audio),
         "Drop": "DF" if essence.drop_frame else "NDF",
         "Timecode From": essence.timecode_source,
         "Custody": clip.custody,
@@ -99,3 +120,9 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
 def _channels(clip: TurnoverClip) -> int:
     """Return how many audio tracks Avid will show: one for each channel."""
     return sum(track.channels for track in clip.essence.audio)
+
+
+def _common(values: Iterable[int]) -> str:
+    """Return the one value that all tracks have; empty where there is no single one."""
+    found = set(values)
+    return str(found.pop()) if len(found) == 1 else ""

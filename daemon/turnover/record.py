@@ -1,28 +1,33 @@
 """The roll's record: `nearset.json`, the chain of custody, and `.complete`, what the delivery vouches for.
 
 Chain: camera file's hash, manifest, recipe, model, engine, proxy's hash. Keys are sorted, so that the same
-delivery gives the same bytes but for its date. The record's shape is written down in docs/nearset.schema.json.
+delivery gives the same bytes but for its date. The shapes are written down in docs/nearset.schema.json and, for a day,
+docs/nearset-day.schema.json.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from daemon.errors import DeliveryError
-from daemon.slate import ClipLook, Published, Twin
+from daemon.slate import TWIN_FOLDER, ClipLook, Published, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
 from engines.colour.look import CONFIG
 from engines.media.timecode import Timecode
 
 SCHEMA = "nearset-record-1"
 COMPLETE_SCHEMA = "nearset-complete-1"
+DAY_SCHEMA = "nearset-day-1"
+DAY_COMPLETE_SCHEMA = "nearset-day-complete-1"
 
 
-def record(roll: Roll) -> str:
+def record(roll: Roll, sidecars: dict[str, str], left_out: dict[str, str]) -> str:
     """Return `nearset.json` of a roll.
+
+    `sidecars` gives the xxh128 of each sidecar by path in its folder, `left_out` why there is none of a name.
 
     Raises:
         DeliveryError: a number in it is none; the message says which.
@@ -40,8 +45,52 @@ def record(roll: Roll) -> str:
             "clips": [_clip(clip) for clip in roll.clips],
             "undelivered": [_undelivered(clip) for clip in roll.undelivered],
             "missing": list(roll.missing),
+            "sidecars": sidecars,
+            "left_out": left_out,
         },
     )
+
+
+def day_record(rolls: Sequence[Roll], seals: dict[str, str], sidecars: dict[str, str], left_out: dict[str, str]) -> str:
+    """Return `nearset.json` of a shoot day; `seals` gives the xxh128 of each roll's `.complete` by path in the day."""
+    first = rolls[0]
+    return _text(
+        first,
+        {
+            "schema": DAY_SCHEMA,
+            "production": {"code": first.production, "title": first.title},
+            "shoot_day": first.shoot_day,
+            "rolls": seals,
+            "written_at": first.written_at,
+            "nearset": first.version,
+            "sidecars": sidecars,
+            "left_out": left_out,
+        },
+    )
+
+
+def day_complete(rolls: Sequence[Roll], hashes: dict[str, str]) -> str:
+    """Return `.complete` of a shoot day; `hashes` gives the xxh128 of its sidecars and of its rolls' `.complete`."""
+    first = rolls[0]
+    words = {"schema": DAY_COMPLETE_SCHEMA, "shoot_day": first.shoot_day, "written_at": first.written_at}
+    return _text(first, {**words, "xxh128": hashes})
+
+
+def sidecars_of(data: bytes) -> dict[str, str]:
+    """Return the xxh128 of each sidecar by path that a record of ours lists; nothing where it is none or lists none.
+
+    A record lies where others write, so that a path that leads elsewhere, or to media, is not taken from it.
+    """
+    try:
+        listed = json.loads(data).get("sidecars", {}).items()
+    except (ValueError, AttributeError):
+        return {}
+    return {str(path): str(xxh128) for path, xxh128 in listed if _is_sidecar(str(path))}
+
+
+def _is_sidecar(path: str) -> bool:
+    parts = path.split("/")
+    return path.isprintable() and not {"", ".", ".."} & set(parts) and parts[0] not in TWIN_FOLDER.values()
 
 
 def complete(roll: Roll, sidecars: dict[str, str]) -> str:
@@ -92,6 +141,10 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
+        "let_go": [
+            {"twin": proxy.twin, "revision": proxy.revision, "path": proxy.path, "xxh128": proxy.xxh128}
+            for proxy in clip.let_go
+        ],
     }
 
 

@@ -14,7 +14,8 @@ class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
-    contact sheet of its look, empty where there is none. `words` are the recipe's words as text.
+    contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
+    that were removed, by `delivery.keep_revisions`.
     """
 
     name: str
@@ -26,11 +27,12 @@ class TurnoverClip:
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
     sheet: str = ""
+    let_go: tuple[Published, ...] = ()
 
     @property
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
-        return PurePosixPath(min(self.published, key=lambda proxy: proxy.revision).path).stem
+        return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
 
     def current(self, twin: Twin) -> Published | None:
         """Return the twin's current revision."""

@@ -19,6 +19,12 @@ from daemon.stages import refine
 _MEMORY = Path("/dev/shm")
 
 
+@pytest.fixture(autouse=True)
+def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AAF's name for the AAF: a real one takes a quarter of a second, and learning is about something else."""
+    monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder of its own; in memory where there is room, since every step is flushed."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -330,7 +332,7 @@ class Cart:
         if not self.delivery.exists():
             return
         recorded = set()
-        for path in self.delivery.rglob("nearset.json"):
+        for path in self.delivery.glob("*/*/nearset.json"):
             for clip in json.loads(path.read_text(encoding="utf-8"))["clips"]:
                 for proxy in clip["proxies"]:
                     file = path.parent / proxy["path"]
@@ -342,7 +344,7 @@ class Cart:
 
     def assert_no_lie(self) -> None:
         """Where `.complete` is, every hash in it is true, at every turn."""
-        for path in self.delivery.glob("*/*/.complete"):
+        for path in (*self.delivery.glob("*/.complete"), *self.delivery.glob("*/*/.complete")):
             for name, digest in json.loads(path.read_text(encoding="utf-8"))["xxh128"].items():
                 assert hash_bytes("xxh128", (path.parent / name).read_bytes()) == digest, name
 
@@ -382,6 +384,13 @@ def seal(roll: Path, *generations: dict[str, bytes]) -> None:
         (roll / "ascmhl" / name).write_bytes(data)
         links.append(Link(number, name, hash_bytes("c4", data)))
     (roll / "ascmhl" / "ascmhl_chain.xml").write_bytes(compose_chain(links))
+
+
+def reference(folder: Path) -> int:
+    """The exit code of the reference tool over a delivered roll."""
+    code = "import sys; from ascmhl import commands; commands.verify([sys.argv[1]])"
+    run = [sys.executable, "-W", "ignore", "-c", code, str(folder)]
+    return subprocess.run(run, capture_output=True, timeout=100, check=False).returncode
 
 
 def legacy(files: dict[str, bytes]) -> bytes:

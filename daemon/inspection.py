@@ -1,0 +1,232 @@
+"""Inspection of a delivery against its own word, as `nearset verify` shows it. Reads, and changes nothing.
+
+For each roll: what `.complete` vouches for is there and whole, the record says the same of the media, each proxy keeps
+the relink contract that the record names, custody leads from camera file to proxy, and the ASC MHL chain holds. Knows
+no configuration and no database: a cutting room can do it with the drive alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daemon.beneath import mark, open_beneath, read_small
+from daemon.errors import BadManifest, DeliveryError, NearsetError, SidecarError
+from daemon.executor import LocalExecutor
+from daemon.hashing import hash_file
+from daemon.probing import probed, prober
+from daemon.sidecars import ascmhl
+from daemon.slate import CameraFile, CardPlace, ClipKind, Custody
+from daemon.stages.probe import ProbeTask, Source
+from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
+from engines.media.essence import Essence
+from engines.media.timecode import Timecode
+
+_RECORD, _COMPLETE = "nearset.json", ".complete"
+_SIDECAR_BYTES = 256 << 20
+_MEMORY_GIB, _HUNG_SECONDS = 16, 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of one roll: what was looked at, how many, and every fault, each naming its subject."""
+
+    roll: str
+    check: str
+    count: int
+    faults: tuple[str, ...]
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row of a table."""
+        return self.roll, self.check, str(self.count), "good" if not self.faults else "\n".join(self.faults)
+
+
+@dataclass(slots=True)
+class _Roll:
+    """A delivered folder being inspected; each file is read once."""
+
+    folder: Path
+    name: str
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    def sidecar(self, path: str) -> bytes:
+        """Return a sidecar's bytes."""
+        return read_small(self.folder, path, _SIDECAR_BYTES)
+
+    def document(self, path: str, schema: str) -> dict[str, Any]:
+        """Return a record or a seal.
+
+        Raises:
+            DeliveryError: it is none of ours, or damaged.
+        """
+        try:
+            value = json.loads(self.sidecar(path))
+            if value["schema"] == schema:
+                return dict(value)
+            why = f"its schema is {value['schema']}"
+        except (ValueError, TypeError, KeyError) as error:
+            why = str(error) or type(error).__name__
+        raise DeliveryError(f"{path} cannot be read", why=why, fix="deliver the roll again")
+
+    def unlike(self, path: str, xxh128: str) -> str:
+        """Return what is wrong with a file whose hash is known, empty where nothing is."""
+        try:
+            if path not in self._digests:
+                with open_beneath(self.folder, path) as file:
+                    self._digests[path] = hash_file(file, (), progress=lambda _: None)["xxh128"]
+        except NearsetError as error:
+            return f"{error.what}: {error.why}"
+        except OSError as error:
+            return f"{path} cannot be read: {error.strerror}"
+        return "" if self._digests[path] == xxh128 else f"{path} is not what was delivered: its bytes differ"
+
+
+def inspect(delivery: Path) -> list[Check]:
+    """Return all checks of the rolls and days at or beneath a folder, in the order of their names.
+
+    Raises:
+        DeliveryError: no delivery is there.
+    """
+    records = [path for depth in ("", "*/", "*/*/") for path in sorted(delivery.glob(f"{depth}{_RECORD}"))]
+    if not records:
+        raise DeliveryError(
+            f"{delivery} holds no delivery",
+            why=f"no {_RECORD} is in it, nor in the two levels of folders below",
+            fix="name the folder of a roll, of a shoot day or of a production",
+        )
+    found: list[Check] = []
+    with prober(_MEMORY_GIB, _HUNG_SECONDS) as child:
+        for path in records:
+            folder = path.parent.resolve()
+            roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
+            found += _day(roll) if _is_day(roll) else _roll(roll, child)
+    return found
+
+
+def _is_day(roll: _Roll) -> bool:
+    """Return whether a folder is a shoot day's; one whose record cannot be read is taken for a roll, and told."""
+    try:
+        return str(json.loads(roll.sidecar(_RECORD))["schema"]).startswith("nearset-day")
+    except (NearsetError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _day(roll: _Roll) -> list[Check]:
+    return [_checked(roll, "complete", lambda: _complete(roll, DAY_COMPLETE_SCHEMA))]
+
+
+def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
+    record: dict[str, Any] = {"clips": []}
+
+    def read() -> Iterator[str]:
+        record.update(roll.document(_RECORD, SCHEMA))
+        yield ""
+
+    checks = [_checked(roll, "record", read), _checked(roll, "complete", lambda: _complete(roll, COMPLETE_SCHEMA))]
+    clips = record["clips"]
+    return [
+        *checks,
+        _checked(roll, "media", lambda: _media(roll, clips)),
+        _checked(roll, "relink contract", lambda: _relinks(roll, clips, child)),
+        _checked(roll, "custody", lambda: _custody(clips)),
+        _checked(roll, "ASC MHL", lambda: _chain(roll, clips)),
+    ]
+
+
+def _checked(roll: _Roll, check: str, look: Callable[[], Iterator[str]]) -> Check:
+    """Return a check; `look` yields a line for each thing that it looked at, empty where that is good."""
+    told: list[str] = []
+    try:
+        told.extend(look())
+    except NearsetError as error:
+        told.append(f"{error.what}: {error.why}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # a record is a stranger's by now
+        told.append(f"the record makes no sense: {type(error).__name__}: {error}")
+    return Check(roll.name, check, len(told), tuple(line for line in told if line))
+
+
+def _complete(roll: _Roll, schema: str) -> Iterator[str]:
+    """Look at every file that the seal vouches for."""
+    for path, xxh128 in sorted(roll.document(_COMPLETE, schema)["xxh128"].items()):
+        yield roll.unlike(path, xxh128)
+
+
+def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
+    """Look at every proxy of the record, older revisions too."""
+    for clip in clips:
+        for proxy in clip["proxies"]:
+            yield roll.unlike(proxy["path"], proxy["xxh128"])
+
+
+def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
+    """Look at each line of the contract on every current proxy, as probed."""
+    for clip in clips:
+        for path in clip["current"].values():
+            (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
+            found = _probed(roll, path, child)
+            lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}
+            broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
+            yield f"{path}: {'; '.join(broken)}" if broken else ""
+
+
+def _probed(roll: _Roll, path: str, child: LocalExecutor) -> Essence | str:
+    place = CardPlace(str(roll.folder), ".")
+    with open_beneath(roll.folder, path) as file:
+        movie = CameraFile(path, mark(file))
+    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, (movie,), place, ()), None))
+
+
+def _lines(found: Essence, clip: dict[str, Any], proxy: dict[str, Any]) -> dict[str, tuple[object, object]]:
+    """Return each line of the contract with what is wanted and what was found."""
+    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in clip["audio"]]
+    return {
+        "frames": (clip["frames"], found.frames),
+        "rate": (clip["rate"], str(found.rate)),
+        "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
+        "reel": (clip["reel"], found.reel),
+        "raster": (proxy["raster"], [found.width, found.height]),
+        "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
+    }
+
+
+def _custody(clips: list[dict[str, Any]]) -> Iterator[str]:
+    """Look at the chain from each camera file's bytes over its manifest to a proxy."""
+    for clip in clips:
+        held = clip["custody"]
+        if not held["files"] or not clip["proxies"]:
+            yield f"{clip['name']}: no camera file or no proxy is named"
+        for file in held["files"]:
+            yield _vouched(clip["name"], file, must=held["status"] == Custody.VERIFIED)
+
+
+def _vouched(clip: str, file: dict[str, Any], *, must: bool) -> str:
+    """Return what is wrong with a camera file's hashes, empty where a manifest's are the ones that were measured."""
+    unlike = [name for name, value in file["manifest"].items() if file["hashes"].get(name) != value]
+    if unlike:
+        return f"{clip}: {file['path']} was not what its manifest says ({', '.join(unlike)})"
+    return (
+        f"{clip}: {file['path']} counts as verified, and no manifest names it" if must and not file["manifest"] else ""
+    )
+
+
+def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
+    """Look at the history's chain, at every file that it lists and still asks for, and for media that it lacks."""
+    names = [path.name for path in (roll.folder / ascmhl.FOLDER).glob("*")]
+    try:
+        history = ascmhl.load("", names, roll.sidecar)
+    except (BadManifest, SidecarError) as error:
+        yield f"{error.what}: {error.why}"
+        return
+    yield ""
+    listed: dict[str, str] = {}
+    for entry in (entry for generation in history.generations for entry in generation.entries):
+        hashes = {found.algorithm: found.value for found in entry.hashes}
+        listed.setdefault(entry.path, hashes.get("xxh128", ""))
+    let_go = ascmhl.ignore_spec(history.generations[-1].ignore)
+    for path in (path for path in listed if not let_go.match_file(path)):
+        yield roll.unlike(path, listed[path])
+    for path in sorted({proxy["path"] for clip in clips for proxy in clip["proxies"]} - listed.keys()):
+        yield f"{path} is in no generation"

@@ -1,0 +1,81 @@
+"""Timelines of a roll or a day: a stringout for each frame rate, in every form that a cutting room opens.
+
+OTIO, FCPXML, FCP 7 XML, AAF, and an EDL where it would not lie. All of them say the same, from one model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from fractions import Fraction
+
+from daemon.sidecars import aaf, cmx3600, fcp7, fcpxml, otio
+from daemon.sidecars.cdl import sat_words, sop_words
+from daemon.sidecars.stringout import Stringout, StringoutClip, printable
+from daemon.slate import Twin
+from daemon.turnover.editorial import Take, by_rate, is_interlaced
+from daemon.turnover.naming import safe_name
+from daemon.turnover.roll import Roll
+
+
+def stringouts(name: str, rolls: Iterable[Roll], *, of_day: bool = False) -> dict[str, Stringout]:
+    """Return the stringout of each frame rate by file name without suffix; `of_day` has paths from the day's folder."""
+    return {
+        f"{name}{ending}": Stringout(
+            takes[0][0].production, f"{name}{ending}", rate, tuple(_clip(take, of_day=of_day) for take in takes)
+        )
+        for ending, (rate, takes) in by_rate(rolls).items()
+    }
+
+
+def timelines(found: dict[str, Stringout], written_at: str) -> dict[str, bytes]:
+    """Return all timelines by file name; `written_at` is ISO 8601."""
+    moment = datetime.fromisoformat(written_at)
+    files = {}
+    for name, stringout in found.items():
+        files[f"{name}.otio"] = otio.compose(stringout)
+        files[f"{name}.fcpxml"] = fcpxml.compose(stringout)
+        files[f"{name}.xml"] = fcp7.compose(stringout)
+        files[f"{name}.aaf"] = aaf.compose(stringout, moment)
+        if not cmx3600.why_not(stringout):
+            files[f"{name}.edl"] = cmx3600.compose(stringout)
+    return files
+
+
+def left_out(found: dict[str, Stringout]) -> dict[str, str]:
+    """Return the timelines that there are none of, by file name, each with the reason."""
+    return {f"{name}.edl": why for name, stringout in found.items() if (why := cmx3600.why_not(stringout))}
+
+
+def _clip(take: Take, *, of_day: bool) -> StringoutClip:
+    roll, clip = take
+    plain, enhanced = clip.current(Twin.PLAIN), clip.current(Twin.ENHANCED)
+    assert plain is not None
+    essence = clip.essence
+    folder = f"{safe_name(roll.name)}/" if of_day else ""
+    notes = (
+        ("Camera", essence.camera),
+        ("Shoot Date", roll.shoot_day),
+        ("Timecode From", essence.timecode_source),
+        ("Custody", clip.custody),
+        ("Notes", "; ".join(plain.marks)),
+    )
+    return StringoutClip(
+        name=printable(clip.name),
+        reel=essence.reel,
+        roll=printable(roll.name),
+        start_frame=essence.start_frame,
+        frames=essence.frames,
+        drop_frame=essence.drop_frame,
+        path=f"{folder}{plain.path}",
+        enhanced_path=f"{folder}{enhanced.path}" if enhanced else "",
+        xxh128=plain.xxh128,
+        width=plain.width,
+        height=plain.height,
+        pixel_aspect=essence.pixel_aspect or Fraction(1),
+        interlaced=is_interlaced(clip),
+        sound=essence.audio,
+        asc_sop=sop_words(plain.look.look.cdl) if plain.look else "",
+        asc_sat=sat_words(plain.look.look.cdl) if plain.look else "",
+        notes=tuple((key, printable(value)) for key, value in notes if value),
+    )
