@@ -24,12 +24,16 @@ from engines.sound.wave import Samples
 Hear: TypeAlias = Callable[[float, float], Samples]
 """Gives a sound file's samples at RATE: from a second on, so many seconds; silence outside the file."""
 
-CLEAR_STRENGTH = 9.0
+CLEAR_STRENGTH = 13.0
 """Least height of a peak, in deviations of the curve that it stands in; of 1,000 decoys none came near (docs/performance.md)."""
-CLEAR_CONFIDENCE = 0.3
+CLEAR_CONFIDENCE = 0.6
 """Least confidence of a match."""
 WIDE_SECONDS = 0.3
 """How far about a guess of fingerprints is looked: some columns of them."""
+_LOOKED_AT, _FEWEST_AND_MOST = 60, (4, 24)
+"""Seconds of sound that are compared closely for a clip, in places of its length: three seconds look like many."""
+_PLACES = 8
+"""Places kept of one sound."""
 _WINDOW_SECONDS = 8.0
 _LEAST_SECONDS = 0.5
 """Shortest piece of sound that says anything."""
@@ -80,17 +84,18 @@ def is_silent(mono: Samples) -> bool:
     return len(mono) == 0 or float(mono.std()) < _SILENCE
 
 
-def guesses(clip: Print, sounds: Sequence[Print], most: int = 5) -> list[Guess]:
-    """Return the best places of a clip among sounds by their fingerprints, the best first.
+def guesses(clip: Print, sounds: Sequence[Print]) -> list[Guess]:
+    """Return the best places of a clip among sounds by their fingerprints, the best first; more for a short clip.
 
     A place needs a second of overlap, or all of what is shorter.
     """
     found = [guess for number, sound in enumerate(sounds) for guess in _places(clip, sound, number)]
+    most = round(np.clip(_LOOKED_AT * PRINT_RATE / max(clip.shape[1], 1), *_FEWEST_AND_MOST))
     return sorted(found, key=lambda guess: -guess.strength)[:most]
 
 
 def _places(clip: Print, sound: Print, number: int) -> list[Guess]:
-    """Return the two best places of a clip in one sound; strength is the sum over what overlaps, in deviations."""
+    """Return the best places of a clip in one sound; strength is the sum over what overlaps, in deviations."""
     columns, length = clip.shape[1], sound.shape[1]
     if not columns or not length:
         return []
@@ -102,7 +107,7 @@ def _places(clip: Print, sound: Print, number: int) -> list[Guess]:
     curve = irfft(product, size)[lags] / np.sqrt(np.maximum(overlap, least) * clip.shape[0])
     curve[overlap < least] = -np.inf
     found = []
-    for _ in range(2):
+    for _ in range(_PLACES):
         best = int(np.argmax(curve))
         if not np.isfinite(curve[best]):
             break
