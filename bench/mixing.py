@@ -34,7 +34,9 @@ def _levels(stage: Stage) -> bool:
             made = mixed([lambda track=track: track for track in tracks], RATE, Settings(loudness_lufs=target))
             lufs, peak = ebur128(made.samples)
             worst_lufs, worst_peak, cases = max(worst_lufs, abs(lufs - target)), max(worst_peak, peak), cases + 1
-    print(f"loudness off by at most {worst_lufs:.2f} LU, true peak at most {worst_peak:.2f} dBTP over {cases} cases (ebur128)")
+    print(
+        f"{cases} mixes by ebur128: loudness off by at most {worst_lufs:.2f} LU, true peak at most {worst_peak:.2f} dBTP"
+    )
     return worst_lufs <= 0.5 and worst_peak <= -1.0 + 0.05
 
 
@@ -86,14 +88,14 @@ def _reduction(stage: Stage) -> bool:
             got, quality = _reduced(noisy, ours), _quality(ours, speech)
             theirs = _peer(noisy, speech, got)
             wins, cases, least = wins + (quality > theirs), cases + 1, min(least, got)
-            print(f"  noise {colour:.2f}, {snr:2} dB: -{got:.1f} dB, SI-SDR {_quality(noisy, speech):.1f} to {quality:.2f}, afftdn {theirs:.2f}")
+            print(f"  noise {colour:.2f}, {snr:2} dB: -{got:.1f} dB, SI-SDR {quality:.2f}, afftdn {theirs:.2f}")
     print(f"noise reduction at least {least:.1f} dB; better than afftdn at equal reduction in {wins} of {cases}")
     return least >= 8 and wins == cases
 
 
 def _peer(noisy: Samples, speech: Samples, reduction: float) -> float:
     """Return the best SI-SDR of afftdn at a reduction: tracking, told the floor, or taught by the pause."""
-    floor = min(max(_power_db(noisy[: _PAUSE]), -80.0), -20.0)
+    floor = min(max(_power_db(noisy[:_PAUSE]), -80.0), -20.0)
     kinds = ("tn=1", f"nf={floor:.0f}", f"nf={floor - 10:.0f}", "taught")
     best = -math.inf
     for kind in kinds:
@@ -102,8 +104,8 @@ def _peer(noisy: Samples, speech: Samples, reduction: float) -> float:
             made = afftdn(noisy, f"nr={asked}" + ("" if kind == "taught" else f":{kind}"), taught=kind == "taught")
             points.append((_reduced(noisy, made), _quality(made, speech)))
         points.sort()
-        if points[-1][0] >= reduction - 0.5:
-            best = max(best, float(np.interp(reduction, *zip(*points, strict=True))))
+        reached = [(min(reduction, points[-1][0]), float(np.interp(reduction, *zip(*points, strict=True))))]
+        best = max([best, *reached])
     return best
 
 

@@ -41,6 +41,7 @@ class Stage:
 
     @staticmethod
     def of(samples: Path, rate: int, seed: int) -> Stage:
+        """Return the stage that the shared samples set."""
         return Stage(
             [load(samples / path, rate) for path in (*SPEECH, *SPEECH_SHORT)],
             [load(samples / path, rate) for path in PLACES],

@@ -14,6 +14,7 @@ from daemon.errors import NearsetError
 from daemon.learning import Learning
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
+from daemon.sounding import Sounding
 from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, fire
 
 __all__ = ["CameraNoise", "Card", "Clip", "Job", "KeptSample", "Model", "Proxy", "Store", "trouble_of"]
@@ -24,7 +25,7 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Learning):
+class Store(Learning, Sounding):
     """One production's cards, clips, jobs and proxies; cuts and models are in `learning.py`."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

@@ -17,7 +17,7 @@ _FIXED_BYTES = 602
 _DATE = re.compile(r"(\d{4})[-:_. /](\d{2})[-:_. /](\d{2})")
 _TIME = re.compile(r"(\d{2})[-:_. /](\d{2})[-:_. /](\d{2})")
 _WORD = re.compile(r"^\s*[a-z]?([A-Z][A-Z0-9_]*)=(.*)$")
-"""`sSCENE=12A`: how Sound Devices and others write lines of their own into the description; the letter is the maker's."""
+"""`sSCENE=12A`: a line of its own that a recorder writes into the description; the letter is the maker's."""
 
 
 @dataclass(frozen=True, slots=True)

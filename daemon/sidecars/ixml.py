@@ -7,7 +7,7 @@ Source: iXML specification 2.10 (gallery.co.uk/ixml); files of Sound Devices, Zo
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from xml.sax.saxutils import escape
 
@@ -53,7 +53,8 @@ def parse(data: bytes, source: str) -> Ixml:
     speed = xml.child(root, "SPEED")
     family = xml.child(root, "FILE_SET")
     place = xml.child(root, "LOCATION")
-    return Ixml(
+    return replace(
+        _timing(speed),
         project=xml.text(root, "PROJECT"),
         scene=xml.text(root, "SCENE"),
         take=xml.text(root, "TAKE"),
@@ -63,7 +64,6 @@ def parse(data: bytes, source: str) -> Ixml:
         family="" if family is None else xml.text(family, "FAMILY_UID"),
         location="" if place is None else xml.text(place, "LOCATION_NAME"),
         tracks=_tracks(root),
-        **_timing(speed),
     )
 
 
@@ -108,19 +108,20 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _timing(speed: xml.Element | None) -> dict[str, object]:
+def _timing(speed: xml.Element | None) -> Ixml:
+    """Return what the SPEED element says, nothing else in it."""
     if speed is None:
-        return {}
+        return Ixml()
     master, current = _rate(xml.text(speed, "MASTER_SPEED")), _rate(xml.text(speed, "CURRENT_SPEED"))
     low, high = (_number(xml.text(speed, f"TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_{half}")) for half in ("LO", "HI"))
-    return {
-        "file_rate": _number(xml.text(speed, "FILE_SAMPLE_RATE")) or 0,
-        "timestamp_rate": _number(xml.text(speed, "TIMESTAMP_SAMPLE_RATE")) or 0,
-        "timecode_rate": _rate(xml.text(speed, "TIMECODE_RATE")),
-        "drop_frame": xml.text(speed, "TIMECODE_FLAG").upper() == "DF",
-        "speed": current / master if master and current else Fraction(1),
-        "time_reference": None if low is None else (high or 0) % 2**32 << 32 | low % 2**32,
-    }
+    return Ixml(
+        file_rate=_number(xml.text(speed, "FILE_SAMPLE_RATE")) or 0,
+        timestamp_rate=_number(xml.text(speed, "TIMESTAMP_SAMPLE_RATE")) or 0,
+        timecode_rate=_rate(xml.text(speed, "TIMECODE_RATE")),
+        drop_frame=xml.text(speed, "TIMECODE_FLAG").upper() == "DF",
+        speed=current / master if master and current else Fraction(1),
+        time_reference=None if low is None else (high or 0) % 2**32 << 32 | low % 2**32,
+    )
 
 
 def _tracks(root: xml.Element) -> tuple[tuple[int, str], ...]:

@@ -73,7 +73,7 @@ class Probe:
         del now
         under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.READY]):
-            if clip.id in under_way:
+            if clip.id in under_way or clip.found.kind is ClipKind.SOUND:
                 continue
             task = ProbeTask(source_of(production, clip), words_of(production, clip).source.rate)
             text = wire.dump(ProbeTask, task)

@@ -16,6 +16,7 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, make_folder, replace, withdraw
 from daemon.slate import Twin, Vendor
+from daemon.sounds import ClipSound, Pair, PlacedSound
 from daemon.stages.landing import roll_folder, still_path
 from daemon.states import SETTLED_STATES, ClipState
 from daemon.store import Card, Clip, trouble_of
@@ -146,4 +147,20 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         published=tuple(proxy.facts for proxy in proxies),
         stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
+        sound=_sound(production, clip),
     )
+
+
+def _sound(production: Production, clip: Clip) -> ClipSound | None:
+    """Return production sound of a clip as it is handed over; None where it was not looked for."""
+    store = production.store
+    if (known := store.sync(clip.id)) is None:
+        return None
+    synced, recordings = known[1], store.recordings()
+
+    def placed(pair: Pair) -> PlacedSound:
+        sound = store.clip(pair.recording)
+        return PlacedSound(pair, sound.name, store.card(sound.card).roll, recordings[pair.recording])
+
+    rivals = tuple(placed(pair) for pair in synced.rivals)
+    return ClipSound(tuple(placed(pair) for pair in synced.pairs), synced.held, rivals, synced.waveform)

@@ -7,6 +7,7 @@ from posixpath import basename
 
 from daemon.sidecars.ale import Ale, audio_format, compose, rate_text, video_format
 from daemon.slate import Twin
+from daemon.turnover import sound
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll, TurnoverClip
 from engines.media.timecode import Timecode
@@ -32,6 +33,7 @@ COLUMNS = (
     "Timecode From",
     "Custody",
     "Notes",
+    *sound.COLUMNS,
 )
 
 
@@ -56,11 +58,11 @@ def is_ours(data: bytes) -> bool:
 
 def _ale(roll: Roll, rate: Fraction, clips: list[TurnoverClip]) -> Ale:
     rasters = {(plain.width, plain.height) for clip in clips if (plain := clip.current(Twin.PLAIN))}
-    sound = audio_format({track.sample_rate for clip in clips for track in clip.essence.audio})
+    heard = audio_format({track.sample_rate for clip in clips for track in clip.essence.audio})
     heading = (
         ("FIELD_DELIM", "TABS"),
         ("VIDEO_FORMAT", video_format(rasters)),
-        *([("AUDIO_FORMAT", sound)] if sound else []),
+        *([("AUDIO_FORMAT", heard)] if heard else []),
         ("FPS", rate_text(rate)),
     )
     return Ale(heading, COLUMNS, tuple(_row(roll, clip) for clip in clips))
@@ -90,6 +92,7 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
         "Timecode From": essence.timecode_source,
         "Custody": clip.custody,
         "Notes": "; ".join(plain.marks),
+        **sound.columns(clip),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from daemon.errors import DeliveryError
 from daemon.slate import Published, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
+from daemon.turnover.sound import recorded
 from engines.media.timecode import Timecode
 
 SCHEMA = "nearset-record-1"
@@ -89,6 +90,7 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
             ],
         },
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
+        "sound": recorded(clip.sound),
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.sounds import ClipSound
 from engines.media.essence import Essence
 
 
@@ -13,7 +14,7 @@ class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder. `words` are the
-    recipe's words as text.
+    recipe's words as text. `sound` is None where no production sound was looked for.
     """
 
     name: str
@@ -24,6 +25,7 @@ class TurnoverClip:
     published: tuple[Published, ...]
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
+    sound: ClipSound | None = None
 
     def current(self, twin: Twin) -> Published | None:
         """Return the twin's current revision."""

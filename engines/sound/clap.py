@@ -15,6 +15,8 @@ _BEFORE_FRAMES = 80
 _RISE_DB = 18.0
 _BELOW_LOUDEST_DB = 12.0
 """A clap is among the loudest that a slate microphone hears."""
+_APART_FRAMES = 20
+"""50 ms: what comes sooner is the same clap."""
 _MOST = 8
 
 
@@ -28,13 +30,18 @@ def claps(mono: Samples) -> list[float]:
     rises = 20 * np.log10(peaks / before)
     loud = 20 * np.log10(peaks / peaks.max()) > -_BELOW_LOUDEST_DB
     found = [int(frame) for frame in np.flatnonzero((rises > _RISE_DB) & loud)]
-    firsts = [frame for frame, past in zip(found, [-_BEFORE_FRAMES, *found], strict=False) if frame - past > 20]  # noqa: PLR2004 - 50 ms
+    firsts = [
+        frame for frame, past in zip(found, [-_APART_FRAMES - 1, *found], strict=False) if frame - past > _APART_FRAMES
+    ]
     loudest = sorted(firsts, key=lambda frame: -peaks[frame])[:_MOST]
-    return [(frame * _FRAME + int(np.argmax(np.abs(mono[frame * _FRAME : (frame + 1) * _FRAME])))) / RATE for frame in loudest]
+    return [
+        (frame * _FRAME + int(np.argmax(np.abs(mono[frame * _FRAME : (frame + 1) * _FRAME])))) / RATE
+        for frame in loudest
+    ]
 
 
 def agree(clip: list[float], sound: list[float], seconds: float, tolerance: float) -> bool | None:
-    """Return whether the clip's claps are the sound's, if its first frame lies at `seconds`; None where one heard none."""
+    """Return whether the clip's claps are the sound's, its first frame lying at `seconds`; None where one has none."""
     if not clip or not sound:
         return None
     return any(abs(mine + seconds - theirs) <= tolerance for mine in clip for theirs in sound)

@@ -56,7 +56,8 @@ def profile(samples: Samples, sample_rate: int, *, is_room: bool = False) -> NDA
     for part in _powers(samples, size):
         mine = chosen[first : first + len(part)]
         total, count, first = total + part[mine].sum(axis=0), count + int(mine.sum()), first + len(part)
-    return uniform_filter1d(total / max(count, 1), _PROFILE_BINS, mode="nearest")
+    smooth: NDArray[np.float64] = uniform_filter1d(total / max(count, 1), _PROFILE_BINS, mode="nearest")
+    return smooth
 
 
 def quieted(samples: Samples, sample_rate: int, noise: NDArray[np.float64], reduction_db: float) -> Samples:
@@ -87,7 +88,8 @@ def _wiener(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
     for _ in range(_LOOKS):
         gain = prior / (1 + prior)
         prior = gaussian_filter(gain * gain * ratios, _NEIGHBOURS)
-    return prior / (1 + prior)
+    wiener: NDArray[np.float64] = prior / (1 + prior)
+    return wiener
 
 
 def _window(size: int) -> NDArray[np.float64]:

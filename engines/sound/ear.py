@@ -5,6 +5,7 @@ Speech and claps have what tells them apart below 4 kHz, and every sample less i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -29,7 +30,7 @@ _BLOCK_SECONDS = 60
 _SLOW_COLUMNS = 2 * PRINT_RATE
 """A band's level is told against its mean over so many columns: rooms and gains differ, what moves is alike."""
 _QUIET = 1e-10
-"""Power of a band below which it counts as silence: −100 dBFS."""
+"""Power of a band below which it counts as silence: -100 dBFS."""
 _REACH = 3.0
 """Largest deviation of a fingerprint, in its own deviations: one slam must not outweigh a sentence."""
 
@@ -58,12 +59,13 @@ def heard(wave: Wave, first_seconds: float, seconds: float) -> Samples:
     return to_rate(mono, rate)[skip : skip + round(seconds * RATE)]
 
 
-def print_of_wave(wave: Wave) -> Print:
+def print_of_wave(wave: Wave, progress: Callable[[int, int], None] = lambda *_: None) -> Print:
     """Return the fingerprint of a whole sound file, in blocks, so that hours of it fit."""
     blocks = []
     left = round(wave.format.seconds * RATE)
     for number in range(-(-left // (_BLOCK_SECONDS * RATE))):
         first = number * _BLOCK_SECONDS
+        progress(first * RATE, left)
         blocks.append(_levels(heard(wave, first, min(_BLOCK_SECONDS, left / RATE - first) + _HOP / RATE)))
     return _moving(np.concatenate(blocks, axis=1)) if blocks else np.zeros((BANDS, 0), np.float32)
 
@@ -78,10 +80,11 @@ def _levels(mono: Samples) -> NDArray[np.float32]:
     count = max((len(mono) - _FRAME) // _HOP + 1, 0)
     if not count:
         return np.zeros((BANDS, 0), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(mono, _FRAME)[:: _HOP][:count]
+    frames = np.lib.stride_tricks.sliding_window_view(mono, _FRAME)[::_HOP][:count]
     window = np.hanning(_FRAME).astype(np.float32)
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 / window.sum() ** 2
-    return np.log(power @ _bands().T + _QUIET).T.astype(np.float32)
+    levels: NDArray[np.float32] = np.log(power @ _bands().T + _QUIET).T.astype(np.float32)
+    return levels
 
 
 def _bands() -> NDArray[np.float32]:
@@ -100,7 +103,8 @@ def _moving(levels: NDArray[np.float32]) -> Print:
     moved = levels - slow
     deviation = moved.std(axis=1, keepdims=True)
     moved = np.where(deviation > 1e-3, moved / np.maximum(deviation, 1e-3), 0)  # noqa: PLR2004 - a band that stands still
-    return np.clip(moved, -_REACH, _REACH).astype(np.float32)
+    clipped: Print = np.clip(moved, -_REACH, _REACH).astype(np.float32)
+    return clipped
 
 
 def _running_mean(levels: NDArray[np.float32], width: int) -> NDArray[np.float32]:

@@ -34,4 +34,5 @@ def _once(samples: Samples, sample_rate: int, ceiling_dbtp: float) -> Samples:
     width = 2 * round(_AHEAD_SECONDS * sample_rate) + 1
     held = minimum_filter1d(needed.astype(np.float64), width, mode="nearest")
     gain = np.minimum(uniform_filter1d(held, width, mode="nearest"), 1.0)
-    return (samples * gain).astype(np.float32)
+    below: Samples = (samples * gain).astype(np.float32)
+    return below

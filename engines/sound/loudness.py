@@ -48,7 +48,10 @@ def block_power(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
 
 
 def true_peak(samples: Samples) -> float:
-    """Return the true peak in dBTP of samples `[N]`, oversampled four times; -inf for silence. Source: BS.1770-5, annex 2."""
+    """Return the true peak in dBTP of samples `[N]`, oversampled four times; -inf for silence.
+
+    Source: BS.1770-5, annex 2.
+    """
     highest = max((float(piece.max()) for piece in oversampled_peaks(samples)), default=0.0)
     return 20 * math.log10(highest) if highest > 0 else -math.inf
 

@@ -63,7 +63,9 @@ def mixed(
 ) -> Mixed:
     """Return the guide mix of isos; `rooms` are the noise profiles known of tracks, None where the track is its own."""
     known = list(rooms) or [None] * len(tracks)
-    shared = share([_cleaned(track, sample_rate, settings, room) for track, room in zip(tracks, known, strict=True)], sample_rate)
+    shared = share(
+        [_cleaned(track, sample_rate, settings, room) for track, room in zip(tracks, known, strict=True)], sample_rate
+    )
     levelled = shared * _rider(shared, sample_rate, settings)
     return _to_loudness(levelled, sample_rate, settings)
 
@@ -119,7 +121,8 @@ def _rider(samples: Samples, sample_rate: int, settings: Settings) -> Samples | 
     held = np.interp(np.arange(len(lufs)), places, wanted[places])
     smooth = uniform_filter1d(held, round(_LEVELLER_SECONDS / _STEP_SECONDS), mode="nearest")
     middles = (np.arange(len(smooth)) * _STEP_SECONDS + 0.2) * sample_rate
-    return np.interp(np.arange(len(samples)), middles, 10 ** (smooth / 20)).astype(np.float32)
+    gain: Samples = np.interp(np.arange(len(samples)), middles, 10 ** (smooth / 20)).astype(np.float32)
+    return gain
 
 
 def _to_loudness(samples: Samples, sample_rate: int, settings: Settings) -> Mixed:

@@ -25,7 +25,7 @@ Hear: TypeAlias = Callable[[float, float], Samples]
 """Gives a sound file's samples at RATE: from a second on, so many seconds; silence outside the file."""
 
 CLEAR_STRENGTH = 13.0
-"""Least height of a peak, in deviations of the curve that it stands in; of 1,000 decoys none came near (docs/performance.md)."""
+"""Least height of a peak, in deviations of the curve that it stands in. Source: docs/performance.md, 2026-11-25."""
 CLEAR_CONFIDENCE = 0.6
 """Least confidence of a match."""
 WIDE_SECONDS = 0.3
@@ -46,7 +46,7 @@ _OWN_SECONDS = 0.1
 """What lies so near a peak is the room's answer to it, not a rival."""
 _LOWEST_HZ, _HIGHEST_HZ = 120.0, 3_700.0
 _SILENCE = 1e-6
-"""Deviation of samples that holds nothing but a converter's last bits: −120 dBFS."""
+"""Deviation of samples that holds nothing but a converter's last bits: -120 dBFS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,9 @@ class _Window:
 
 
 def _peak(clip: Samples, hear: Hear, guess: float, reach: float) -> Match | None:
-    windows = [window for first, count in _pieces(len(clip)) if (window := _window(clip, hear, guess, reach, first, count))]
+    windows = [
+        window for first, count in _pieces(len(clip)) if (window := _window(clip, hear, guess, reach, first, count))
+    ]
     if not windows:
         return None
     best = max(windows, key=lambda window: window.height)
@@ -178,13 +180,15 @@ def _phat(piece: Samples, about: Samples, lags: int) -> NDArray[np.float32]:
     cross = rfft(about, size) * np.conj(rfft(piece, size))
     hertz = np.fft.rfftfreq(size, 1 / RATE)
     magnitude = np.abs(cross)
-    cross = np.where((hertz > _LOWEST_HZ) & (hertz < _HIGHEST_HZ) & (magnitude > 0), cross / np.maximum(magnitude, 1e-20), 0)
+    cross = np.where(
+        (hertz > _LOWEST_HZ) & (hertz < _HIGHEST_HZ) & (magnitude > 0), cross / np.maximum(magnitude, 1e-20), 0
+    )
     curve: NDArray[np.float32] = irfft(cross, size)[:lags].astype(np.float32)
     return curve
 
 
 def _standing(curve: NDArray[np.float32]) -> tuple[int, float, float]:
-    """Return where a curve's peak is, its height in deviations, and how far it stands above its loudest rival, 0 to 1."""
+    """Return where a curve's peak is, its height in deviations, and how far its rivals are below it, 0 to 1."""
     peak = int(np.argmax(curve))
     centre = float(np.median(curve))
     deviation = 1.4826 * float(np.median(np.abs(curve - centre))) or 1e-12  # of a normal distribution

@@ -245,3 +245,16 @@ def _floats(data: bytes, bits: int, *, is_float: bool) -> Samples:
         return (wide.view("<i4")[:, 0] * np.float32(2.0**-31)).astype(np.float32)
     scale = np.float32(2.0 ** (1 - bits))
     return (np.frombuffer(data, np.dtype(f"<i{bits // 8}")) * scale).astype(np.float32)
+
+
+def wave_bytes(samples: Samples, sample_rate: int, bext: bytes, ixml: bytes) -> bytes:
+    """Return the bytes of a Broadcast Wave file of one channel, 24 bits; what is above full scale is clipped.
+
+    Up to some eight hours at 48 kHz: beyond that the sizes of RIFF end.
+    """
+    codes = np.clip(np.round(samples.astype(np.float64) * 2**23), -(2**23), 2**23 - 1).astype("<i4")
+    data = codes.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    fmt = struct.pack("<HHIIHH", _PCM, 1, sample_rate, sample_rate * 3, 3, 24)
+    chunks = [(b"bext", bext), (b"iXML", ixml), (b"fmt ", fmt), (b"data", data)]
+    body = b"".join(kind + struct.pack("<I", len(text)) + text + bytes(len(text) % 2) for kind, text in chunks if text)
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body
