@@ -94,7 +94,7 @@ class Waveform:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What came of looking for a clip: accepted pairs in order of time, or why none was and what it was torn between."""
+    """What came of looking for a clip: accepted pairs in order of time, or why none was and what tore it."""
 
     pairs: tuple[Pair, ...]
     held: str
