@@ -34,9 +34,7 @@ def _levels(stage: Stage) -> bool:
             made = mixed([lambda track=track: track for track in tracks], RATE, Settings(loudness_lufs=target))
             lufs, peak = ebur128(made.samples)
             worst_lufs, worst_peak, cases = max(worst_lufs, abs(lufs - target)), max(worst_peak, peak), cases + 1
-    print(
-        f"{cases} mixes by ebur128: off by at most {worst_lufs:.2f} LU, true peak at most {worst_peak:.2f} dBTP"
-    )
+    print(f"{cases} mixes by ebur128: off by at most {worst_lufs:.2f} LU, true peak at most {worst_peak:.2f} dBTP")
     return worst_lufs <= 0.5 and worst_peak <= -1.0 + 0.05
 
 

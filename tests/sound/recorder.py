@@ -31,7 +31,9 @@ def talk(seed: int, seconds: float = 20.0) -> Samples:
     for low in (200, 500, 1200, 2500):
         sections = butter(2, (low, low * 1.8), "bandpass", fs=RATE, output="sos")
         steps = rng.uniform(0, 1, round(seconds * 6) + 2) ** 3
-        total += sosfilt(sections, rng.standard_normal(count)) * np.interp(np.arange(count) / RATE * 6, np.arange(len(steps)), steps)
+        total += sosfilt(sections, rng.standard_normal(count)) * np.interp(
+            np.arange(count) / RATE * 6, np.arange(len(steps)), steps
+        )
     return (total / total.std() * 0.08).astype(np.float32)
 
 
@@ -47,7 +49,9 @@ def bwf(
     tracks = tracks.reshape(len(tracks), -1)
     start = round(begins_seconds * rate) if reference is None else reference
     told = bext.Bext("sSCENE=?", "recorder", date="2026-03-02", time="12:00:00", time_reference=start)
-    about = replace(words or ixml.Ixml(scene="12A", take="3"), file_rate=rate, timestamp_rate=rate, timecode_rate=Fraction(24))
+    about = replace(
+        words or ixml.Ixml(scene="12A", take="3"), file_rate=rate, timestamp_rate=rate, timecode_rate=Fraction(24)
+    )
     about = replace(about, time_reference=start if about.time_reference is None else about.time_reference)
     codes = np.round(tracks.astype(float) * 2**23).astype("<i4")
     data = codes.reshape(-1).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()

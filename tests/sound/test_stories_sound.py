@@ -170,7 +170,10 @@ def test_files_a_track_are_one_take_and_all_its_isos_are_mixed(cart: Cart) -> No
     lay(cart)
     boom, lav = talk(1), np.roll(talk(1), 30) * 0.5 + talk(3) * 0.001
     words = ixml.Ixml(scene="12A", take="3", family="F1")
-    sound_roll(cart, {"T003.TAKE/T003_Tr1.wav": bwf(boom, NOON, words=words), "T003.TAKE/T003_Tr2.wav": bwf(lav, NOON, words=words)})
+    sound_roll(
+        cart,
+        {"T003.TAKE/T003_Tr1.wav": bwf(boom, NOON, words=words), "T003.TAKE/T003_Tr2.wav": bwf(lav, NOON, words=words)},
+    )
     cart.serve()
     sound = cart.record()["clips"][0]["sound"]
     assert [pair["file"] for pair in sound["pairs"]] == ["T003_Tr1"]
