@@ -55,8 +55,9 @@ def recognise(paths: Collection[str], read: Read, root_name: str) -> list[FoundC
         if roll := roll_of(path, rolls):
             members[roll].append(path)
     cards = [card for roll, files in sorted(members.items()) if (card := _card(roll, files, read, root_name))]
-    apart = [path for path in sorted(paths) if roll_of(path, rolls) is None]
-    return sorted([*cards, *sound_cards(apart)], key=lambda card: card.path)
+    apart = [path for path in sorted(paths) if not is_camera(path) or roll_of(path, rolls) is None]
+    sounds = [replace(card, clips=tuple(_named_apart(list(card.clips)))) for card in sound_cards(apart)]
+    return sorted([*cards, *sounds], key=lambda card: card.path)
 
 
 def _card(roll: str, paths: list[str], read: Read, root_name: str) -> FoundCard | None:

@@ -6,7 +6,7 @@ folders of their own (`Scene_1-T001.TAKE`) belong to the roll above.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from posixpath import basename, dirname
 
 from daemon.cards.base import is_day, stem, suffix
@@ -16,55 +16,54 @@ from daemon.slate import ClipKind, FoundCard, FoundClip, Vendor
 SOUNDS = frozenset({".wav", ".bwf", ".w64", ".rf64"})
 _FOLDER = "sound media"
 _TAKE = ".take"
+_NO_SOUND = frozenset({"looks", "proxy and mezzanine media"})
 
 
 def sound_cards(paths: Sequence[str]) -> list[FoundCard]:
     """Return the sound rolls among paths that lie in no camera roll, in order of their folders."""
-    rolls = sorted({roll for path in paths if suffix(path) in SOUNDS and (roll := _roll(path, paths))})
-    found = []
-    for roll in rolls:
-        files = [
-            path.removeprefix(f"{roll}/") for path in paths if path.startswith(f"{roll}/") and not is_manifest(path)
-        ]
-        files = [path for path in files if not _in_another(f"{roll}/{path}", roll, rolls)]
-        sounds = [path for path in files if suffix(path) in SOUNDS]
-        others = tuple(path for path in files if suffix(path) not in SOUNDS)
-        found.append(FoundCard(roll, basename(roll), Vendor.SOUND, _clips(sounds), shoot_day(roll), (), others))
-    return found
+    seals = frozenset(_seal(path) for path in paths if is_manifest(path))
+    members: dict[str, list[str]] = {}
+    for path in paths:
+        if suffix(path) in SOUNDS and (roll := _roll(path, seals)):
+            members.setdefault(roll, [])
+    for path in paths:
+        if not is_manifest(path) and (found := _nearest(path, members)):
+            members[found].append(path.removeprefix(f"{found}/"))
+    return [_card(roll, files) for roll, files in sorted(members.items())]
 
 
-def _clips(sounds: Sequence[str]) -> tuple[FoundClip, ...]:
-    """Return a clip for each sound file; names that two share get their folders, too."""
-    names = [stem(path) for path in sounds]
-    shared = {name.lower() for name in names if [other.lower() for other in names].count(name.lower()) > 1}
-    return tuple(
-        FoundClip(path.replace("/", "_") if name.lower() in shared else name, ClipKind.SOUND, (path,))
-        for path, name in zip(sounds, names, strict=True)
-    )
+def _card(roll: str, files: Sequence[str]) -> FoundCard:
+    clips = tuple(FoundClip(stem(path), ClipKind.SOUND, (path,)) for path in files if suffix(path) in SOUNDS)
+    others = tuple(path for path in files if suffix(path) not in SOUNDS)
+    return FoundCard(roll, basename(roll), Vendor.SOUND, clips, shoot_day(roll), (), others)
 
 
-def _roll(path: str, paths: Sequence[str]) -> str:
-    """Return the roll folder of a sound file, empty where it lies where only rolls may lie."""
+def _roll(path: str, seals: frozenset[str]) -> str:
+    """Return the roll folder of a sound file, empty where it lies where only rolls may lie or no sound roll does."""
     parts = path.split("/")
     lower = [part.lower() for part in parts[:-1]]
     if _FOLDER in lower[:-1]:
         return "/".join(parts[: lower.index(_FOLDER) + 2])
-    folder = _sealed(path, paths) or dirname(path)
+    if _NO_SOUND.intersection(lower):
+        return ""
+    folder = next((above for above in _above(path) if above in seals and not is_day(basename(above))), dirname(path))
     while folder.lower().endswith(_TAKE):
         folder = dirname(folder)
     return "" if is_day(basename(folder)) else folder
 
 
-def _sealed(path: str, paths: Sequence[str]) -> str:
-    """Return the folder above a sound file that a manifest seals, empty where none does; no day's, nor the root."""
-    folder = dirname(path)
-    while folder and not is_day(basename(folder)):
-        if any(other.startswith((f"{folder}/ascmhl/",)) for other in paths):
-            return folder
-        folder = dirname(folder)
-    return ""
+def _seal(path: str) -> str:
+    """Return the folder that a manifest seals."""
+    inside = f"/{path}".find("/ascmhl/")
+    return path[:inside].rstrip("/") if inside >= 0 else dirname(path)
 
 
-def _in_another(path: str, roll: str, rolls: Sequence[str]) -> bool:
-    """Return whether a path lies in a roll inside this one."""
-    return any(other != roll and other.startswith(f"{roll}/") and path.startswith(f"{other}/") for other in rolls)
+def _nearest(path: str, rolls: Container[str]) -> str:
+    """Return the nearest roll that a path lies in, empty where it lies in none."""
+    return next((above for above in _above(path) if above in rolls), "")
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders that a path lies in, the nearest first, the root left out."""
+    while path := dirname(path):
+        yield path

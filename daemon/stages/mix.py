@@ -82,6 +82,9 @@ class Mix:
     name = "mix"
     is_vital = False
 
+    def __init__(self) -> None:
+        self._settled: dict[int, tuple[str, MixWords]] = {}
+
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the clips whose production sound has no mix yet."""
         del now
@@ -91,8 +94,13 @@ class Mix:
         for clip in store.clips(states=[ClipState.PROXIED, ClipState.DELIVERED]) if known else ():
             synced = store.sync(clip.id)
             words = words_of(production, clip).mix
-            if clip.id not in under_way and clip.essence and synced and synced[1].pairs and words.enabled:
-                self._want(production, clip, clip.essence, synced[1].pairs, words, known)
+            if clip.id in under_way or not (clip.essence and synced and synced[1].pairs and words.enabled):
+                continue
+            of = (synced[0], words)
+            if self._settled.get(clip.id) != of and self._want(
+                production, clip, clip.essence, synced[1].pairs, words, known
+            ):
+                self._settled[clip.id] = of
 
     def _want(
         self,
@@ -102,7 +110,8 @@ class Mix:
         pairs: tuple[Pair, ...],
         words: MixWords,
         known: dict[int, Recording],
-    ) -> None:
+    ) -> bool:
+        """Return whether the mix that is wanted is there, or was given up; else queue it."""
         store = production.store
         files = tuple(file for pair in pairs for file in _files(production, pair, known))
         about = known[pairs[0].recording]
@@ -110,9 +119,10 @@ class Mix:
         want = key_of("mix", _VERSION, str(clip.id), wire.dump(MixTask, task))
         landed, job = store.proxies(clip.id, Twin.SOUND), store.job_of(want)
         if (landed and landed[-1].want == want) or (job and job.state is JobState.FAILED):
-            return
+            return True
         text = wire.dump(MixTask, replace(task, staged=f"{want[:32]}.wav"))
         store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
+        return False
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Put the finished mix in place."""

@@ -19,7 +19,7 @@ from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.slate import CameraFile, CardPlace, Vendor
 from daemon.sounds import Pair, Recording, Synced, Waveform, speeds, told_offset
-from daemon.stages.listen import print_path, sound_file
+from daemon.stages.listen import print_path
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import SETTLED_STATES, ClipState, JobEvent, JobState
 from daemon.store import Card, Clip, Job
@@ -74,21 +74,21 @@ class Sync:
         del now
         store = production.store
         days = _days(production)
+        keys = {day: key_of(wire.dump(tuple[Take, ...], takes)) for day, takes in days.items()}
         under_way = store.under_way(self.name) if days else set()
         for clip in store.clips(states=[ClipState.PROXIED, ClipState.DELIVERED]) if days else ():
-            takes = days.get(store.card(clip.card).shoot_day)
-            if not takes or clip.essence is None or clip.id in under_way:
-                continue
-            self._want(production, clip, clip.essence, takes)
+            day = store.card(clip.card).shoot_day
+            if days.get(day) and clip.essence and clip.id not in under_way:
+                self._want(production, clip, clip.essence, days[day], keys[day])
 
-    def _want(self, production: Production, clip: Clip, essence: Essence, takes: tuple[Take, ...]) -> None:
+    def _want(self, production: Production, clip: Clip, essence: Essence, takes: tuple[Take, ...], day: str) -> None:
         store = production.store
-        task = SyncTask(source_of(production, clip), essence, takes, words_of(production, clip).mix.timecode_alone)
-        text = wire.dump(SyncTask, task)
-        want = key_of("sync", _VERSION, str(clip.id), text)
+        alone = words_of(production, clip).mix.timecode_alone
+        want = key_of("sync", _VERSION, str(clip.id), clip.identity, wire.dump(Essence, essence), str(alone), day)
         known, job = store.sync(clip.id), store.job_of(want)
         if (known and known[0] == want) or (job and job.state is JobState.FAILED):
             return
+        text = wire.dump(SyncTask, SyncTask(source_of(production, clip), essence, takes, alone))
         store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
@@ -130,12 +130,14 @@ def _is_through(production: Production, card: Card) -> bool:
 
 def _takes(production: Production, card: Card, known: dict[int, Recording]) -> Iterator[Take]:
     groups: dict[object, list[Clip]] = {}
+    files = production.store.files(card.id)
     for clip in production.store.clips(card=card.id):
         if clip.state is ClipState.FILED and clip.id in known:
             groups.setdefault(take_key(clip, known[clip.id]), []).append(clip)
     for clips in groups.values():
         leader = max(clips, key=lambda clip: (known[clip.id].channels, -clip.id))
-        place, file = sound_file(production, leader)
+        path = leader.found.files[0]
+        place, file = CardPlace(card.root, card.path), CameraFile(path, files[path].mark)
         yield Take(leader.id, card.id, known[leader.id], place, file, str(print_path(production, leader)))
 
 
