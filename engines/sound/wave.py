@@ -85,7 +85,8 @@ class Wave:
         wanted = list(range(known.channels)) if channels is None else list(channels)
         result = np.zeros((count, len(wanted)), np.float32)
         if end > begin:
-            result[begin - first : end - first] = self._decoded(begin, end - begin)[:, wanted]
+            read = self._decoded(begin, end - begin)
+            result[begin - first : end - first] = read if channels is None else read[:, wanted]
         if known.is_float and not np.isfinite(result).all():
             raise bad_wave(self.name, "it holds samples that are no numbers", "record it anew, or leave this file out")
         return result
@@ -242,9 +243,9 @@ def _floats(data: bytes, bits: int, *, is_float: bool) -> Samples:
     if bits == 24:  # noqa: PLR2004 - three bytes, which numpy has no type for
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        return (wide.view("<i4")[:, 0] * np.float32(2.0**-31)).astype(np.float32)
+        return wide.view("<i4")[:, 0].astype(np.float32) * np.float32(2.0**-31)
     scale = np.float32(2.0 ** (1 - bits))
-    return (np.frombuffer(data, np.dtype(f"<i{bits // 8}")) * scale).astype(np.float32)
+    return np.frombuffer(data, np.dtype(f"<i{bits // 8}")).astype(np.float32) * scale
 
 
 def wave_bytes(samples: Samples, sample_rate: int, bext: bytes, ixml: bytes) -> bytes:
