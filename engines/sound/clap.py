@@ -28,6 +28,7 @@ def claps(mono: Samples) -> list[float]:
     peaks = np.abs(mono[: count * _FRAME]).reshape(count, _FRAME).max(axis=1) + 1e-9
     before = _mean_before(peaks)
     rises = 20 * np.log10(peaks / before)
+    rises[:_BEFORE_FRAMES] = 0  # nothing is known of what came before
     loud = 20 * np.log10(peaks / peaks.max()) > -_BELOW_LOUDEST_DB
     found = [int(frame) for frame in np.flatnonzero((rises > _RISE_DB) & loud)]
     firsts = [

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import SidecarError
@@ -26,6 +26,7 @@ def test_bext_reads_back_as_it_was_written(description: str, originator: str, re
     assert bext.parse(bext.compose(told), "T001") == told
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=20), st.integers(0, 2**64 - 1), st.booleans(), st.sampled_from([NTSC, Fraction(25), None]))
 def test_ixml_reads_back_as_it_was_written(scene: str, reference: int, circled: bool, rate: Fraction | None) -> None:
     plain = "".join(character if character.isprintable() else " " for character in scene).strip()
