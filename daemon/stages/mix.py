@@ -18,8 +18,9 @@ from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
 from daemon.recipe import MixWords
+from daemon.rooms import RoomTone, RoomTrack, is_room_tone, room_for
 from daemon.sidecars import bext, ixml
-from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Published, Twin
+from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Published, Twin, Vendor
 from daemon.sounds import Pair, Recording
 from daemon.stages.landing import clear_intents, land
 from daemon.stages.listen import sound_file
@@ -33,6 +34,9 @@ from daemon.worker import Progress
 from engines.media.essence import Essence
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engines.sound.mix import Mixed, Track
     from engines.sound.wave import Samples, Wave
 
@@ -40,16 +44,19 @@ LANE, PRIORITY = "render", 55
 _VERSION = "1"
 """Raise it when the same words make another mix, so that mixes are made again."""
 RATE = 48_000
+_ROOM_SECONDS = 60.0
+"""How much of a room tone is listened to."""
 
 
 @dataclass(frozen=True, slots=True)
 class MixFile:
-    """A sound file of a pair, and which of its channels are isos."""
+    """A sound file of a pair, which of its channels are isos, and the room tone of each, None where there is none."""
 
     place: CardPlace
     file: CameraFile
     channels: tuple[int, ...]
     pair: Pair
+    rooms: tuple[RoomTrack | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,8 @@ def _marks(task: MixTask, made: Made) -> tuple[str, ...]:
     if drifts:
         done = "corrected" if words.drift == "correct" else "as recorded"
         marks.append(f"drift of {', '.join(sorted(drifts))} {done}")
+    if labels := {room.label for file in task.files for room in file.rooms if room} if words.noise_reduction else set():
+        marks.append(f"noise learned from room tone {', '.join(sorted(labels))}")
     if any(file.pair.by == "timecode" for file in task.files):
         marks.append("in sync by timecode alone, not confirmed")
     return tuple(marks)
@@ -190,7 +199,29 @@ def _files(production: Production, pair: Pair, known: dict[int, Recording]) -> l
         named = [(clip, isos) for clip, isos in named if isos]
     else:
         named = [(clip, tuple(range(known[clip.id].channels))) for clip in clips]
-    return [MixFile(*sound_file(production, clip), isos, pair) for clip, isos in named]
+    rooms = _rooms(production, leader, known)
+    return [
+        MixFile(
+            *sound_file(production, clip),
+            isos,
+            pair,
+            tuple(room_for(known[clip.id], channel, rooms) for channel in isos),
+        )
+        for clip, isos in named
+    ]
+
+
+def _rooms(production: Production, leader: Clip, known: dict[int, Recording]) -> list[RoomTone]:
+    """Return the room tones of a recording's shoot day, in the order in which they came."""
+    store = production.store
+    day = store.card(leader.card).shoot_day
+    return [
+        RoomTone(f"{card.roll}/{clip.name}", *sound_file(production, clip), known[clip.id])
+        for card in store.cards()
+        if card.vendor is Vendor.SOUND and card.shoot_day == day
+        for clip in store.clips(card=card.id)
+        if clip.id in known and is_room_tone(clip.name, known[clip.id])
+    ]
 
 
 def _isos(tracks: tuple[str, ...]) -> tuple[int, ...]:
@@ -241,7 +272,24 @@ def _mixed(task: MixTask, progress: Progress) -> Mixed:
             (file,) = stack.enter_context(opened(mix_file.place, (mix_file.file,)))
             wave = open_wave(file.name, file.fd)
             tracks += [partial(_track, task, mix_file, wave, channel, words, progress) for channel in mix_file.channels]
-        return mixed(tracks, RATE, settings)
+        rooms = [_noise(room, words) if room else None for mix_file in task.files for room in mix_file.rooms]
+        return mixed(tracks, RATE, settings, rooms)
+
+
+def _noise(room: RoomTrack, words: MixWords) -> NDArray[np.float64] | None:
+    """Return the noise profile of a room tone's first minute, as the mix's tracks are high-passed; None for silence."""
+    from engines.sound.denoise import profile
+    from engines.sound.mix import highpassed
+    from engines.sound.place import placed
+    from engines.sound.wave import open_wave
+
+    with opened(room.place, (room.file,)) as files:
+        wave = open_wave(files[0].name, files[0].fd)
+        count = round(min(wave.format.seconds, _ROOM_SECONDS) * RATE)
+        learned = profile(
+            highpassed(placed(wave, room.channel, 0.0, count, RATE), RATE, words.highpass_hz), RATE, is_room=True
+        )
+    return learned if learned.any() else None
 
 
 def _track(task: MixTask, file: MixFile, wave: Wave, channel: int, words: MixWords, progress: Progress) -> Samples:
