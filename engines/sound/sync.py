@@ -30,9 +30,9 @@ CLEAR_CONFIDENCE = 0.6
 """Least confidence of a match."""
 WIDE_SECONDS = 0.3
 """How far about a guess of fingerprints is looked: some columns of them."""
-_LOOKED_AT, _FEWEST_AND_MOST = 60, (4, 24)
+_LOOKED_AT, _FEWEST_AND_MOST = 180, (4, 60)
 """Seconds of sound that are compared closely for a clip, in places of its length: three seconds look like many."""
-_PLACES = 8
+_PLACES = 24
 """Places kept of one sound."""
 _WINDOW_SECONDS = 8.0
 _LEAST_SECONDS = 0.5
