@@ -33,7 +33,6 @@ COLUMNS = (
     "Timecode From",
     "Custody",
     "Notes",
-    *sound.COLUMNS,
 )
 
 
@@ -65,7 +64,8 @@ def _ale(roll: Roll, rate: Fraction, clips: list[TurnoverClip]) -> Ale:
         *([("AUDIO_FORMAT", heard)] if heard else []),
         ("FPS", rate_text(rate)),
     )
-    return Ale(heading, COLUMNS, tuple(_row(roll, clip) for clip in clips))
+    more = sound.COLUMNS if any(clip.sound for clip in clips) else ()
+    return Ale(heading, (*COLUMNS, *more), tuple(_row(roll, clip) for clip in clips))
 
 
 def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:

@@ -32,8 +32,6 @@ WIDE_SECONDS = 0.3
 """How far about a guess of fingerprints is looked: some columns of them."""
 _LOOKED_AT, _FEWEST_AND_MOST = 180, (4, 60)
 """Seconds of sound that are compared closely for a clip, in places of its length: three seconds look like many."""
-_PLACES = 24
-"""Places kept of one sound."""
 _WINDOW_SECONDS = 8.0
 _LEAST_SECONDS = 0.5
 """Shortest piece of sound that says anything."""
@@ -89,12 +87,12 @@ def guesses(clip: Print, sounds: Sequence[Print]) -> list[Guess]:
 
     A place needs a second of overlap, or all of what is shorter.
     """
-    found = [guess for number, sound in enumerate(sounds) for guess in _places(clip, sound, number)]
     most = round(np.clip(_LOOKED_AT * PRINT_RATE / max(clip.shape[1], 1), *_FEWEST_AND_MOST))
+    found = [guess for number, sound in enumerate(sounds) for guess in _places(clip, sound, number, most)]
     return sorted(found, key=lambda guess: -guess.strength)[:most]
 
 
-def _places(clip: Print, sound: Print, number: int) -> list[Guess]:
+def _places(clip: Print, sound: Print, number: int, most: int) -> list[Guess]:
     """Return the best places of a clip in one sound; strength is the sum over what overlaps, in deviations."""
     columns, length = clip.shape[1], sound.shape[1]
     if not columns or not length:
@@ -107,7 +105,7 @@ def _places(clip: Print, sound: Print, number: int) -> list[Guess]:
     curve = irfft(product, size)[lags] / np.sqrt(np.maximum(overlap, least) * clip.shape[0])
     curve[overlap < least] = -np.inf
     found = []
-    for _ in range(_PLACES):
+    for _ in range(most):
         best = int(np.argmax(curve))
         if not np.isfinite(curve[best]):
             break
