@@ -94,6 +94,8 @@ def _decoys(stage: Stage, count: int) -> tuple[int, float]:
         seconds = float(stage.rng.choice([3, 5, 10, 20]))
         first = float(stage.rng.uniform(0, len(own) / RATE - seconds))
         clip = stage.scratch(own, first, seconds, float(stage.rng.uniform(-6, 20)), float(stage.rng.uniform(0, 50)))
+        if case % 100 == 99:
+            print(f"  {case + 1} decoys, {wrong} wrong, highest {loudest:.1f}", flush=True)
         told = None if case % 2 else float(stage.rng.uniform(0, len(sound) / RATE - seconds))
         if accepted := found(clip, [sound], [print_], told):
             wrong += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cart import Cart
+from jsonschema import Draft202012Validator
 from recorder import RATE, bwf, camera_roll, heard, shot, sound_roll, talk
 
+from daemon import recipe
+from daemon.errors import RecipeError
 from daemon.sidecars import ale, bext, ixml
+from daemon.slate import Trouble
+from daemon.stages import landing
 from engines.sound.loudness import loudness, true_peak
 from engines.sound.wave import Samples, Wave, open_wave
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "nearset.schema.json").read_text())
 NOON = 12 * 3600
 FRAMES = 72
 
@@ -63,6 +70,7 @@ def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: 
         "Take": "3",
         "Guide Mix": "A001C001.wav",
     }
+    Draft202012Validator(SCHEMA).validate(cart.record())
     page = (cart.delivered() / "report" / "index.html").read_text()
     assert page.count("<polygon") == 2
     assert "SR001/12A-T003" in page
@@ -227,8 +235,6 @@ def test_a_mix_that_is_not_wanted_is_not_made(cart: Cart) -> None:
 
 
 def test_a_sync_that_fails_for_good_leaves_the_picture_delivered(cart: Cart) -> None:
-    from daemon.slate import Trouble
-
     cart.hands.befall("sync", *[Trouble("worker.died", "the child ended", "killed", "see the log")] * 3)
     cart.words["workers"] = {"retry_seconds": 0}
     lay(cart)
@@ -237,3 +243,29 @@ def test_a_sync_that_fails_for_good_leaves_the_picture_delivered(cart: Cart) -> 
         shift.drive()
         assert shift.states()["A001C001"] == "delivered"
     assert cart.complete()["undelivered"] == []
+
+
+def test_a_power_cut_as_the_mix_lands_costs_nothing(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(cart)
+    sound_roll(cart, {"T003.wav": bwf(talk(1), NOON)})
+    publish = landing.publish_new
+
+    def cut(staged: Path, target: Path, xxh128: str) -> None:
+        publish(staged, target, xxh128)
+        if target.suffix == ".wav":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(landing, "publish_new", cut)
+    with pytest.raises(KeyboardInterrupt):
+        cart.serve()
+    monkeypatch.undo()
+    cart.serve()
+    assert cart.mixes() == ["20260302/A001/sound/A001C001.wav"]
+    cart.assert_honest()
+
+
+def test_words_of_the_mix_are_told_with_their_lines(cart: Cart) -> None:
+    cart.recipe.write_text("defaults:\n  mix:\n    loudness_lufs: loud\n    drift: guess\n    hum: 1\n")
+    with pytest.raises(RecipeError) as caught:
+        recipe.load(cart.recipe, cart.config)
+    assert [line in caught.value.why for line in ("recipe.yaml:3", "recipe.yaml:4", "recipe.yaml:5")] == [True] * 3
