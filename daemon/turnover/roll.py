@@ -28,7 +28,9 @@ class TurnoverClip:
     sound: ClipSound | None = None
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision."""
+        """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""
+        if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
         revisions = [proxy for proxy in self.published if proxy.twin is twin]
         return max(revisions, key=lambda proxy: proxy.revision, default=None)
 

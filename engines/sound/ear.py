@@ -27,6 +27,8 @@ _HOP = RATE // PRINT_RATE
 _FRAME = 2 * _HOP
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 3_700.0
 _BLOCK_SECONDS = 60
+_BLOCK = _BLOCK_SECONDS * RATE
+"""What is held of a sound file at a time: all its channels at its own rate, so that hours of many tracks fit."""
 _SLOW_COLUMNS = 2 * PRINT_RATE
 """A band's level is told against its mean over so many columns: rooms and gains differ, what moves is alike."""
 _QUIET = 1e-10
@@ -49,6 +51,14 @@ def heard(wave: Wave, first_seconds: float, seconds: float) -> Samples:
 
     Positions outside the file are silent. The edges are as exact as the middle: more is read than is given.
     """
+    left = round(seconds * RATE)
+    blocks = [
+        _heard(wave, first_seconds + done / RATE, min(_BLOCK, left - done) / RATE) for done in range(0, left, _BLOCK)
+    ]
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _heard(wave: Wave, first_seconds: float, seconds: float) -> Samples:
     rate = wave.format.sample_rate
     ratio = Fraction(RATE, rate)
     edge = 32 * ratio.denominator
@@ -72,7 +82,9 @@ def print_of_wave(wave: Wave, progress: Callable[[int, int], None] = lambda *_: 
 
 def print_of(mono: Samples) -> Print:
     """Return the fingerprint of samples at RATE."""
-    return _moving(_levels(np.concatenate([mono, np.zeros(_HOP, np.float32)])))
+    padded = np.concatenate([mono, np.zeros(_HOP, np.float32)])
+    blocks = [_levels(padded[first : first + _BLOCK + _HOP]) for first in range(0, max(len(mono), 1), _BLOCK)]
+    return _moving(np.concatenate(blocks, axis=1))
 
 
 def _levels(mono: Samples) -> NDArray[np.float32]:
