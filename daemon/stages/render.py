@@ -32,8 +32,8 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of, spec_for
 
 if TYPE_CHECKING:
+    from engines.enhance import Enhance
     from engines.media.source import MediaFiles
-    from engines.render import Enhance
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}

@@ -33,7 +33,7 @@ class OpenVinoBackend:
 
     def open(self, weights: Weights, height: int, width: int) -> Session:
         """Return a session compiled for this size, in well under a second."""
-        graph = onnx_graph(weights.topology, weights.tensors, height, width)
+        graph = onnx_graph(weights.topology, weights.tensors, height, width, apart=True)
         model = self._core.read_model(graph.SerializeToString(), b"")
         settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
         return _OpenVinoSession(self._core.compile_model(model, "CPU", settings), weights, height, width)

@@ -1,5 +1,8 @@
 """Restore: noise out, detail kept, by the recurrent network. One picture in, one out; state inside.
 
+At the start of a clip and at each cut there is nothing yet to lean on: there the network first goes through the
+pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones.
+
 The dial is `strength`: 0 gives back the very picture, 1 what the network says. The network
 adds to what was filmed at most a bounded share of the noise that was told, and starts anew at each cut. Fine
 regular texture under strong noise is smoothed with it (docs/performance.md).
@@ -7,13 +10,15 @@ regular texture under strong noise is smoothed with it (docs/performance.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from engines.backends.base import Backend
-from engines.media.frames import Picture
+from engines.media.frames import CODE_MAX, Picture
 from engines.model.noise import NoiseProfile
-from engines.model.packing import Packed, pack, packed_size, unpack
+from engines.model.packing import Packed, pack, packed_size, planes_of
 from engines.model.weights import Weights
 
 LOWEST, HIGHEST = 4, 1019
@@ -43,21 +48,35 @@ class Restore:
         self.weights = self._session.weights if self._session else weights
         self._before: npt.NDArray[np.float32] | None = None
 
-    def __call__(self, picture: Picture) -> Picture:
-        """Return the restored picture; with strength 0 the same one."""
+    def __call__(self, picture: Picture, coming: Sequence[Picture] = ()) -> Picture:
+        """Return the restored picture, with strength 0 the same one; `coming` are the next ones, few or none."""
         if self._session is None:
             return picture
         packed = pack(picture)
-        if self._is_cut(packed):
+        small = _thumbnail(packed)
+        if self._before is None or _is_cut(self._before, small):
             self._session.reset()
+            for follower in reversed(_same_shot(small, coming)):
+                self._session.step(follower, self._noise.noise_map(follower))
+        self._before = small
         restored = self._session.step(packed, self._noise.noise_map(packed))
         return _blended(picture, packed, restored, self._strength)
 
-    def _is_cut(self, packed: Packed) -> bool:
-        """Return whether the picture begins another shot, by a coarse luma thumbnail that averages noise away."""
-        small = _thumbnail(packed)
-        before, self._before = self._before, small
-        return before is not None and float(np.abs(small - before).mean()) > _CUT
+
+def _same_shot(small: Packed, coming: Sequence[Picture]) -> list[Packed]:
+    """Return of the coming pictures those before the next cut, packed."""
+    found: list[Packed] = []
+    for packed in map(pack, coming):
+        before, small = small, _thumbnail(packed)
+        if _is_cut(before, small):
+            break
+        found.append(packed)
+    return found
+
+
+def _is_cut(before: Packed, after: Packed) -> bool:
+    """Return whether two pictures are of two shots, by coarse luma thumbnails that average noise away."""
+    return float(np.abs(after - before).mean()) > _CUT
 
 
 def _thumbnail(packed: Packed) -> npt.NDArray[np.float32]:
@@ -72,16 +91,17 @@ def _thumbnail(packed: Packed) -> npt.NDArray[np.float32]:
 def _blended(picture: Picture, packed: Packed, restored: Packed, strength: np.float32) -> Picture:
     """Return picture + strength * (restored - picture), rounded; codes the network leaves alone stay as they are."""
     blend = restored if strength == 1 else packed + strength * (restored - packed)
-    planes = [_codes(plane, original) for plane, original in zip(unpack(blend, picture), _planes(picture), strict=True)]
-    return Picture(picture.number, *planes)
+    return Picture(picture.number, *planes_of(_codes(blend, packed), picture))
 
 
-def _planes(picture: Picture) -> tuple[npt.NDArray[np.uint16], ...]:
-    return (picture.y, picture.cb, picture.cr)
-
-
-def _codes(plane: npt.NDArray[np.float32], original: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+def _codes(blend: Packed, packed: Packed) -> npt.NDArray[np.uint16]:
     """Return whole code values, kept inside what interfaces carry unless the source was outside already."""
-    np.rint(plane, out=plane)
-    np.clip(plane, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=plane)
-    return plane.astype(np.uint16)
+    codes = blend * np.float32(CODE_MAX)
+    np.rint(codes, out=codes)
+    source = (packed.min() * CODE_MAX, packed.max() * CODE_MAX)
+    if source[0] >= LOWEST and source[1] <= HIGHEST:
+        np.clip(codes, LOWEST, HIGHEST, out=codes)
+    else:
+        original = np.rint(packed * np.float32(CODE_MAX))
+        np.clip(codes, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=codes)
+    return codes.astype(np.uint16)

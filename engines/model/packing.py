@@ -6,6 +6,8 @@ divided by 1023. Rasters that are off the network's grid are padded by repeating
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,7 @@ from engines.media.frames import CODE_MAX, Picture
 from engines.model.topology import GRID, PICTURE_CHANNELS
 
 Packed = npt.NDArray[np.float32]
+Number = TypeVar("Number", np.float32, np.uint16)
 
 
 def packed_size(height: int, width: int) -> tuple[int, int]:
@@ -37,15 +40,20 @@ def pack(picture: Picture) -> Packed:
 
 def unpack(packed: Packed, like: Picture) -> tuple[npt.NDArray[np.float32], ...]:
     """Return the planes y `[H, W]`, cb and cr `[H, W/2]` of a packed picture in code values, not rounded."""
+    return planes_of(packed * np.float32(CODE_MAX), like)
+
+
+def planes_of(packed: npt.NDArray[Number], like: Picture) -> tuple[npt.NDArray[Number], ...]:
+    """Return the planes y `[H, W]`, cb and cr `[H, W/2]` of packed numbers of any kind, as they are."""
     rows, columns = packed.shape[2], packed.shape[3]
-    luma = np.empty((rows * 2, columns * 2), np.float32)
+    luma = np.empty((rows * 2, columns * 2), packed.dtype)
     for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        np.multiply(packed[0, channel], np.float32(CODE_MAX), out=luma[down::2, across::2])
+        luma[down::2, across::2] = packed[0, channel]
     planes = [luma[: like.height, : like.width]]
     for channel in (4, 6):
-        chroma = np.empty((rows * 2, columns), np.float32)
+        chroma = np.empty((rows * 2, columns), packed.dtype)
         for down in (0, 1):
-            np.multiply(packed[0, channel + down], np.float32(CODE_MAX), out=chroma[down::2])
+            chroma[down::2] = packed[0, channel + down]
         planes.append(chroma[: like.height, : like.cb.shape[1]])
     return tuple(planes)
 

@@ -106,12 +106,18 @@ class Topology:
         return hashlib.sha256(f"{scheme}:{text}".encode()).hexdigest()[:16]
 
 
-_WIDTHS = {"nano": (8, 16, 32), "lite": (16, 32, 64), "mid": (32, 64, 96), "full": (48, 96, 160)}
-_HIDDEN = {"nano": 8, "lite": 8, "mid": 16, "full": 24}
+_WIDTHS = {
+    "nano": (8, 16, 32),
+    "lite": (16, 24, 48),
+    "start": (16, 32, 64),  # trained first; lite is thinned from it and mid grown (resized.py)
+    "mid": (32, 64, 96),
+    "full": (48, 96, 160),
+}
+_HIDDEN = {"nano": 8, "lite": 8, "start": 8, "mid": 16, "full": 24}
 
 
 def topology(size: str) -> Topology:
-    """Return the network of a size: nano, lite, mid or full; KeyError for another."""
+    """Return the network of a size: nano, lite, start, mid or full; KeyError for another."""
     first, second, third = _WIDTHS[size]
     hidden = _HIDDEN[size]
     inputs = 2 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden

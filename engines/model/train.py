@@ -28,6 +28,7 @@ from engines.model.footage import TRAINING, Clip, decode_clean, decode_stills, s
 from engines.model.leaves import dead_leaves
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.patches import Patches
+from engines.model.resized import resized
 from engines.model.synthetic import add_noise, luma_deviation, quiet, random_noise, told
 from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
@@ -61,6 +62,7 @@ class Settings:
     clip_norm: float = 0.5  # gradients were 0.1-0.4 after 150 steps
     decibels_from: float = 0.5  # share of the steps after which the loss is in decibels, as what is judged
     start: str = ""  # digest of the weights that a run goes on from
+    leaning: int = 0  # first pictures of a sequence that only make its past; in use a shot begins with a look ahead
     rendered: int = 20  # pictures of dead leaves
     stills: int = 3  # of each clip, at its full size
 
@@ -79,7 +81,8 @@ def train(settings: Settings, patches: Patches, tell: Tell, start: Weights | Non
             group["lr"] = _rate(settings, step)
         length = settings.short if step < settings.short_until * settings.steps else settings.length
         clean, noisy, noise = batch(settings, patches, length, generator)  # [T, N, 8, s, s] twice, [T, N, 3, s, s]
-        loss = LOSSES[step >= settings.decibels_from * settings.steps](network, clean, noisy, noise)
+        judge = LOSSES[step >= settings.decibels_from * settings.steps]
+        loss = judge(_errors(network, clean, noisy, noise)[settings.leaning :])
         if not math.isfinite(loss.item()):
             raise ArithmeticError(f"the loss is no number at step {step + 1}; the checkpoint before it is whole")
         optimiser.zero_grad()
@@ -139,24 +142,23 @@ def _jittered(noise: Tensor, draws: list[float], settings: Settings) -> Tensor:
     return torch.cat((noise[:, :1] * level, noise[:, 1:2] * level * chroma, coarse), 1)
 
 
-def sequence_loss(network: Network, clean: Tensor, noisy: Tensor, noise: Tensor) -> Tensor:
+def sequence_loss(errors: list[Tensor]) -> Tensor:
     """Return the loss over sequences: Charbonnier on errors in units of the noise, luma first, each frame alike.
 
     In code values, loud sequences rule and quiet ones are damaged (2026-11-24, docs/log.md); in units of the noise
     each counts as its decibels do. Absolute error aims at the median of shot noise, so the penalty is squared
     where errors are small.
     """
-    errors = _errors(network, clean, noisy, noise)
     return torch.stack([charbonnier(error).mean() for error in errors]).mean()
 
 
-def decibel_loss(network: Network, clean: Tensor, noisy: Tensor, noise: Tensor) -> Tensor:
+def decibel_loss(errors: list[Tensor]) -> Tensor:
     """Return the mean logarithm of each sequence's squared error, in units of the noise: what is judged, decibels.
 
     So a smooth sequence, where nearly all noise can go, counts as much as one of leaves in wind, where little can;
     under the other loss leaves rule. It begins where the other one has ended.
     """
-    squares = [error**2 for error in _errors(network, clean, noisy, noise)]
+    squares = [error**2 for error in errors]
     return (torch.stack(squares).mean((0, 2, 3, 4)) + 1e-3).log().mean()
 
 
@@ -183,8 +185,8 @@ LOSSES = (sequence_loss, decibel_loss)
 class Tell:
     """Prints loss, rate and ETA, and keeps a checkpoint."""
 
-    def __init__(self, out: Path, settings: Settings) -> None:
-        self._out, self._settings = out, settings
+    def __init__(self, out: Path, settings: Settings, card: dict[str, Any]) -> None:
+        self._out, self._settings, self._card = out, settings, card
         self._loss: float | None = None
         self._saved = 0.0
 
@@ -200,7 +202,8 @@ class Tell:
             )
         if seconds - self._saved > 300 and _rank() == 0:  # noqa: PLR2004 - five minutes lost at most
             self._saved = seconds
-            save_weights(self._out / f"{averaged.topology.name}.checkpoint.safetensors", tensors_of(averaged), {})
+            path = self._out / f"{averaged.topology.name}.checkpoint.safetensors"
+            save_weights(path, tensors_of(averaged), self._card | {"stopped_after": step})
 
 
 def _rate(settings: Settings, step: int) -> float:
@@ -235,6 +238,7 @@ def main() -> None:
     parser.add_argument("--size", default="lite")
     parser.add_argument("--steps", type=int, default=Settings().steps)
     parser.add_argument("--parent", type=Path, help="weights to go on from, in decibels")
+    parser.add_argument("--parent-size", help="their size, if another: the network is grown from them, or thinned")
     arguments = parser.parse_args()
     workers = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
     if workers > 1:
@@ -242,10 +246,11 @@ def main() -> None:
         distributed.init_process_group("gloo")
     settings, start = Settings(size=arguments.size, steps=arguments.steps, workers=workers), None
     if arguments.parent:
-        start = load_weights(arguments.parent, arguments.size)
+        start = resized(load_weights(arguments.parent, arguments.parent_size or arguments.size), arguments.size)
         settings = replace(
             settings,
-            seed=settings.seed + 1,
+            seed=int(start.digest[:8], 16),  # other sequences than its parent's
+            leaning=2,
             short_until=0.0,
             decibels_from=0.0,
             start=start.digest,
@@ -253,15 +258,11 @@ def main() -> None:
             rendered=16,
         )
     patches, lineage = load_patches(arguments.samples, settings)
-    began = time.strftime("%Y-%m-%d")
-    network = train(settings, patches, Tell(arguments.out, settings), start)
-    if _rank():
-        return
     card = {
-        "name": network.topology.name,
-        "topology": network.topology.digest,
-        "parameters": network.topology.parameters,
-        "made": began,
+        "name": topology(settings.size).name,
+        "topology": topology(settings.size).digest,
+        "parameters": topology(settings.size).parameters,
+        "made": time.strftime("%Y-%m-%d"),
         "command": " ".join(["python -m engines.model.train", *sys.argv[1:]]),
         "repeatable": True,
         "settings": asdict(settings),
@@ -270,7 +271,9 @@ def main() -> None:
         "noise": "synthetic: white, demosaiced and coarse camera noise, some through a DCT codec",
         "parent": start.card if start else None,
     }
-    save_weights(arguments.out / f"{network.topology.name}.safetensors", tensors_of(network), card)
+    network = train(settings, patches, Tell(arguments.out, settings, card), start)
+    if not _rank():
+        save_weights(arguments.out / f"{network.topology.name}.safetensors", tensors_of(network), card)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from engines.backends.eager import EagerBackend
 from engines.backends.identity import IdentityBackend
 from engines.backends.instead import Instead
 from engines.backends.openvino import OpenVinoBackend
+from engines.enhance import LOOK_AHEAD
 from engines.enhance.restore import Restore
 from engines.errors import BackendUnavailable, DeviceLost
 from engines.media.frames import Picture
@@ -159,6 +160,38 @@ def test_a_cut_starts_the_network_anew():
         straight(picture)
     fresh = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
     np.testing.assert_array_equal(straight(bright[0]).y, fresh(bright[0]).y)
+
+
+@pytest.mark.parametrize("name", ["eager", "openvino f32", "openvino", *GPU])
+def test_a_shot_begins_as_quiet_as_it_goes_on(name):
+    pictures = still_shot(12, 72, 96)
+    restore = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
+    noise = [restored(restore, pictures, number).y.std() for number in range(12)]
+    alone = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)(pictures[0]).y.std()
+    assert noise[0] < 1.25 * np.mean(noise[4:])
+    assert noise[0] < 0.8 * alone
+
+
+def test_a_shot_does_not_lean_on_the_next_one():
+    shot_one, shot_two = still_shot(1, 72, 96), still_shot(4, 72, 96, grey=800)
+    alone, seeing = (
+        Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2)
+    )
+    np.testing.assert_array_equal(seeing(shot_one[0], shot_two).y, alone(shot_one[0]).y)
+
+
+def restored(restore, pictures, number):
+    return restore(pictures[number], pictures[number + 1 : number + 1 + LOOK_AHEAD])
+
+
+def still_shot(count, height, width, grey=300):
+    """A grey wall, and the noise that is told."""
+    rng = np.random.default_rng(grey)
+    pictures = shot(count, height, width)
+    for picture in pictures:
+        for plane, level in ((picture.y, grey), (picture.cb, 512), (picture.cr, 512)):
+            plane[:] = level + rng.normal(0, 12, plane.shape)
+    return pictures
 
 
 def test_auto_says_what_it_took():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from shots import Shot, Sound, decoded, deliver, grain, opened, planes, probed
 
+from engines.enhance import LOOK_AHEAD
 from engines.errors import ContractBroken, Unreadable
 from engines.media.contract import check
 from engines.media.decode import decoder_for
@@ -25,7 +27,7 @@ def rendering_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if "_fill" in thread.name]
 
 
-def darker(picture: Picture) -> Picture:
+def darker(picture: Picture, _: Sequence[Picture]) -> Picture:
     return Picture(picture.number, (picture.y // 2).astype(np.uint16), picture.cb, picture.cr)
 
 
@@ -38,8 +40,10 @@ def test_an_enhanced_twin_holds_what_the_enhancement_made(tmp_path: Path) -> Non
 def test_pictures_reach_the_enhancement_numbered_in_order(tmp_path: Path) -> None:
     seen: list[int] = []
 
-    def watched(picture: Picture) -> Picture:
+    def watched(picture: Picture, coming: Sequence[Picture]) -> Picture:
         seen.append(picture.number)
+        ahead = range(picture.number + 1, min(picture.number + 1 + LOOK_AHEAD, 20))
+        assert [other.number for other in coming] == list(ahead)
         return picture
 
     options = {"bf": "3", "g": "8"}
@@ -49,7 +53,7 @@ def test_pictures_reach_the_enhancement_numbered_in_order(tmp_path: Path) -> Non
 
 
 def test_a_failing_enhancement_ends_the_render_and_its_threads(tmp_path: Path) -> None:
-    def fails(picture: Picture) -> Picture:
+    def fails(picture: Picture, _: Sequence[Picture]) -> Picture:
         if picture.number == 3:
             raise MemoryError
         return picture

@@ -19,11 +19,12 @@ from engines.model.carry import carried, carried_state, flow
 from engines.model.carry_torch import carried_batch, carried_states
 from engines.model.footage import TRAINING
 from engines.model.leaves import dead_leaves
-from engines.model.network import Network, tensors_of
+from engines.model.network import Network, network_of, tensors_of
 from engines.model.noise import estimate
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import pack, packed_size, unpack
 from engines.model.patches import Patches
+from engines.model.resized import resized
 from engines.model.synthetic import Noise, add_noise, pack_planes, planes, told
 from engines.model.topology import topology
 from engines.model.train import Settings, train
@@ -179,6 +180,25 @@ def test_a_clean_picture_is_told_as_clean():
     luma = (planes(flat_shot())[0] * 1023).round().numpy().astype(np.uint16)[:, 0]
     profile = estimate([Picture(n, y, y[:, ::2], y[:, ::2]) for n, y in enumerate(luma)])
     assert profile.noise_map(flat_shot()[:1].numpy())[:, :2].max() / 8 < 0.002
+
+
+def test_a_grown_network_begins_as_the_smaller_one():
+    small = base_weights("lite")
+    noisy, noise = torch.rand(3, 1, 8, 16, 24), torch.full((3, 1, 3, 16, 24), 0.1)
+    with torch.no_grad():
+        there, before = (list(network_of(x).run(noisy, noise)) for x in (resized(small, "mid"), small))
+    torch.testing.assert_close(torch.stack(there), torch.stack(before))
+
+
+def test_a_thinned_network_keeps_what_is_heard():
+    small = base_weights("lite")
+    large = resized(small, "mid")
+    for name, tensor in large.tensors.items():
+        only = np.zeros_like(tensor)
+        only[tuple(slice(0, count) for count in small.tensors[name].shape)] = small.tensors[name]
+        tensor[:] = only
+    back = resized(large, "lite")
+    assert all(np.array_equal(back.tensors[name], small.tensors[name]) for name in small.tensors)
 
 
 def test_a_short_training_learns():
