@@ -89,7 +89,7 @@ def _reduction(stage: Stage) -> bool:
                 quality = _quality(denoise.quieted(noisy, RATE, denoise.profile(noisy, RATE), reached), speech)
             wins, cases, least = wins + (quality > theirs), cases + 1, min(least, got)
             print(
-                f"  noise {colour:.2f}, {snr:2} dB: -{got:.1f} dB, at -{reached:.1f} dB SI-SDR {quality:.2f}, afftdn {theirs:.2f}"
+                f"  {colour:.2f}, {snr:2} dB: -{got:.1f}, at -{reached:.1f} SI-SDR {quality:.2f}, afftdn {theirs:.2f}"
             )
     print(f"noise reduction at least {least:.1f} dB; better than afftdn at equal reduction in {wins} of {cases}")
     return least >= 8 and wins == cases
