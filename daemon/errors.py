@@ -4,6 +4,7 @@ NearsetError                     nearset
 ├── EngineError                  engine                    frames, codecs, networks
 │   ├── MediaError               media
 │   │   ├── Unreadable           media.unreadable
+│   │   │   └── BadWave          media.bad_wave
 │   │   ├── Undecodable          media.undecodable
 │   │   ├── VariableRate         media.variable_rate
 │   │   ├── UnknownSpace         media.unknown_space

@@ -19,7 +19,7 @@ from daemon.executor import LocalExecutor
 from daemon.hashing import hash_file
 from daemon.probing import probed, prober
 from daemon.sidecars import ascmhl
-from daemon.slate import CameraFile, CardPlace, ClipKind, Custody
+from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
 from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
 from engines.media.essence import Essence
@@ -162,9 +162,9 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
-    """Look at each line of the contract on every current proxy, as probed."""
+    """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
     for clip in clips:
-        for path in clip["current"].values():
+        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
             (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
             found = _probed(roll, path, child)
             lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}

@@ -6,6 +6,9 @@
     probe     measure what the clip holds                                      [child: probe]
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
+    listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
+    sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
+    mix       make the guide mix of what was found                                               [child: mix]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
     retention remove revisions that were replaced, where the configuration keeps only so many
     sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
@@ -21,13 +24,16 @@ from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
 from daemon.stages.intake import Intake
+from daemon.stages.listen import Listen
 from daemon.stages.looks import Looks
 from daemon.stages.manifest import Manifests
+from daemon.stages.mix import Mix
 from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
 from daemon.stages.render import Render
 from daemon.stages.retention import Retention
 from daemon.stages.sample import Sampling
+from daemon.stages.sync import Sync
 from daemon.stages.turnover import Turnover
 from daemon.store import Job
 from daemon.worker import Work
@@ -54,17 +60,21 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    return (Intake(), Manifests(), Looks(), Probe(), Render(), Turnover(), Retention(), Sampling(), Refine())
+    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Turnover(), Retention())
+    return (*line, Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import manifest, probe, refine, render, sample  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import listen, manifest, mix, probe, refine, render, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
         "probe": probe.work,
         "render": render.work,
+        "listen": listen.work,
+        "sync": sync.work,
+        "mix": mix.work,
         "sample": sample.work,
         "refine": refine.work,
     }

@@ -101,6 +101,9 @@ def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) ->
     words = plan.book.words(clip=clip.name, roll=card.roll)
     if clip.kind is ClipKind.RAW:
         return PlannedClip(card.roll, clip.name, clip.raw_format, "", 0, 0, 0, 0, "camera raw: not decoded here")
+    if clip.kind is ClipKind.SOUND:
+        note = "production sound: matched with the clips of its day"
+        return PlannedClip(card.roll, clip.name, "sound", "", 0, 0, 0, 0, note)
     essence = probed(plan.child, ProbeTask(_source(place, clip), words.source.rate))
     if isinstance(essence, str):
         return PlannedClip(card.roll, clip.name, "", "", 0, 0, 0, 0, essence)

@@ -81,6 +81,21 @@ class SourceWords(Section):
     )
 
 
+class MixWords(Section):
+    """How production sound is brought in, and the guide mix that is made of it."""
+
+    enabled: bool = Field(default=True, description="Make a guide mix where production sound is in sync.")
+    loudness_lufs: float = Field(-23.0, ge=-40, le=-10, description="Integrated loudness: -23 (R 128), -24 (A/85).")
+    ceiling_dbtp: float = Field(-1.0, ge=-12, le=0, description="Highest true peak.")
+    highpass_hz: float = Field(80.0, ge=0, le=300, description="Everything below goes, on each track; 0: nothing.")
+    noise_reduction: float = Field(0.5, ge=0, le=1, description="0: none, 1: 24 dB.")
+    leveller: float = Field(0.5, ge=0, le=1, description="0: as spoken, 1: all at one level.")
+    drift: Literal["report", "correct"] = Field("report", description="What to do about two clocks that part.")
+    timecode_alone: bool = Field(
+        default=False, description="Take timecode at its word where the camera recorded nothing to check it by."
+    )
+
+
 class Words(Section):
     """Every word, resolved for one clip."""
 
@@ -88,6 +103,7 @@ class Words(Section):
     restore: RestoreWords = RestoreWords()
     source: SourceWords = SourceWords()
     look: LookWords = LookWords()
+    mix: MixWords = MixWords()
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""

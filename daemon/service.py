@@ -174,9 +174,10 @@ class Service:
         """Interrupt learning where a proxy waits; it begins again later and loses only its time."""
         store = self.production.store
         for running in self._executor.running():
-            if self._working[running.stage].is_vital or not store.holds(running.job, running.token):
+            job = store.job(running.job)
+            if job.priority < LEARNING or not store.holds(running.job, running.token):
                 continue
-            lane = store.job(running.job).lane
+            lane = job.lane
             if store.waits_before(lane, LEARNING, now.utc_seconds, self.production.roots_away):
                 self._executor.cancel(running.job)
                 store.uncount(running.job)

@@ -24,6 +24,8 @@ class Vendor(StrEnum):
     AVCHD = "avchd"
     DCIM = "dcim"
     BLACKMAGIC = "blackmagic"
+    SOUND = "sound"
+    """No camera: a sound recorder's folder of BWF."""
     PLAIN = "plain"
 
 
@@ -36,6 +38,8 @@ class ClipKind(StrEnum):
     """One still a frame."""
     RAW = "raw"
     """Camera raw that no decoder here reads."""
+    SOUND = "sound"
+    """One sound file of a recorder."""
     PAPERS = "papers"
     """The card's own papers: indexes, thumbnails and whatever else lies on it; proven and filed, nothing is made."""
 
@@ -109,13 +113,14 @@ class Custody(StrEnum):
 
 
 class Twin(StrEnum):
-    """The two proxies of a clip; they share one identity."""
+    """What is delivered of a clip: the two proxies, which share one identity, and the guide mix on their timecode."""
 
     PLAIN = "plain"
     ENHANCED = "enhanced"
+    SOUND = "sound"
 
 
-TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced"}
+TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced", Twin.SOUND: "sound"}
 """Folder of each twin inside a roll's delivery folder."""
 
 

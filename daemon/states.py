@@ -35,7 +35,7 @@ class ClipState(StrEnum):
     FAILED = "failed"
     DUPLICATE = "duplicate"
     FILED = "filed"
-    """Proven, and nothing is to be made of it: a card's papers."""
+    """Proven, and nothing is to be made of it by itself: a card's papers, a sound recording that was listened to."""
 
 
 class ClipEvent(StrEnum):
@@ -127,6 +127,7 @@ CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
     },
     _C.READY: {
         _E.PROBED: _C.PROBED,
+        _E.FILED: _C.FILED,
         _E.CANNOT_DECODE: _C.UNDECODABLE,
         _E.GIVEN_UP: _C.FAILED,
         _E.REVISED: _C.READY,

@@ -15,6 +15,7 @@ from daemon.learning import Learning
 from daemon.looks import LookFile
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FileMark, FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
+from daemon.sounding import Sounding
 from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, ProxyState, fire
 
 __all__ = ["CameraNoise", "Card", "Clip", "Job", "KeptSample", "Model", "Proxy", "Store", "trouble_of"]
@@ -25,7 +26,7 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Learning):
+class Store(Learning, Sounding):
     """One production's cards, clips, jobs and proxies; cuts and models are in `learning.py`."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

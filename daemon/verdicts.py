@@ -20,6 +20,7 @@ class Verdict(StrEnum):
 VERDICTS: dict[str, Verdict] = {
     "media.undecodable": Verdict.UNDECODABLE,
     "media.unreadable": Verdict.HOLD,
+    "media.bad_wave": Verdict.HOLD,
     "media.variable_rate": Verdict.HOLD,
     "media.unknown_space": Verdict.HOLD,
     "media.contract_broken": Verdict.HOLD,

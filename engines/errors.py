@@ -46,6 +46,12 @@ class Unreadable(MediaError):
     code = "media.unreadable"
 
 
+class BadWave(Unreadable):
+    """A sound file is cut short, contradicts itself, or holds samples that are none."""
+
+    code = "media.bad_wave"
+
+
 class Undecodable(MediaError):
     """Camera raw that no decoder here can read; named, reported, never in the way of its card."""
 

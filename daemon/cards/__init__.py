@@ -2,7 +2,7 @@
 
 A vendor's structure marks its roll folder wherever it lies. Else the folder right beneath `Camera Media` is a
 roll, else one that a manifest lies in, else the folder that holds media. What lies in `Sound Media`, `Looks`
-and `Proxy and Mezzanine media` is no camera card.
+and `Proxy and Mezzanine media` is no camera card; sound files that lie in none are a sound roll's (`sound.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from daemon.cards.plain import Plain
 from daemon.cards.red import Red, magazine
 from daemon.cards.rolls import is_camera, is_manifest, roll_folders, roll_of, shoot_day
 from daemon.cards.sony import Sony
+from daemon.cards.sound import sound_cards
 from daemon.slate import FoundCard, FoundClip, Vendor
 
 __all__ = ["RECOGNISERS", "is_manifest", "recognise"]
@@ -53,7 +54,10 @@ def recognise(paths: Collection[str], read: Read, root_name: str) -> list[FoundC
     for path in camera:
         if roll := roll_of(path, rolls):
             members[roll].append(path)
-    return [card for roll, files in sorted(members.items()) if (card := _card(roll, files, read, root_name))]
+    cards = [card for roll, files in sorted(members.items()) if (card := _card(roll, files, read, root_name))]
+    apart = [path for path in sorted(paths) if not is_camera(path) or roll_of(path, rolls) is None]
+    sounds = [replace(card, clips=tuple(_named_apart(list(card.clips)))) for card in sound_cards(apart)]
+    return sorted([*cards, *sounds], key=lambda card: card.path)
 
 
 def _card(roll: str, paths: list[str], read: Read, root_name: str) -> FoundCard | None:

@@ -50,7 +50,10 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         raise
     with production.store.transaction():
         production.store.landed(proxy.id)
-        production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
+        if proxy.facts.twin is Twin.SOUND:  # no clip waits for its guide mix, and the roll is written anew
+            production.store.set_card(production.store.clip(proxy.clip).card, turnover_due=1)
+        else:
+            production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
         production.store.finish_by_key(proxy.want, JobEvent.SUCCEEDED)
     get().info("proxy.published", path=str(target), revision=proxy.facts.revision, bytes=proxy.facts.size_bytes)
 
@@ -67,7 +70,7 @@ def take_up(production: Production, now: Moment) -> None:
 def _take_up(production: Production, proxy: Proxy, now: Moment) -> None:
     clip = production.store.clip(proxy.clip)
     staged = production.staging / proxy.staged
-    is_due = _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
+    is_due = proxy.facts.twin is Twin.SOUND or _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
     if is_due and (holds(staged, proxy.facts.xxh128) or _is_in_place(production, proxy)):
         land(production, proxy, now)
     else:

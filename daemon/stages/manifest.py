@@ -14,7 +14,7 @@ from daemon.beneath import check_unchanged, open_beneath
 from daemon.errors import BadHash, RollNameTaken
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, Seen, key_of
-from daemon.slate import CardPlace, ClipKind, Custody, FileMark, Trouble, VerifiedFile
+from daemon.slate import CardPlace, ClipKind, Custody, FileMark, Trouble, Vendor, VerifiedFile
 from daemon.standins import stand_in_for
 from daemon.states import GATE_STATES, ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
@@ -180,6 +180,8 @@ def _repeated(production: Production, first: Clip) -> Trouble:
 def _roll_taken(production: Production, clip: Clip) -> RollNameTaken | None:
     card = production.store.card(clip.card)
     for other in production.store.cards():
+        if Vendor.SOUND in {other.vendor, card.vendor}:
+            continue  # recorders deliver into no folder of their own
         if other.id < card.id and safe_name(other.roll).lower() == safe_name(card.roll).lower():
             return RollNameTaken(
                 f"roll {card.roll} is in {card.path}, and another card of that name was here first",

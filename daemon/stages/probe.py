@@ -87,7 +87,7 @@ class Probe:
         del now
         under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.READY]):
-            if clip.id in under_way:
+            if clip.id in under_way or clip.found.kind is ClipKind.SOUND:
                 continue
             words, colour = words_of(production, clip).source, production.config.colour
             source = source_of(production, clip)

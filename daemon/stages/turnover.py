@@ -19,6 +19,7 @@ from daemon.production import Moment, Production
 from daemon.publish import delivering, drop_stale, make_folder, replace, replace_all, withdraw
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor
+from daemon.sounds import ClipSound, Pair, PlacedSound
 from daemon.stages.landing import roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
@@ -254,4 +255,20 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
         sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
+        sound=_sound(production, clip),
     )
+
+
+def _sound(production: Production, clip: Clip) -> ClipSound | None:
+    """Return production sound of a clip as it is handed over; None where it was not looked for."""
+    store = production.store
+    if (known := store.sync(clip.id)) is None:
+        return None
+    synced, recordings = known[1], store.recordings()
+
+    def placed(pair: Pair) -> PlacedSound:
+        sound = store.clip(pair.recording)
+        return PlacedSound(pair, sound.name, store.card(sound.card).roll, recordings[pair.recording])
+
+    rivals = tuple(placed(pair) for pair in synced.rivals)
+    return ClipSound(tuple(placed(pair) for pair in synced.pairs), synced.held, rivals, synced.waveform)

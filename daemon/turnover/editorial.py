@@ -9,6 +9,7 @@ from posixpath import basename
 from daemon.sidecars.ale import Ale, audio_format, compose, rate_text, video_format
 from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.slate import Twin
+from daemon.turnover import sound
 from daemon.turnover.roll import Roll, TurnoverClip
 from engines.media.essence import FieldOrder
 from engines.media.timecode import Timecode
@@ -72,14 +73,15 @@ def is_interlaced(clip: TurnoverClip) -> bool:
 
 def _ale(rate: Fraction, takes: list[Take]) -> Ale:
     rasters = {(plain.width, plain.height) for _, clip in takes if (plain := clip.current(Twin.PLAIN))}
-    sound = audio_format({track.sample_rate for _, clip in takes for track in clip.essence.audio})
+    heard = audio_format({track.sample_rate for _, clip in takes for track in clip.essence.audio})
     heading = (
         ("FIELD_DELIM", "TABS"),
         ("VIDEO_FORMAT", video_format(rasters)),
-        *([("AUDIO_FORMAT", sound)] if sound else []),
+        *([("AUDIO_FORMAT", heard)] if heard else []),
         ("FPS", rate_text(rate)),
     )
-    return Ale(heading, COLUMNS, tuple(_row(roll, clip) for roll, clip in takes))
+    more = sound.COLUMNS if any(clip.sound for _, clip in takes) else ()
+    return Ale(heading, (*COLUMNS, *more), tuple(_row(roll, clip) for roll, clip in takes))
 
 
 def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
@@ -114,6 +116,7 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
         "Timecode From": essence.timecode_source,
         "Custody": clip.custody,
         "Notes": "; ".join(plain.marks),
+        **sound.columns(clip),
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from daemon.errors import DeliveryError
 from daemon.slate import TWIN_FOLDER, ClipLook, Published, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
+from daemon.turnover.sound import recorded
 from engines.colour.look import CONFIG
 from engines.media.timecode import Timecode
 
@@ -139,6 +140,7 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
             ],
         },
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
+        "sound": recorded(clip.sound),
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
         "let_go": [

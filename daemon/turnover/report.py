@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from daemon.slate import Twin
 from daemon.turnover.roll import Roll, TurnoverClip
+from daemon.turnover.sound import shown
 from engines.media.timecode import Timecode
 
 
@@ -66,6 +67,7 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "camera": essence.camera,
         "sound": ", ".join(f"{track.channels} ch {track.codec}" for track in essence.audio) or "none",
         "custody": clip.custody,
+        "sync": shown(clip),
         "timecode_source": essence.timecode_source,
         "marks": plain.marks if plain else (),
         "notes": essence.notes,

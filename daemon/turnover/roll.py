@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.sounds import ClipSound
 from engines.media.essence import Essence
 
 
@@ -15,7 +16,7 @@ class TurnoverClip:
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`.
+    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for.
     """
 
     name: str
@@ -28,6 +29,7 @@ class TurnoverClip:
     words: tuple[tuple[str, str, str], ...]
     sheet: str = ""
     let_go: tuple[Published, ...] = ()
+    sound: ClipSound | None = None
 
     @property
     def file_name(self) -> str:
@@ -35,7 +37,9 @@ class TurnoverClip:
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision."""
+        """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""
+        if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
         revisions = [proxy for proxy in self.published if proxy.twin is twin]
         return max(revisions, key=lambda proxy: proxy.revision, default=None)
 

@@ -320,6 +320,10 @@ class Cart:
         """Every movie in the delivery, hidden folders too, by path from the production's delivery folder."""
         return sorted(path.relative_to(self.delivery).as_posix() for path in self.delivery.rglob("*.mov"))
 
+    def mixes(self) -> list[str]:
+        """Every guide mix in the delivery, as `movies`."""
+        return sorted(path.relative_to(self.delivery).as_posix() for path in self.delivery.rglob("*.wav"))
+
     def record(self, roll: str = "A001", day: str = "20260302") -> dict[str, Any]:
         return json.loads((self.delivered(roll, day) / "nearset.json").read_text(encoding="utf-8"))
 
@@ -338,7 +342,7 @@ class Cart:
                     file = path.parent / proxy["path"]
                     assert hash_bytes("xxh128", file.read_bytes()) == proxy["xxh128"]
                     recorded.add(file.relative_to(self.delivery).as_posix())
-        assert set(self.movies()) == recorded
+        assert {*self.movies(), *self.mixes()} == recorded
         self.assert_no_lie()
         assert not self.staging.exists() or not list(self.staging.iterdir())
 

@@ -1,0 +1,36 @@
+"""A cart with a recorder beside its cameras."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "service")]
+
+from cart import Cart
+
+_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def cart() -> Iterator[Cart]:
+    """A production of its own, nothing offloaded yet; in memory where there is room, since every step is flushed."""
+    folder = Path(tempfile.mkdtemp(prefix="sound-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+    yield Cart(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The shared samples' folder."""
+    beside = Path(__file__).parents[3] / "shared" / "samples"
+    folder = Path(os.environ.get("NEARSET_SAMPLES", beside))
+    if not folder.is_dir():
+        pytest.skip("the shared samples are not here; set NEARSET_SAMPLES to their folder")
+    return folder
