@@ -24,7 +24,7 @@ def sound_cards(paths: Sequence[str]) -> list[FoundCard]:
     seals = frozenset(_seal(path) for path in paths if is_manifest(path))
     members: dict[str, list[str]] = {}
     for path in paths:
-        if suffix(path) in SOUNDS and (roll := _roll(path, seals)):
+        if suffix(path) in SOUNDS and not is_manifest(path) and (roll := _roll(path, seals)):
             members.setdefault(roll, [])
     for path in paths:
         if not is_manifest(path) and (found := _nearest(path, members)):

@@ -29,7 +29,7 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def probed(_child: None, task: ProbeTask) -> Essence | str:
         try:
-            return wire.load(Essence, probe.work(wire.dump(ProbeTask, task), lambda *_: None))
+            return wire.load(probe.Probed, probe.work(wire.dump(ProbeTask, task), lambda *_: None)).essence
         except NearsetError as error:
             return error.what
 
