@@ -127,16 +127,22 @@ def _matched(picture: str, other: str, cdl: Cdl) -> Cdl:
 
 
 def beside(production: Production, clip: Clip, looks: dict[int, ClipLook]) -> Clip | None:
-    """Return the graded clip of another card of the day whose timecode covers most of a clip; None where none does."""
+    """Return the graded clip of another card of the day and scene that covers most of a clip by timecode; or None."""
     card = production.store.card(clip.card)
     covered = [
         (_shared(clip.essence, other.essence), other)
         for other in production.store.clips()
         if other.id in looks and other.card != clip.card and other.essence and clip.essence
         if production.store.card(other.card).shoot_day == card.shoot_day
+        and are_of_one_scene(clip.essence.setting.scene, other.essence.setting.scene)
     ]
     best = max(covered, key=lambda one: one[0], default=(0.0, None))
     return best[1] if best[0] >= _MOST_OF else None
+
+
+def are_of_one_scene(one: str, other: str) -> bool:
+    """Return whether two clips may be of one scene: a name that one lacks, or a place by coordinates, parts nobody."""
+    return one == other or any(not scene or scene[0] in "+-" for scene in (one, other))
 
 
 def _shared(one: Essence | None, other: Essence | None) -> float:

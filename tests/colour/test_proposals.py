@@ -10,6 +10,7 @@ import pytest
 from cart import Cart, seal
 from shots import Shot, planes
 
+from daemon import proposals
 from daemon.slate import ClipLook
 from daemon.states import ModelState
 from engines.colour.cdl import Cdl
@@ -140,6 +141,14 @@ def test_a_second_camera_is_matched_to_the_first_where_timecode_is_the_time_of_d
         look = look_of(shift, "B001C001")
         assert look.origin == "matched to A001C001"
     cart.assert_honest()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may_be"),
+    [("12A", "12A", True), ("12A", "12B", False), ("12A", "", True), ("+48.2+16.3/", "12A", True)],
+)
+def test_cameras_of_two_scenes_are_not_matched(one: str, other: str, may_be: bool) -> None:
+    assert proposals.are_of_one_scene(one, other) is may_be
 
 
 def test_a_look_model_that_is_damaged_is_refused(tmp_path: Path) -> None:
