@@ -68,8 +68,9 @@ def test_a_topology_is_known_by_its_digest():
     assert topology("lite").parameters == sum(p.numel() for p in Network(topology("lite")).parameters())
 
 
-def test_the_base_weights_say_how_they_were_made():
-    weights = base_weights("lite")
+@pytest.mark.parametrize("size", ["lite", "mid"])
+def test_the_base_weights_say_how_they_were_made(size):
+    weights = base_weights(size)
     assert weights.card["topology"] == weights.topology.digest
     permitted = {footage.path: footage.licence for footage in TRAINING}
     assert weights.card["footage"]
