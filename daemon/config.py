@@ -184,7 +184,7 @@ class RestoreSection(Section):
 
     enabled: bool = Field(default=True, description="Make enhanced proxies.")
     strength: float = Field(1.0, ge=0, le=1, description="0: the plain picture, 1: fully restored.")
-    model: Literal["lite", "mid"] = Field("lite", description="lite, or mid: finer, for three times the work.")
+    model: Literal["lite", "mid"] = Field("lite", description="lite, or mid: a little finer, for three times the work.")
 
 
 class EnhanceSection(Section):
