@@ -1,6 +1,6 @@
 """Train base weights: one loop, read top to bottom.
 
-    torchrun --nproc-per-node 2 -m engines.model.train --samples SAMPLES --out engines/model/base --size lite
+    torchrun --nproc-per-node 2 -m engines.model.train --samples SAMPLES --out OUT --size start
 
 A process a core, each with sequences of its own; gradients are averaged at every step. Two processes of one thread do
 four times the steps of one process of two, where others use the machine too (2026-11-25).
