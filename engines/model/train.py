@@ -6,7 +6,8 @@ A process a core, each with sequences of its own; gradients are averaged at ever
 four times the steps of one process of two, where others use the machine too (2026-11-25).
 
 Clean sequences come from permitted footage and rendered pictures, are made noisy as cameras do, and the recurrent
-network learns to give the clean ones back. Seeded; the learning rate follows the steps, so a run can be repeated.
+network learns to give the clean ones back. Seeded; the learning rate follows the steps, so a run can be repeated. Which
+runs made the shipped weights is told in docs/log.md.
 """
 
 from __future__ import annotations
