@@ -9,7 +9,7 @@ import av
 import numpy as np
 from scipy.signal import correlate, lfilter
 
-from bench.stage import Stage
+from bench.soundstage import Stage
 from engines.sound import denoise
 from engines.sound.loudness import loudness
 from engines.sound.mix import Settings, mixed, share

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from bench import mixing
-from bench.stage import Stage
-from engines.sound.ear import RATE, Print, print_of
+from bench.soundstage import Stage
+from engines.sound.fingerprint import RATE, Print, print_of
 from engines.sound.pairing import Candidate, paired
 from engines.sound.sync import Hear, Match, guesses, matched
 from engines.sound.wave import Samples

@@ -6,9 +6,7 @@ here nor with another production's, so that nothing delivered is ever taken for 
 
 from __future__ import annotations
 
-import re
 from datetime import time
-from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -391,33 +389,3 @@ def _reaches(path: Path, folder: Path) -> bool:
 
 def _overlap(one: Path, other: Path) -> bool:
     return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-_DECIMAL = re.compile(r"(\d{1,4})\.(\d{1,6})")
-_RATIO = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
-
-
-def rate(value: object) -> Fraction | None:
-    """Return a frame rate as people write it: 24, 25, 23.976, "24000/1001"; ValueError for anything else.
-
-    A decimal stands for a whole rate, or for one slowed by 1000/1001 that rounds to it; never for itself,
-    since a rate that is off by a little drifts.
-    """
-    if value is None or isinstance(value, Fraction):
-        return value
-    text = "" if isinstance(value, bool) else str(value)
-    exact: Fraction | None = None
-    if decimal := _DECIMAL.fullmatch(text):
-        exact = _slowed(Fraction(text), len(decimal[2]))
-    elif (ratio := _RATIO.fullmatch(text)) and int(ratio[2] or 1):
-        exact = Fraction(int(ratio[1]), int(ratio[2] or 1))
-    if exact is None or not 1 <= exact <= 1000:  # noqa: PLR2004 - frames a second
-        raise ValueError('a frame rate such as 25, 23.976 or "24000/1001" is needed')
-    return exact
-
-
-def _slowed(written: Fraction, digits: int) -> Fraction | None:
-    """Return the whole rate that is written, or the one slowed by 1000/1001 that rounds to it."""
-    whole = -(-written.numerator // written.denominator)
-    slowed = Fraction(whole * 1000, 1001)
-    return next((exact for exact in (Fraction(whole), slowed) if round(exact, digits) == written), None)

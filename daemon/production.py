@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from daemon.config import Config
@@ -81,6 +81,11 @@ class Production:
     def staging(self) -> Path:
         """Hidden folder on the delivery's own filesystem, where files are made."""
         return self.config.production_delivery / ".nearset-staging"
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the shoot day of a moment: 03:00 belongs to the day before, by `day_starts`."""
+        starts = self.config.production.day_starts
+        return (moment - timedelta(hours=starts.hour, minutes=starts.minute)).date()
 
 
 def key_of(*parts: str) -> str:

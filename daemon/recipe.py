@@ -19,15 +19,45 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
-from daemon.config import Codec, Config, Section, rate, space_name
+from daemon.config import Codec, Config, Section, space_name
 from daemon.errors import RecipeError
 from engines.media.essence import CodeRange
 from engines.media.proxy import ProxyCodec, Rotation
 
-Rate = Annotated[Fraction, BeforeValidator(rate, json_schema_input_type=str)]
 _SECTIONS = ("scenes", "rolls", "clips")
 _WILD = re.compile(r"[*?]|\[!?\]?[^]]*\]")
 """What in a pattern stands for more than itself."""
+_DECIMAL = re.compile(r"(\d{1,4})\.(\d{1,6})")
+_RATIO = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
+
+
+def _rate(value: object) -> Fraction | None:
+    """Return a frame rate as people write it: 24, 25, 23.976, "24000/1001"; ValueError for anything else.
+
+    A decimal stands for a whole rate, or for one slowed by 1000/1001 that rounds to it; never for itself,
+    since a rate that is off by a little drifts.
+    """
+    if value is None or isinstance(value, Fraction):
+        return value
+    text = "" if isinstance(value, bool) else str(value)
+    exact: Fraction | None = None
+    if decimal := _DECIMAL.fullmatch(text):
+        exact = _slowed(Fraction(text), len(decimal[2]))
+    elif (ratio := _RATIO.fullmatch(text)) and int(ratio[2] or 1):
+        exact = Fraction(int(ratio[1]), int(ratio[2] or 1))
+    if exact is None or not 1 <= exact <= 1000:  # noqa: PLR2004 - frames a second
+        raise ValueError('a frame rate such as 25, 23.976 or "24000/1001" is needed')
+    return exact
+
+
+def _slowed(written: Fraction, digits: int) -> Fraction | None:
+    """Return the whole rate that is written, or the one slowed by 1000/1001 that rounds to it."""
+    whole = -(-written.numerator // written.denominator)
+    slowed = Fraction(whole * 1000, 1001)
+    return next((exact for exact in (Fraction(whole), slowed) if round(exact, digits) == written), None)
+
+
+Rate = Annotated[Fraction, BeforeValidator(_rate, json_schema_input_type=str)]
 
 
 def _rotation(word: object) -> Rotation:

@@ -14,7 +14,7 @@ from daemon.production import Moment, Production
 from daemon.publish import delivering, holds, make_folder, publish_new, replace
 from daemon.slate import Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
-from daemon.store import Card, Proxy
+from daemon.store import Card, Job, Proxy
 from daemon.turnover.naming import safe_name
 
 SHEET = ".look.jpg"
@@ -77,11 +77,16 @@ def _take_up(production: Production, proxy: Proxy, now: Moment) -> None:
         _settle_intent(production, proxy)
 
 
-def clear_intents(production: Production, clip: int, twin: Twin) -> None:
-    """Bring what an earlier try of a clip's twin intended to an end: a fact where it is in place, else nothing."""
+def has_landed(production: Production, job: Job, twin: Twin) -> bool:
+    """Bring what earlier tries intended to an end; return whether one got further than it could tell, the job done."""
     for proxy in production.store.intended():
-        if proxy.clip == clip and proxy.facts.twin is twin:
+        if proxy.clip == job.clip and proxy.facts.twin is twin:
             _settle_intent(production, proxy)
+    landed = production.store.proxies(job.clip, twin)
+    if not landed or landed[-1].want != job.key:
+        return False
+    production.store.finish(job.id, JobEvent.SUCCEEDED)
+    return True
 
 
 def _settle_intent(production: Production, proxy: Proxy) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from daemon import wire
@@ -91,13 +91,12 @@ def print_path(production: Production, clip: Clip) -> Path:
 
 
 def _shoot_day(production: Production, card: Card, clip: Clip, recording: Recording) -> str:
-    """Return YYYYMMDD by when it was recorded, else by the file's own time; before `day_starts` the day before."""
-    starts = production.config.production.day_starts
+    """Return YYYYMMDD of the shoot day, by when it was recorded, else by the file's own time."""
     mark = production.store.files(card.id)[clip.found.files[0]].mark
     recorded = datetime.fromtimestamp(mark.mtime_ns / 1e9).astimezone()
     with suppress(ValueError):
         recorded = datetime.fromisoformat(recording.created)
-    return (recorded - timedelta(hours=starts.hour, minutes=starts.minute)).strftime("%Y%m%d")
+    return f"{production.day_of(recorded):%Y%m%d}"
 
 
 def work(task_text: str, progress: Progress) -> str:
@@ -108,7 +107,7 @@ def work(task_text: str, progress: Progress) -> str:
     """
     import numpy as np
 
-    from engines.sound.ear import print_of_wave
+    from engines.sound.fingerprint import print_of_wave
     from engines.sound.wave import open_wave
 
     task = wire.load(ListenTask, task_text)

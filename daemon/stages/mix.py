@@ -22,12 +22,12 @@ from daemon.rooms import RoomTone, RoomTrack, is_room_tone, room_for
 from daemon.sidecars import bext, ixml
 from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Published, Twin, Vendor
 from daemon.sounds import Pair, Recording
-from daemon.stages.landing import clear_intents, land
+from daemon.stages.landing import has_landed, land
 from daemon.stages.listen import sound_file
 from daemon.stages.probe import opened, words_of
 from daemon.stages.render import delivered_name
 from daemon.stages.sync import take_key
-from daemon.states import ClipState, JobEvent, JobState
+from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
 from daemon.worker import Progress
@@ -133,12 +133,9 @@ class Mix:
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Put the finished mix in place."""
-        store = production.store
-        clear_intents(production, job.clip, Twin.SOUND)
-        landed = store.proxies(job.clip, Twin.SOUND)
-        if landed and landed[-1].want == job.key:  # an earlier try got further than it could tell
-            store.finish(job.id, JobEvent.SUCCEEDED)
+        if has_landed(production, job, Twin.SOUND):
             return
+        store = production.store
         task = wire.load(MixTask, job.task)
         facts = _facts(production, job, task, wire.load(Made, result), now)
         land(production, store.proxy(store.intend(job.clip, job.key, task.staged, facts, "")), now)

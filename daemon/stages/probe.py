@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from io import FileIO
 from posixpath import basename
@@ -154,11 +154,8 @@ def _reel(production: Production, clip: Clip, reel: str) -> str:
 
 
 def _shoot_day(production: Production, card: Card, clip: Clip, essence: Essence, now: Moment) -> str:
-    """Return YYYYMMDD of the shoot day: a shot at 03:00 belongs to the day before, by `day_starts`."""
-    starts = production.config.production.day_starts
-    offset = timedelta(hours=starts.hour, minutes=starts.minute)
-    recorded = _recorded(production, card, clip, essence) or now.utc
-    return (recorded - offset).strftime("%Y%m%d")
+    """Return YYYYMMDD of the shoot day."""
+    return f"{production.day_of(_recorded(production, card, clip, essence) or now.utc):%Y%m%d}"
 
 
 def _recorded(production: Production, card: Card, clip: Clip, essence: Essence) -> datetime | None:

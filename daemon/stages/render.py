@@ -23,10 +23,10 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.publish import replace as replace_whole
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
-from daemon.stages.landing import SHEET, clear_intents, land
+from daemon.stages.landing import SHEET, has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
-from daemon.states import ClipEvent, ClipState, JobEvent
+from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
@@ -124,12 +124,9 @@ class Render:
         """Put the finished proxy in place."""
         task = wire.load(RenderTask, job.task)
         made = wire.load(Rendered, result)
-        store = production.store
-        clear_intents(production, job.clip, task.twin)
-        landed = store.proxies(job.clip, task.twin)
-        if landed and landed[-1].want == job.key:  # an earlier try got further than it could tell
-            store.finish(job.id, JobEvent.SUCCEEDED)
+        if has_landed(production, job, task.twin):
             return
+        store = production.store
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
         facts = Published(

@@ -8,7 +8,7 @@ between leaves a file that nobody names, and it goes at the next turn. There is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -67,18 +67,12 @@ def _is_written(card: Card) -> bool:
 
 def _may_go(production: Production, clip: Clip, keep: int, now: Moment) -> Iterator[Proxy]:
     """Return the revisions beyond the newest `keep` whose successor was delivered on a day before."""
-    today = _day(production, now.utc)
+    today = production.day_of(now.utc)
     for twin in Twin:
         proxies = production.store.proxies(clip.id, twin)
         for proxy, successor in list(pairwise(proxies))[: max(0, len(proxies) - keep)]:
-            if _day(production, datetime.fromisoformat(successor.facts.published_at)) < today:
+            if production.day_of(datetime.fromisoformat(successor.facts.published_at)) < today:
                 yield proxy
-
-
-def _day(production: Production, moment: datetime) -> date:
-    """Return the production's day of a moment."""
-    starts = production.config.production.day_starts
-    return (moment - timedelta(hours=starts.hour, minutes=starts.minute)).date()
 
 
 def _remove_file(folder: Path, proxy: Proxy) -> None:

@@ -181,7 +181,7 @@ def work(task_text: str, progress: Progress) -> str:
 
 
 def _candidate(essence: Essence, take: Take, wave: Wave) -> Candidate:
-    from engines.sound.ear import heard
+    from engines.sound.fingerprint import heard
     from engines.sound.pairing import Candidate
 
     return Candidate(
@@ -198,7 +198,7 @@ def _kept_print(path: str, wave: Wave) -> Samples:
     """Return a sound file's fingerprint as it was kept, taken anew where that is gone."""
     import numpy as np
 
-    from engines.sound.ear import print_of_wave
+    from engines.sound.fingerprint import print_of_wave
 
     if not Path(path).is_file():
         return print_of_wave(wave)
@@ -246,7 +246,7 @@ def _waveform(own: Samples, task: SyncTask, waves: list[Wave], pairs: tuple[Pair
     """Return peaks of both over the clip, for a person to look at."""
     import numpy as np
 
-    from engines.sound.ear import RATE, heard
+    from engines.sound.fingerprint import RATE, heard
 
     count = round(task.essence.seconds * RATE)
     sound = np.zeros(count, np.float32)

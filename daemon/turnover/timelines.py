@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 
-from daemon.sidecars import aaf, cmx3600, fcp7, fcpxml, otio
+from daemon.sidecars import aaf, edl, fcp7, fcpxml, otio
 from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.sidecars.stringout import Stringout, StringoutClip, printable
 from daemon.slate import Twin
@@ -37,14 +37,14 @@ def timelines(found: dict[str, Stringout], written_at: str) -> dict[str, bytes]:
         files[f"{name}.fcpxml"] = fcpxml.compose(stringout)
         files[f"{name}.xml"] = fcp7.compose(stringout)
         files[f"{name}.aaf"] = aaf.compose(stringout, moment)
-        if not cmx3600.why_not(stringout):
-            files[f"{name}.edl"] = cmx3600.compose(stringout)
+        if not edl.why_not(stringout):
+            files[f"{name}.edl"] = edl.compose(stringout)
     return files
 
 
 def left_out(found: dict[str, Stringout]) -> dict[str, str]:
     """Return the timelines that there are none of, by file name, each with the reason."""
-    return {f"{name}.edl": why for name, stringout in found.items() if (why := cmx3600.why_not(stringout))}
+    return {f"{name}.edl": why for name, stringout in found.items() if (why := edl.why_not(stringout))}
 
 
 def _clip(take: Take, *, of_day: bool) -> StringoutClip:

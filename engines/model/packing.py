@@ -16,6 +16,8 @@ from engines.model.topology import GRID, PICTURE_CHANNELS
 
 Packed = npt.NDArray[np.float32]
 Number = TypeVar("Number", np.float32, np.uint16)
+PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Row and column of luma's four samples in a packed pixel; of chroma's four, which colour and line."""
 
 
 def packed_size(height: int, width: int) -> tuple[int, int]:
@@ -29,7 +31,7 @@ def pack(picture: Picture) -> Packed:
     rows, columns = packed_size(height, width)
     packed = np.empty((1, PICTURE_CHANNELS, rows, columns), np.float32)
     luma = _padded(picture.y, rows * 2, columns * 2)
-    for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+    for channel, (down, across) in enumerate(PHASES):
         np.multiply(luma[down::2, across::2], np.float32(1 / CODE_MAX), out=packed[0, channel])
     for channel, plane in ((4, picture.cb), (6, picture.cr)):
         chroma = _padded(plane, rows * 2, columns)
@@ -45,17 +47,18 @@ def unpack(packed: Packed, like: Picture) -> tuple[npt.NDArray[np.float32], ...]
 
 def planes_of(packed: npt.NDArray[Number], like: Picture) -> tuple[npt.NDArray[Number], ...]:
     """Return the planes y `[H, W]`, cb and cr `[H, W/2]` of packed numbers of any kind, as they are."""
-    rows, columns = packed.shape[2], packed.shape[3]
-    luma = np.empty((rows * 2, columns * 2), packed.dtype)
-    for channel, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        luma[down::2, across::2] = packed[0, channel]
-    planes = [luma[: like.height, : like.width]]
-    for channel in (4, 6):
-        chroma = np.empty((rows * 2, columns), packed.dtype)
-        for down in (0, 1):
-            chroma[down::2] = packed[0, channel + down]
-        planes.append(chroma[: like.height, : like.cb.shape[1]])
-    return tuple(planes)
+    luma, *chroma = interleaved(packed[0])
+    return luma[: like.height, : like.width], *(plane[: like.height, : like.cb.shape[1]] for plane in chroma)
+
+
+def interleaved(packed: npt.NDArray[Number]) -> tuple[npt.NDArray[Number], ...]:
+    """Return the planes y `[2h, 2w]`, cb and cr `[2h, w]` of channels `[8, h, w]`, padding and all."""
+    _, rows, columns = packed.shape
+    luma, *chroma = (np.empty((2 * rows, width), packed.dtype) for width in (2 * columns, columns, columns))
+    for phase, (down, across) in enumerate(PHASES):
+        luma[down::2, across::2] = packed[phase]
+        chroma[down][across::2] = packed[4 + phase]
+    return luma, *chroma
 
 
 def _padded(plane: npt.NDArray[np.uint16], rows: int, columns: int) -> npt.NDArray[np.uint16]:

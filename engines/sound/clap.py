@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.sound.ear import RATE
+from engines.sound.fingerprint import RATE
 from engines.sound.wave import Samples
 
 _FRAME = RATE // 400

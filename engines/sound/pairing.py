@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engines.sound.clap import agree, claps
-from engines.sound.ear import RATE, Print, print_of
+from engines.sound.fingerprint import RATE, Print, print_of
 from engines.sound.sync import Hear, Match, guesses, is_silent, matched
 from engines.sound.wave import Samples
 

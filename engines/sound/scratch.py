@@ -14,7 +14,7 @@ from engines.media.probe import Progress, parted, quiet
 from engines.media.sequence import is_sequence
 from engines.media.sound import sound_of
 from engines.media.source import MediaFile, MediaFiles, open_container
-from engines.sound.ear import RATE
+from engines.sound.fingerprint import RATE
 from engines.sound.sync import is_silent
 from engines.sound.wave import Samples
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
-from engines.sound.ear import PRINT_RATE, RATE, Print
+from engines.sound.fingerprint import PRINT_RATE, RATE, Print
 from engines.sound.wave import Samples
 
 Hear: TypeAlias = Callable[[float, float], Samples]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from cart import footage
+from footage import footage
 
 from daemon import cli, log
 from daemon.display import Progress

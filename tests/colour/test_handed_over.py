@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from cart import Cart, footage, seal
+from cart import Cart, seal
+from footage import footage
 from PIL import Image
 from PyOpenColorIO import ColorSpaceTransform, Config, FileTransform, GroupTransform
 from shots import Shot, planes

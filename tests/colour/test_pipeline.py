@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PyOpenColorIO import CDLTransform, ColorSpaceTransform
+from shots import TOLERANCE, Shot, codes, deliver
 
 from engines.colour.cdl import NEUTRAL, Cdl, graded
 from engines.colour.grade import Grade
@@ -212,20 +213,10 @@ SOURCES = {
 }
 RAMP = np.linspace(100, 900, 30)
 """Luma of ten bits, legal, 64 to 940."""
-TOLERANCE = {
-    ProxyCodec.DNXHR_LB: 4,
-    ProxyCodec.PRORES_PROXY: 3,
-    ProxyCodec.PRORES_LT: 3,
-    ProxyCodec.PRORES_HQ: 2,
-    ProxyCodec.H264: 5,
-}
-"""In 10-bit codes: one step of 8 bit, and what the codec costs a flat patch; as for levels without a look."""
 
 
 def ramp_of(source: str, folder: Path) -> tuple[Path, np.ndarray]:
     """A clip of the ramp as a camera of so many bits and such levels records it; and what it recorded, 0-1 legal."""
-    from shots import Shot
-
     codec, pixel_format, bits, is_full, options = SOURCES[source]
     legal = (RAMP - 64) / 876
     recorded = np.rint(legal * (2**bits - 1) if is_full else (64 + 876 * legal) * 2 ** (bits - 10)).astype(np.uint16)
@@ -234,9 +225,9 @@ def ramp_of(source: str, folder: Path) -> tuple[Path, np.ndarray]:
     def paint(_: int) -> av.VideoFrame:
         frame = av.VideoFrame(320, 192, pixel_format)
         patches = np.kron(recorded.reshape(3, 10), np.ones((64, 32)))
-        for plane, codes in zip(frame.planes, (patches, 2 ** (bits - 1), 2 ** (bits - 1)), strict=True):
+        for plane, values in zip(frame.planes, (patches, 2 ** (bits - 1), 2 ** (bits - 1)), strict=True):
             rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
-            rows[:, : plane.width] = codes
+            rows[:, : plane.width] = values
         frame.color_range = 2 if is_full else 1
         return frame
 
@@ -252,8 +243,6 @@ def ramp_of(source: str, folder: Path) -> tuple[Path, np.ndarray]:
 def test_a_log_ramp_under_a_look_comes_back_from_each_codec_by_decoded_value(
     tmp_path: Path, codec: ProxyCodec, source: str
 ) -> None:
-    from shots import codes, deliver
-
     clip, legal = ramp_of(source, tmp_path)
     look = Look("arri_logc3", cdl=Cdl((1.05, 1.05, 1.05)))
     code_range = CodeRange.FULL if "full" in source else CodeRange.LEGAL

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 
-from cart import Cart, Shift, footage, seal
+from cart import Cart, Shift, seal
+from footage import footage
 
 from daemon import wire
 from daemon.slate import Refined

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cart import Cart, footage, seal
+from cart import Cart, seal
 from dailies import Tutor, assert_sound, kept_files, models_of, samples_of, shoot
+from footage import footage
 from hypothesis import given
 from hypothesis import strategies as st
 

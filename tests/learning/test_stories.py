@@ -6,8 +6,9 @@ import json
 from functools import partial
 
 import pytest
-from cart import Cart, footage, trouble
+from cart import Cart, trouble
 from dailies import Tutor, models_of, samples_of, shoot
+from footage import footage
 
 from daemon import models, wire
 from daemon.errors import ModelError, StateError

@@ -33,6 +33,14 @@ RATES = {
     "59.94 drop": (Fraction(60000, 1001), "01:09:59;58"),
 }
 
+TOLERANCE = {
+    ProxyCodec.DNXHR_LB: 4,
+    ProxyCodec.PRORES_PROXY: 3,
+    ProxyCodec.PRORES_LT: 3,
+    ProxyCodec.PRORES_HQ: 2,
+    ProxyCodec.H264: 5,
+}
+"""In 10-bit codes: one step of 8 bit, and what the codec costs a flat patch."""
 Paint = Callable[[int], VideoFrame]
 
 

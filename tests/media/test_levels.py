@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from shots import Shot, codes, decoded, deliver, planes, probed
+from shots import TOLERANCE, Shot, codes, decoded, deliver, planes, probed
 
 from engines.media.essence import CodeRange
 from engines.media.proxy import ProxyCodec
@@ -16,14 +16,6 @@ from engines.media.proxy import ProxyCodec
 PATCH = 32
 RAMP = np.linspace(64, 1019, 60).round().astype(np.uint16)
 """Black to super-white: all that a legal signal may hold above black."""
-TOLERANCE = {
-    ProxyCodec.DNXHR_LB: 4,
-    ProxyCodec.PRORES_PROXY: 3,
-    ProxyCodec.PRORES_LT: 3,
-    ProxyCodec.PRORES_HQ: 2,
-    ProxyCodec.H264: 5,
-}
-"""In 10-bit codes: one step of 8 bit, and what the codec costs a flat patch."""
 
 
 def patches(values: np.ndarray) -> np.ndarray:

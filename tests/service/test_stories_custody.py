@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from cart import DELIVERED, HELD, Cart, footage, seal
+from cart import DELIVERED, HELD, Cart, seal
+from footage import footage
 
 from daemon.hashing import hash_bytes
 from daemon.volumes import write_marker

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cart import DELIVERED, HELD, Cart, Shift, footage, looks, trouble
+from cart import DELIVERED, HELD, Cart, Shift, looks, trouble
+from footage import footage
 
 from daemon.errors import DeliveryError
 from daemon.executor import LocalExecutor, Report

@@ -7,7 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from cart import DELIVERED, HELD, Cart, footage, seal
+from cart import DELIVERED, HELD, Cart, seal
+from footage import footage
 from shots import Shot
 
 WARM = b"""<ColorCorrection id="A001C001"><SOPNode><Slope>1.2 1.0 0.8</Slope><Offset>0 0 0</Offset><Power>1 1 1</Power>

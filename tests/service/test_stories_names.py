@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cart import DELIVERED, HELD, Cart, footage, seal
+from cart import DELIVERED, HELD, Cart, seal
+from footage import footage
 
 from daemon.errors import ConfigError
 from daemon.stages import intake

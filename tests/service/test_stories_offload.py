@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 
-from cart import DELIVERED, HELD, Cart, footage, legacy, seal
+from cart import DELIVERED, HELD, Cart, legacy, seal
+from footage import footage
 
 
 def test_a_card_is_offloaded_and_delivered_twice_over(cart: Cart) -> None:

@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from cart import DELIVERED, HELD, Cart, Shift, footage, seal
+from cart import DELIVERED, HELD, Cart, Shift, seal
+from footage import footage
 
 from engines.media.essence import Essence, FieldOrder
 from engines.media.probe import probe

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cart import DELIVERED, HELD, Cart, footage, seal
+from cart import DELIVERED, HELD, Cart, seal
+from footage import footage
 
 RAW = b"RED2" + bytes(64)
 

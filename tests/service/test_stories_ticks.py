@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cart import DELIVERED, HELD, Cart, Hands, footage, legacy, seal
+from cart import DELIVERED, HELD, Cart, Hands, legacy, seal
+from footage import footage
 
 from daemon import telling
 from daemon.hashing import hash_bytes

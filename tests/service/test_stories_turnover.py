@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cart import HELD, Cart, footage, reference, seal
+from cart import HELD, Cart, reference, seal
+from footage import footage
 from jsonschema import Draft202012Validator
 
 from daemon.sidecars.ascmhl import parse_generation

@@ -13,7 +13,8 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from cart import Cart, _picture, seal
+from cart import Cart, seal
+from footage import picture
 from scipy.signal import butter, sosfilt
 
 from daemon.sidecars import bext, ixml
@@ -74,7 +75,7 @@ def shot(sound: Samples | None, frames: int, start: str, seed: int = 1) -> bytes
         stream.metadata["timecode"] = start
         track: Any = file.add_stream("pcm_s16le", rate=RATE, layout="mono") if sound is not None else None
         for number in range(frames):
-            frame = _picture(seed, number // 12, (128, 96)).reformat(format="yuv420p")
+            frame = picture(seed, number // 12, (128, 96)).reformat(format="yuv420p")
             frame.time_base, frame.pts = Fraction(1, 24), number
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))

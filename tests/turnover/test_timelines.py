@@ -19,7 +19,7 @@ from handed import clip, roll
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.sidecars import cmx3600, fcp7, fcpxml
+from daemon.sidecars import edl, fcp7, fcpxml
 from daemon.sidecars import otio as otio_file
 from daemon.sidecars.stringout import Stringout, StringoutClip
 from daemon.turnover.roll import Roll, TurnoverClip
@@ -215,9 +215,9 @@ def test_a_long_reel_makes_a_file32_and_is_whole_in_it() -> None:
 def test_an_edl_has_room_for_999_events_and_a_file32_for_9999() -> None:
     (stringout,) = stringouts("A001", [roll(clip("A", Fraction(24), frames=1))]).values()
     many = replace(stringout, clips=stringout.clips * 1000)
-    assert "\r\n001000  A001R1JL" in cmx3600.compose(many).decode()
-    assert not cmx3600.why_not(many)
-    assert cmx3600.why_not(replace(stringout, clips=stringout.clips * 10_000)) == "it has more than 9999 events"
+    assert "\r\n001000  A001R1JL" in edl.compose(many).decode()
+    assert not edl.why_not(many)
+    assert edl.why_not(replace(stringout, clips=stringout.clips * 10_000)) == "it has more than 9999 events"
 
 
 def test_mixed_rates_make_a_timeline_each_as_they_make_an_ale_each() -> None:
@@ -313,10 +313,10 @@ def _frames(element: Any, stringout: Stringout, *names: str) -> tuple[int, ...]:
 @given(any_roll())
 def test_an_edl_that_is_there_never_ends_before_it_begins(made: Roll) -> None:
     (stringout,) = stringouts("A001", [made]).values()
-    if cmx3600.why_not(stringout):
+    if edl.why_not(stringout):
         assert may_drop(stringout.rate) or any(map(stringout.crosses_midnight, stringout.clips))
         return
-    events = [line.split()[-4:] for line in cmx3600.compose(stringout).decode().splitlines() if " C   " in line]
+    events = [line.split()[-4:] for line in edl.compose(stringout).decode().splitlines() if " C   " in line]
     assert len(events) == len(stringout.clips)
     frames = [[Timecode.parse(label, stringout.rate).frame for label in event] for event in events]
     assert all(b - a == d - c > 0 for a, b, c, d in frames)

@@ -11,7 +11,7 @@ from recorder import talk
 from scipy.signal import resample_poly
 
 from engines.sound.clap import agree, claps
-from engines.sound.ear import RATE, print_of, to_rate
+from engines.sound.fingerprint import RATE, print_of, to_rate
 from engines.sound.pairing import Candidate, paired
 from engines.sound.sync import matched
 from engines.sound.wave import Samples
