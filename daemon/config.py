@@ -342,7 +342,7 @@ def clashes(config: Config, others: dict[str, dict[str, list[str]]]) -> list[str
 
 
 def _check_places(document: yamlfile.Document, here: Path) -> None:
-    """Note every pair of folders that overlap, and a recipe that a card or a delivery could bring.
+    """Note every pair of folders that overlap, and a recipe or look that a card or a delivery could bring.
 
     Goes by what is written, so that it is told together with all other faults.
     """
@@ -355,10 +355,11 @@ def _check_places(document: yamlfile.Document, here: Path) -> None:
         for _, own in delivery + state:
             if _overlap(folder.resolve(), own.resolve()):
                 document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
-    for at, recipe in _written(document, here, "production", "recipe"):
-        for _, folder in roots + delivery:
-            if _reaches(recipe, folder.resolve()):
-                document.fault(at, f"{recipe} lies inside {folder}; a card must not command the service")
+    for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks")):
+        for at, control in _written(document, here, *keys):
+            for _, folder in roots + delivery:
+                if _reaches(control, folder.resolve()):
+                    document.fault(at, f"{control} lies inside {folder}; a card must not command the service")
 
 
 def _written(document: yamlfile.Document, here: Path, *keys: str) -> list[tuple[yamlfile.Path, Path]]:

@@ -123,6 +123,11 @@ def test_a_recipe_on_a_card_commands_nothing(tmp_path):
     assert "must not command the service" in faults(tmp_path, text)[0]
 
 
+@pytest.mark.parametrize("word", ["show_lut: cards/A001/show.cube", "looks: [show, delivery/SHOW/20260302/A001/looks]"])
+def test_a_look_on_a_card_or_in_a_delivery_is_not_the_shows(tmp_path, word):
+    assert "must not command the service" in faults(tmp_path, f"{MINIMAL}\ncolour: {{{word}}}\n")[0]
+
+
 def test_neighbours_share_no_offload_but_may_share_a_delivery_volume(tmp_path):
     config = load(tmp_path, MINIMAL)
     other = {"offload": [str(tmp_path / "cards" / "b")], "delivery": [str(tmp_path / "delivery")], "state": []}
