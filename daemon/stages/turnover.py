@@ -37,6 +37,8 @@ _RECORD = "nearset.json"
 _REMOVED = (ProxyState.LET_GO, ProxyState.GONE)
 _REST_SECONDS = 5.0
 """Between two writings of a roll that is still on its way; a roll that is done is written at once."""
+_SOUGHT_SECONDS = 60.0
+"""Between two writings of a complete roll whose clips are being sought in production sound, one after the other."""
 
 
 class Turnover:
@@ -52,8 +54,9 @@ class Turnover:
         """Write rolls that changed, then their days; one that cannot be written stops no other and is tried again."""
         if self._days_due is None:  # a run before may have ended between a roll and its day
             self._days_due = {card.shoot_day: 0.0 for card in production.store.cards() if card.complete}
+        sought = production.store.under_way("sync") | production.store.under_way("mix")
         for card in production.store.cards():
-            self._plan_roll(production, card, now)
+            self._plan_roll(production, card, sought, now)
         for day in [day for day, not_before in self._days_due.items() if not_before <= now.monotonic]:
             try:
                 _write_day(production, day, now)
@@ -62,13 +65,16 @@ class Turnover:
                 self._days_due[day] = now.monotonic + production.config.workers.retry_seconds
                 get().error("day.not_written", day=day, code=error.code, why=error.why, fix=error.fix)
 
-    def _plan_roll(self, production: Production, card: Card, now: Moment) -> None:
+    def _plan_roll(self, production: Production, card: Card, sought: set[int], now: Moment) -> None:
         clips = production.store.clips(card=card.id)
         done = is_done(production, card, clips)
         if not (card.turnover_due or (done and not card.complete)) or not card.shoot_day:
             return
-        refused = card.id in production.unwritten
-        rest = production.config.workers.retry_seconds if refused else 0.0 if done else _REST_SECONDS
+        rest = 0.0 if done else _REST_SECONDS
+        if card.id in production.unwritten:
+            rest = production.config.workers.retry_seconds
+        elif card.complete and any(clip.id in sought for clip in clips):
+            rest = _SOUGHT_SECONDS
         rested = now.monotonic - self._written.get(card.id, float("-inf")) >= rest
         if not rested or not delivers(production, card):
             return

@@ -12,6 +12,7 @@ import pytest
 from cart import Cart
 from jsonschema import Draft202012Validator
 from recorder import RATE, bwf, camera_roll, heard, shot, sound_roll, talk
+from structlog.testing import capture_logs
 
 from daemon import recipe
 from daemon.errors import RecipeError
@@ -74,6 +75,23 @@ def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: 
     page = (cart.delivered() / "report" / "index.html").read_text()
     assert page.count("<polygon") == 2
     assert "SR001/12A-T003" in page
+    cart.assert_honest()
+
+
+def test_a_complete_roll_is_not_written_anew_for_each_clip_that_is_found(cart: Cart) -> None:
+    takes = {
+        number: shot(heard(talk(1), 3.0 * number, FRAMES), FRAMES, f"12:00:0{3 * number}:00", number)
+        for number in (1, 2, 3)
+    }
+    camera_roll(cart, {f"A001C00{number}.mov": clip for number, clip in takes.items()})
+    with cart.shift() as shift:
+        shift.drive()
+        sound_roll(cart, {"12A-T003.wav": bwf(talk(1), NOON)})
+        with capture_logs() as told:
+            shift.drive()
+    assert [line["clip"] for line in told if line["event"] == "sync.found"] == ["A001C001", "A001C002", "A001C003"]
+    assert len([line for line in told if line["event"] == "roll.complete"]) <= 2
+    assert len({clip["current"]["sound"] for clip in cart.record()["clips"]}) == 3
     cart.assert_honest()
 
 
