@@ -19,16 +19,22 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
-from daemon.config import Codec, Config, Section, space_name
+from daemon.choices import Codec, PresetNames, space_name
+from daemon.config import Config, Section
 from daemon.errors import RecipeError
 from engines.media.essence import CodeRange
-from engines.media.proxy import ProxyCodec, Rotation
+from engines.media.preset import ProxyCodec
+from engines.media.proxy import Rotation
 
 _SECTIONS = ("scenes", "rolls", "clips")
 _WILD = re.compile(r"[*?]|\[!?\]?[^]]*\]")
 """What in a pattern stands for more than itself."""
 _DECIMAL = re.compile(r"(\d{1,4})\.(\d{1,6})")
 _RATIO = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_TEMPLATE_LENGTH = 96
+BURN_IN_WORDS = ("clip", "roll", "reel", "day", "production", "title", "recipient", "timecode", "mark")
+"""What a template of a burn-in may have in braces."""
 
 
 def _rate(value: object) -> Fraction | None:
@@ -79,6 +85,7 @@ class ProxyWords(Section):
 
     codec: Codec = Field(ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264.")
     width: int | None = Field(None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source.")
+    presets: PresetNames = Field(None, description="What is delivered, instead of delivery.presets.")
     look: Literal["show", "none"] = Field("show", description="show: as agreed on set; none: as recorded.")
 
 
@@ -106,9 +113,42 @@ class SourceWords(Section):
         None, description="legal or full, where the file's own tag is wrong."
     )
     reel: str | None = Field(None, min_length=1, max_length=32, description="Reel name, where the file has none.")
+    squeeze: float | None = Field(
+        None,
+        ge=0.5,
+        le=4,
+        description="Of the lens, where the file does not say it: 2 for a picture to be twice as wide.",
+    )
     space: Annotated[str | None, BeforeValidator(space_name, json_schema_input_type=str)] = Field(
         None, description="Colour space that it was recorded in, such as arri_logc4 or rec709."
     )
+
+
+def _template(text: object) -> str:
+    """Return a template of a burn-in; ValueError for a word that there is none of."""
+    if not isinstance(text, str) or len(text) > _TEMPLATE_LENGTH:
+        raise ValueError(f"a text of at most {_TEMPLATE_LENGTH} characters is needed")
+    unknown = [word for word in _PLACEHOLDER.findall(text) if word not in BURN_IN_WORDS]
+    if unknown or set("{}") & set(_PLACEHOLDER.sub("", text)):
+        raise ValueError(f"words in braces are {', '.join(f'{{{word}}}' for word in BURN_IN_WORDS)}")
+    return text
+
+
+Template = Annotated[str, BeforeValidator(_template, json_schema_input_type=str)]
+
+
+class BurnInWords(Section):
+    """What is burnt into review copies, by place; `{timecode}` is the source's."""
+
+    top_left: Template = Field("{clip}", description="Template.")
+    top: Template = Field("{mark}", description="Template; {mark} says that a picture is enhanced.")
+    top_right: Template = Field("{production} {day}", description="Template.")
+    bottom_left: Template = Field("{roll} {reel}", description="Template.")
+    bottom: Template = Field("{timecode}", description="Template.")
+    bottom_right: Template = Field("{recipient}", description="Template.")
+    watermark: Template = Field("{recipient}", description="Template, across the middle.")
+    recipient: str = Field("", max_length=64, description="Who the copy is for.")
+    frame_lines: list[Annotated[float, Field(ge=0.25, le=8)]] = Field([], description="Shapes such as 2.39 or 1.78.")
 
 
 class MixWords(Section):
@@ -133,6 +173,7 @@ class Words(Section):
     restore: RestoreWords = RestoreWords()
     source: SourceWords = SourceWords()
     look: LookWords = LookWords()
+    burn_in: BurnInWords = BurnInWords()
     mix: MixWords = MixWords()
 
     def digest(self) -> str:
@@ -211,6 +252,8 @@ def load(path: Path | None, config: Config) -> RecipeBook:
             fix="put it there, or take production.recipe out of the config",
         ) from error
     layers += _layers(document)
+    if config.delivery.presets:
+        _check_presets(document, layers[1:])
     if document.faults:
         raise RecipeError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
@@ -222,11 +265,26 @@ def load(path: Path | None, config: Config) -> RecipeBook:
 
 def _from_config(config: Config) -> _Layer:
     words: dict[str, dict[str, Any]] = {
-        "proxy": {"codec": str(config.proxy.codec), "width": config.proxy.width, "look": config.proxy.look},
+        "proxy": {
+            "codec": str(config.proxy.codec),
+            "width": config.proxy.width,
+            "look": config.proxy.look,
+            "presets": config.delivery.presets,
+        },
         "restore": {"strength": config.enhance.restore.strength},
     }
     where = {(section, word): "config" for section, named in words.items() for word in named}
     return _Layer("config", "", words, where, 0)
+
+
+def _check_presets(document: yamlfile.Document, layers: list[_Layer]) -> None:
+    """Note a codec or width where the configuration's presets say what proxies are."""
+    for layer in layers:
+        path = (layer.section, layer.pattern) if layer.section in _SECTIONS else (layer.section,)
+        for word in ("codec", "width"):
+            if layer.words.get("proxy", {}).get(word) is not None:
+                why = "delivery.presets says what proxies are; name proxy.presets here"
+                document.fault((*path, "proxy", word), why)
 
 
 def _layers(document: yamlfile.Document) -> list[_Layer]:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import av
 import pytest
-from shots import Shot, opened, probed
+from shots import Shot, opened, probed, spec_for
 
 from engines.errors import EncodeFailed, EngineError, MediaError, Undecodable, Unreadable
 from engines.media.decode import decoder_for
+from engines.media.encode import Output
 from engines.media.faults import is_full, translated, written
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.proxy import ProxyCodec
 from engines.render import render
 
 FFMPEG = sorted(
@@ -70,7 +71,7 @@ def test_a_full_volume_keeps_its_errno(tmp_path: Path) -> None:
             decoder_for(files, essence),
             essence,
             spec,
-            Path("/dev/full"),
+            [Output(spec, (Path("/dev/full"),))],
             enhance=None,
             progress=lambda *_: None,
         )

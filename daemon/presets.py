@@ -1,0 +1,127 @@
+"""What a clip's proxies are, by the recipe's words: the specs of its presets, and what cannot be made of it.
+
+The first preset is the delivery: a clip that it cannot carry is held. One that a further preset cannot carry is
+delivered without that one, and the delivery says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from fractions import Fraction
+
+from daemon.recipe import BurnInWords, Words
+from daemon.slate import TWIN_FOLDER, DeliveredFile, Rendition, Twin
+from daemon.turnover.naming import revision_name
+from engines.errors import EncodeFailed
+from engines.media.essence import Essence
+from engines.media.layout import sound_notes, tracks_of
+from engines.media.preset import PRESETS, BurnIn, Place, Preset, derived
+from engines.media.proxy import ProxySpec, Rotation, Wanted, instead_of, rotation_of, spec_of, working_of
+
+_WORD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """What is made of a clip: the proxies, the first preset's first, and the raster that they are made at.
+
+    `notes` are what an editor must know of them.
+    """
+
+    working: ProxySpec
+    proxies: tuple[ProxySpec, ...]
+    notes: tuple[str, ...]
+
+
+def chosen(words: Words) -> list[Preset]:
+    """Return the presets that the recipe's words ask for, the first one first."""
+    names = words.proxy.presets
+    return [PRESETS[name] for name in names] if names else [derived(words.proxy.codec, words.proxy.width)]
+
+
+def specs_for(
+    essence: Essence, words: Words, clip_name: str, reel: str, said: Mapping[str, str] | None = None
+) -> Specs:
+    """Return what a clip's proxies are; `said` is what burn-ins say of it, by their words.
+
+    Raises:
+        EncodeFailed: the first preset cannot carry the clip.
+    """
+    presets = chosen(words)
+    wanted = _wanted(words, clip_name, reel, said or {})
+    notes = []
+    if essence.rotation_degrees and rotation_of(presets, wanted) is not wanted.rotation:
+        wanted = replace(wanted, rotation=Rotation.BAKE)
+        notes.append("rotation baked: a preset cannot carry it as a tag")
+    proxies: list[ProxySpec] = []
+    for preset in presets:
+        try:
+            proxies.append(spec_of(essence, preset, wanted))
+        except EncodeFailed as error:
+            if not proxies:
+                raise
+            notes.append(f"no {preset.name}: {error.what}")
+    asked = {preset.name: preset.codec for preset in presets}
+    notes += [reason for spec in proxies if (reason := instead_of(asked[spec.preset], spec))]
+    notes += [note for spec in proxies for note in sound_notes(essence, spec)]
+    return Specs(working_of(essence, proxies), tuple(proxies), tuple(dict.fromkeys(notes)))
+
+
+def _wanted(words: Words, clip_name: str, reel: str, said: Mapping[str, str]) -> Wanted:
+    source = words.source
+    return Wanted(
+        clip_name=clip_name,
+        reel=reel,
+        deinterlace=source.deinterlace,
+        rotation=source.rotation,
+        squeeze=Fraction(str(source.squeeze)) if source.squeeze else None,
+        burn_in=_burn_in(words.burn_in, {**said, "clip": clip_name, "reel": reel}),
+    )
+
+
+def _burn_in(words: BurnInWords, said: Mapping[str, str]) -> BurnIn:
+    known = {**said, "recipient": words.recipient}
+    placed = tuple((place, text) for place in Place if (text := _filled(getattr(words, place), known)))
+    lines = tuple(Fraction(str(shape)) for shape in words.frame_lines)
+    return BurnIn(placed, _filled(words.watermark, known), lines)
+
+
+def _filled(template: str, known: Mapping[str, str]) -> str:
+    """Return a template with its words; those of single frames and of the model stay for who draws them."""
+    return _WORD.sub(lambda word: known.get(word[1], word[0]), template).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A staged file's bytes."""
+
+    xxh128: str
+    size_bytes: int
+
+
+def renditions(
+    essence: Essence,
+    proxies: Sequence[ProxySpec],
+    written: Sequence[Sequence[Written]],
+    *,
+    twin: Twin,
+    name: str,
+    revision: int,
+) -> tuple[Rendition, ...]:
+    """Return what was made under each preset, by `written` for each proxy and file.
+
+    `name` is the clip's in the delivery. The first preset's files lie in the twin's folder, those of each further one
+    in a folder of its own.
+    """
+    made = []
+    for number, (spec, files) in enumerate(zip(proxies, written, strict=True)):
+        folder = f"{spec.preset}/{TWIN_FOLDER[twin]}" if number else TWIN_FOLDER[twin]
+        placed = tuple(
+            DeliveredFile(f"{folder}/{revision_name(name, revision, spec.wrapper.suffix, sound)}", *astuple(file))
+            for sound, file in enumerate(files)
+        )
+        tracks = tracks_of(essence, spec)
+        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, spec.width, spec.height, tracks, placed))
+    return tuple(made)
