@@ -1,7 +1,7 @@
 """Render: the plain proxy first, then its enhanced twin, both under one look; each checked against the relink contract.
 
-Decides from the recipe what each probed clip should have, queues what is not there yet, publishes what a child made. The
-work side is `rendering.py`.
+Decides from the recipe what each probed clip should have, queues what is not there yet, publishes what a child made.
+The work side is `rendering.py`.
 """
 
 from __future__ import annotations
