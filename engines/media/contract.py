@@ -16,6 +16,7 @@ from av.audio.resampler import AudioResampler
 from engines.errors import ContractBroken
 from engines.media.essence import AudioTrack, Essence, FieldOrder
 from engines.media.layout import pcm_for, tracks_of
+from engines.media.packages import ungrouped
 from engines.media.picture import pixel_aspect
 from engines.media.probe import Progress, probe, quiet, told
 from engines.media.proxy import ProxySpec, Rotation
@@ -38,6 +39,8 @@ def check(
     proxy = probe(written, progress=progress)
     lines = _lines(proxy, essence, spec)
     lines["sound, bit for bit"] = (sound_digests, _digests(written, proxy, progress))
+    if spec.wrapper.is_mxf:
+        lines["one clip on its reel"] = ([], ungrouped(written, essence, spec))
     broken = [f"{line}: {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
     if broken:
         raise ContractBroken(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -19,18 +19,33 @@ from pathlib import Path
 from typing import IO
 
 from engines.errors import EncodeFailed
+from engines.media.klv import (
+    CLIP,
+    ESSENCE_DATA,
+    KAG,
+    MATERIAL,
+    PRIMER,
+    SEQUENCE,
+    SET,
+    SOURCE,
+    STORAGE,
+    TAPE,
+    TIMECODE,
+    TRACK,
+    LocalSet,
+    batch_of,
+    field_of,
+    klvs,
+    local_sets,
+    value_at,
+)
 from engines.media.timecode import frames_a_day, label_rate
 
-_KAG = 512
-_SET = bytes.fromhex("060e2b34025301010d01010101")
 _FILL = bytes.fromhex("060e2b34010101020301021001000000")
-_PRIMER = bytes.fromhex("060e2b34020501010d01020101050100")
 _PICTURE, _SOUND, _TIMECODE = (bytes.fromhex(f"060e2b34040101010103020{kind}000000") for kind in ("201", "202", "101"))
 _UMID = bytes.fromhex("060a2b340101010501010d0013000000")
 """A UMID's label, with a material number of 16 bytes behind it that is a UUID. Source: SMPTE ST 330."""
 _NO_UMID = bytes(32)
-PREFACE, IDENTIFICATION, STORAGE, ESSENCE_DATA = 0x2F, 0x30, 0x18, 0x23
-MATERIAL, SOURCE, TRACK, SEQUENCE, CLIP, TIMECODE, TAPE = 0x36, 0x37, 0x3B, 0x0F, 0x11, 0x14, 0x2E
 _TRACK_SETS_BYTES = 320
 _DAYS = 2
 """Length of a tape: a take that crosses midnight ends on its second day."""
@@ -92,7 +107,7 @@ class MxfFile:
 
     def __init__(self, path: Path, sounds: int) -> None:
         tracks = 2 * sounds + _TAPE_SOUNDS + 8
-        self.room = -(-tracks * _TRACK_SETS_BYTES // _KAG) * _KAG
+        self.room = -(-tracks * _TRACK_SETS_BYTES // KAG) * KAG
         self._file: IO[bytes] = path.open("w+b")
         self._file.seek(self.room)
 
@@ -116,8 +131,8 @@ class MxfFile:
         """
         file, room = self._file, self.room
         file.seek(room)
-        head = file.read(_KAG)
-        count = int.from_bytes(_field(head, 32, 8), "big")
+        head = file.read(KAG)
+        count = int.from_bytes(field_of(head, 32, 8), "big")
         body = _retold(file.read(count), story, count + room)
         places = _partitions(file, room)
         file.seek(0)
@@ -131,12 +146,6 @@ class MxfFile:
         self._file.close()
 
 
-def _field(pack: bytes, offset: int, size: int) -> bytes:
-    """Return a field of a partition pack, by its offset in the pack's value."""
-    at = _value_at(pack, 0) + offset
-    return pack[at : at + size]
-
-
 def _partitions(file: IO[bytes], room: int) -> list[int]:
     """Return where partitions begin, the first at 0, and set the random index to the room in front."""
     end = file.seek(0, io.SEEK_END)
@@ -145,7 +154,7 @@ def _partitions(file: IO[bytes], room: int) -> list[int]:
     file.seek(end - length)
     pack = bytearray(file.read(length))
     places = [0]
-    for at in range(_value_at(pack, 0), length - 4, 12):
+    for at in range(value_at(pack, 0), length - 4, 12):
         place = int.from_bytes(pack[at + 4 : at + 12], "big")
         if place:
             places.append(place + room)
@@ -158,8 +167,8 @@ def _partitions(file: IO[bytes], room: int) -> list[int]:
 def _set_partition(file: IO[bytes], place: int, room: int) -> None:
     """Move the places that a partition pack names, and the first one's length of its header, by the room in front."""
     file.seek(place)
-    pack = bytearray(file.read(_KAG))
-    at = _value_at(pack, 0) + 8
+    pack = bytearray(file.read(KAG))
+    at = value_at(pack, 0) + 8
     for number in range(4):
         value = int.from_bytes(pack[at + 8 * number : at + 8 * number + 8], "big")
         if value:  # this partition, the one before, the footer; and the header's length, which only the first one has
@@ -168,77 +177,12 @@ def _set_partition(file: IO[bytes], place: int, room: int) -> None:
     file.write(pack)
 
 
-@dataclass(slots=True)
-class LocalSet:
-    """A set of header metadata: its kind (the label's byte 14) and its values by local tag."""
-
-    kind: int
-    label: bytes
-    values: dict[int, bytes]
-
-    @property
-    def instance(self) -> bytes:
-        """What other sets name it by."""
-        return self.values[0x3C0A]
-
-    def refers_to(self) -> list[bytes]:
-        """Return the instances that it owns."""
-        found = [self.values[tag] for tag in (0x4803, 0x4701) if tag in self.values]
-        for tag in (0x4403, 0x1001):
-            batch = self.values.get(tag, bytes(8))
-            found += [batch[at : at + 16] for at in range(8, len(batch), 16)]
-        return found
-
-    def packed(self) -> bytes:
-        """Return it as it stands in a file."""
-        body = b"".join(
-            tag.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value for tag, value in self.values.items()
-        )
-        return self.label + b"\x83" + len(body).to_bytes(3, "big") + body
-
-
-def local_sets(data: bytes) -> list[LocalSet]:
-    """Return the sets of header metadata in their order."""
-    return [
-        LocalSet(key[14], key, dict(_tags(value)))
-        for key, value in _klvs(data)
-        if key.startswith(_SET) and key[13] == 1
-    ]
-
-
-def _klvs(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 17 <= len(data):
-        begin = _value_at(data, at)
-        length = _length(data, at)
-        yield data[at : at + 16], data[begin : begin + length]
-        at = begin + length
-
-
-def _value_at(data: bytes | bytearray, at: int) -> int:
-    first = data[at + 16]
-    return at + 17 + (first & 0x7F if first & 0x80 else 0)
-
-
-def _length(data: bytes, at: int) -> int:
-    first = data[at + 16]
-    return int.from_bytes(data[at + 17 : _value_at(data, at)], "big") if first & 0x80 else first
-
-
-def _tags(value: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + 4 <= len(value):
-        size = int.from_bytes(value[at + 2 : at + 4], "big")
-        yield int.from_bytes(value[at : at + 2], "big"), value[at + 4 : at + 4 + size]
-        at += 4 + size
-
-
 def _retold(data: bytes, story: Story, length: int) -> bytes:
     """Return header metadata of a length: the primer and descriptors that are there, the packages of the story."""
     sets = {one.instance: one for one in local_sets(data)}
-    primer = next((value for key, value in _klvs(data) if key == _PRIMER), b"")
+    primer = next((value for key, value in klvs(data) if key == PRIMER), b"")
     (storage,) = [one for one in sets.values() if one.kind == STORAGE]
-    packages = [sets[instance] for instance in _batch_of(storage.values[0x1901])]
+    packages = [sets[instance] for instance in batch_of(storage.values[0x1901])]
     tapes = [one for one in packages if one.kind == SOURCE and _is_tape(one, sets)]
     files = [one for one in packages if one.kind == SOURCE and one not in tapes]
     if len(packages) != 3 or len(tapes) != 1 or len(files) != 1 or not primer:  # noqa: PLR2004 - material, file, tape
@@ -260,7 +204,7 @@ def _retold(data: bytes, story: Story, length: int) -> bytes:
         for tag in (0x3B02, 0x3C06, 0x4404, 0x4405):
             if tag in one.values:
                 one.values[tag] = _timestamp(story.moment)
-    packed = _PRIMER + b"\x83" + len(primer).to_bytes(3, "big") + primer
+    packed = PRIMER + b"\x83" + len(primer).to_bytes(3, "big") + primer
     packed += b"".join(one.packed() for one in (*sets.values(), *made.sets))
     rest = length - len(packed) - 20
     if rest < 0:
@@ -288,9 +232,9 @@ def _drop(one: LocalSet, sets: dict[bytes, LocalSet]) -> None:
 def _adopt(package: LocalSet, sets: dict[bytes, LocalSet], story: Story) -> None:
     """Give a file package its identity and lay its tracks on the tape."""
     package.values[0x4401] = story.file_umid(story.own or 0)
-    for track in (sets[instance] for instance in _batch_of(package.values[0x4403])):
+    for track in (sets[instance] for instance in batch_of(package.values[0x4403])):
         number = int.from_bytes(track.values[0x4801], "big")
-        for clip in (sets[instance] for instance in _batch_of(sets[track.values[0x4803]].values[0x1001])):
+        for clip in (sets[instance] for instance in batch_of(sets[track.values[0x4803]].values[0x1001])):
             if clip.kind == CLIP:
                 clip.values[0x1201] = story.start_frame.to_bytes(8, "big")
                 clip.values[0x1101] = story.tape_umid
@@ -360,7 +304,7 @@ class _Maker:
 
     def _set(self, kind: int, values: dict[int, bytes]) -> bytes:
         instance = uuid.uuid5(_NAMESPACE, f"set {self._story.revision} {len(self.sets)}").bytes
-        label = _SET + bytes([1, kind, 0])
+        label = SET + bytes([1, kind, 0])
         self.sets.append(LocalSet(kind, label, {0x3C0A: instance, **values}))
         return instance
 
@@ -368,10 +312,6 @@ class _Maker:
 def _batch(instances: Iterable[bytes]) -> bytes:
     listed = list(instances)
     return _u32(len(listed)) + _u32(16) + b"".join(listed)
-
-
-def _batch_of(value: bytes) -> list[bytes]:
-    return [value[at : at + 16] for at in range(8, len(value), 16)]
 
 
 def _u32(value: int) -> bytes:
