@@ -11,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
-from daemon.recipe import BurnInWords, Words
+from daemon.recipe import BurnInWords, CanvasWords, DecisionWords, Words
 from daemon.slate import TWIN_FOLDER, DeliveredFile, Rendition, Twin
 from daemon.turnover.naming import revision_name
 from engines.errors import EncodeFailed
 from engines.media.essence import Essence
 from engines.media.layout import sound_notes, tracks_of
 from engines.media.preset import PRESETS, BurnIn, Place, Preset, derived
-from engines.media.proxy import ProxySpec, Rotation, Wanted, instead_of, rotation_of, spec_of, working_of
+from engines.media.proxy import Framing, ProxySpec, Rotation, Wanted, instead_of, rotation_of, spec_of, working_of
 
 _WORD = re.compile(r"\{(\w+)\}")
+_SAME_SHAPE = 0.005
+"""How far a canvas and a clip may differ in width by height and have one shape: sides are rounded to even pixels."""
+_SHARES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,7 @@ def specs_for(
         EncodeFailed: the first preset cannot carry the clip.
     """
     presets = chosen(words)
-    wanted = _wanted(words, clip_name, reel, said or {})
-    notes = []
+    wanted, notes = _wanted(essence, words, clip_name, reel, said or {})
     if essence.rotation_degrees and rotation_of(presets, wanted) is not wanted.rotation:
         wanted = replace(wanted, rotation=Rotation.BAKE)
         notes.append("rotation baked: a preset cannot carry it as a tag")
@@ -69,23 +71,56 @@ def specs_for(
     return Specs(working_of(essence, proxies), tuple(proxies), tuple(dict.fromkeys(notes)))
 
 
-def _wanted(words: Words, clip_name: str, reel: str, said: Mapping[str, str]) -> Wanted:
+def _wanted(
+    essence: Essence, words: Words, clip_name: str, reel: str, said: Mapping[str, str]
+) -> tuple[Wanted, list[str]]:
+    """Return what a clip's proxies have in common, and what an editor must know of it."""
     source = words.source
-    return Wanted(
+    canvas = next((canvas for canvas in words.framing.canvases if _is_of(canvas, essence)), None)
+    decision = _decision(canvas, words.framing.intent) if canvas else None
+    framing = _framing(canvas, decision) if canvas and decision else None
+    squeeze = source.squeeze or (canvas.squeeze if canvas and essence.pixel_aspect in {0, 1} else None)
+    wanted = Wanted(
         clip_name=clip_name,
         reel=reel,
         deinterlace=source.deinterlace,
         rotation=source.rotation,
-        squeeze=Fraction(str(source.squeeze)) if source.squeeze else None,
-        burn_in=_burn_in(words.burn_in, {**said, "clip": clip_name, "reel": reel}),
+        squeeze=Fraction(str(squeeze)) if squeeze else None,
+        framing=framing,
+        burn_in=_burn_in(words.burn_in, {**said, "clip": clip_name, "reel": reel}, framing),
     )
+    if words.framing.canvases and not framing:
+        intent = f" for {words.framing.intent}" if words.framing.intent else ""
+        return wanted, [f"not framed: the FDL has no decision{intent} on {essence.width}x{essence.height}"]
+    return wanted, []
 
 
-def _burn_in(words: BurnInWords, said: Mapping[str, str]) -> BurnIn:
+def _is_of(canvas: CanvasWords, essence: Essence) -> bool:
+    """Return whether a canvas has the clip's raster, or its shape: a camera may record a canvas smaller."""
+    return abs(canvas.width * essence.height / (canvas.height * essence.width) - 1) < _SAME_SHAPE
+
+
+def _decision(canvas: CanvasWords, intent: str | None) -> DecisionWords | None:
+    """Return the framing decision for an intent by its id or label; the first, which is the file's, without one."""
+    return next((one for one in canvas.decisions if intent in {None, one.intent, one.label}), None)
+
+
+def _framing(canvas: CanvasWords, decision: DecisionWords) -> Framing:
+    shares = (
+        decision.x / canvas.width,
+        decision.y / canvas.height,
+        decision.width / canvas.width,
+        decision.height / canvas.height,
+    )
+    return Framing(*(Fraction(share).limit_denominator(_SHARES) for share in shares))
+
+
+def _burn_in(words: BurnInWords, said: Mapping[str, str], framing: Framing | None) -> BurnIn:
     known = {**said, "recipient": words.recipient}
     placed = tuple((place, text) for place in Place if (text := _filled(getattr(words, place), known)))
     lines = tuple(Fraction(str(shape)) for shape in words.frame_lines)
-    return BurnIn(placed, _filled(words.watermark, known), lines)
+    framed = (framing.x, framing.y, framing.width, framing.height) if framing else None
+    return BurnIn(placed, _filled(words.watermark, known), lines, framed)
 
 
 def _filled(template: str, known: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ import fnmatch
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,8 +20,9 @@ from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, space_name
-from daemon.config import Config, Section
-from daemon.errors import RecipeError
+from daemon.config import Config, Section, reaches
+from daemon.errors import NearsetError, RecipeError
+from daemon.sidecars import fdl
 from engines.media.essence import CodeRange
 from engines.media.preset import ProxyCodec
 from engines.media.proxy import Rotation
@@ -151,6 +152,34 @@ class BurnInWords(Section):
     frame_lines: list[Annotated[float, Field(ge=0.25, le=8)]] = Field([], description="Shapes such as 2.39 or 1.78.")
 
 
+class DecisionWords(Section):
+    """A part of a canvas, in its pixels, and whose framing intent it is."""
+
+    intent: str
+    label: str = ""
+    x: float = Field(ge=0)
+    y: float = Field(ge=0)
+    width: float = Field(gt=0)
+    height: float = Field(gt=0)
+
+
+class CanvasWords(Section):
+    """A camera's raster, the squeeze of its lens, and what is to be seen of it."""
+
+    width: float = Field(gt=0)
+    height: float = Field(gt=0)
+    squeeze: float = 1.0
+    decisions: list[DecisionWords]
+
+
+class FramingWords(Section):
+    """Which part of the picture is meant to be seen; presets that frame cut to it, review copies show its lines."""
+
+    fdl: str | None = Field(None, min_length=1, description="ASC FDL; a relative path starts from the recipe's folder.")
+    intent: str | None = Field(None, min_length=1, description="Id or label of the framing intent; default the file's.")
+    canvases: list[CanvasWords] = Field([], description="What the FDL says; read from it.")
+
+
 class MixWords(Section):
     """How production sound is brought in, and the guide mix that is made of it."""
 
@@ -173,6 +202,7 @@ class Words(Section):
     restore: RestoreWords = RestoreWords()
     source: SourceWords = SourceWords()
     look: LookWords = LookWords()
+    framing: FramingWords = FramingWords()
     burn_in: BurnInWords = BurnInWords()
     mix: MixWords = MixWords()
 
@@ -254,6 +284,8 @@ def load(path: Path | None, config: Config) -> RecipeBook:
     layers += _layers(document)
     if config.delivery.presets:
         _check_presets(document, layers[1:])
+    for layer in layers[1:]:
+        _read_framing(document, layer, path, config)
     if document.faults:
         raise RecipeError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
@@ -280,11 +312,34 @@ def _from_config(config: Config) -> _Layer:
 def _check_presets(document: yamlfile.Document, layers: list[_Layer]) -> None:
     """Note a codec or width where the configuration's presets say what proxies are."""
     for layer in layers:
-        path = (layer.section, layer.pattern) if layer.section in _SECTIONS else (layer.section,)
         for word in ("codec", "width"):
             if layer.words.get("proxy", {}).get(word) is not None:
                 why = "delivery.presets says what proxies are; name proxy.presets here"
-                document.fault((*path, "proxy", word), why)
+                document.fault((*_place(layer), "proxy", word), why)
+
+
+def _read_framing(document: yamlfile.Document, layer: _Layer, recipe: Path, config: Config) -> None:
+    """Put what a layer's FDL says into its words, so that another content is another word."""
+    framing = layer.words.get("framing", {})
+    if not framing.get("fdl"):
+        return
+    path = recipe.absolute().parent / Path(framing["fdl"]).expanduser()
+    folders = [root.path for root in config.offload.roots] + [config.delivery.root]
+    try:
+        if any(reaches(path, folder.resolve()) for folder in folders):
+            raise RecipeError("it lies inside an offload or a delivery", why="a card must not command", fix="move it")
+        canvases = fdl.parse(path.read_bytes(), source=path.name)
+    except (OSError, NearsetError) as error:
+        document.fault((*_place(layer), "framing", "fdl"), str(error))
+        return
+    framing["canvases"] = [
+        asdict(canvas) | {"decisions": [asdict(one) for one in canvas.decisions]} for canvas in canvases
+    ]
+
+
+def _place(layer: _Layer) -> tuple[str, ...]:
+    """Return where a layer's words stand in the recipe."""
+    return (layer.section, layer.pattern) if layer.section in _SECTIONS else (layer.section,)
 
 
 def _layers(document: yamlfile.Document) -> list[_Layer]:
