@@ -23,6 +23,7 @@ from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
 from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
 from engines.media.essence import Essence
+from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
@@ -163,8 +164,9 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _files(proxy: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files of a proxy of the record: those of each preset, and the one of what has none."""
-    return [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]] or [proxy]
+    """Return the files of a proxy of the record: the one that sidecars name, then all others of each preset."""
+    made = [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]]
+    return [proxy, *(file for file in made if file["path"] != proxy["path"])]
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
@@ -197,13 +199,20 @@ def _probed(roll: _Roll, paths: list[str], child: LocalExecutor) -> Essence | st
 
 def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> dict[str, tuple[object, object]]:
     """Return each line of the contract with what is wanted and what was found."""
-    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in rendition["audio"]]
+    as_recorded = rendition.get("wrapper") in {None, Wrapper.MOV} and all(
+        track["codec"] != "aac" for track in rendition["audio"]
+    )
+    tracks = clip["audio"] if as_recorded else rendition["audio"]
+    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in tracks]
+    channels = sum(track["channels"] for track in (tracks if as_recorded else clip["audio"]))
     return {
         "frames": (clip["frames"], found.frames),
         "rate": (clip["rate"], str(found.rate)),
         "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
         "reel": (clip["reel"], found.reel),
         "raster": (rendition["raster"], [found.width, found.height]),
+        "pixel aspect": (rendition.get("pixel_aspect", str(found.pixel_aspect)), str(found.pixel_aspect)),
+        "audio channels": (channels, sum(track["channels"] for track in tracks)),
         "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
     }
 

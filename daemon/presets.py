@@ -18,7 +18,17 @@ from engines.errors import EncodeFailed
 from engines.media.essence import Essence
 from engines.media.layout import sound_notes, tracks_of
 from engines.media.preset import PRESETS, BurnIn, Place, Preset, derived
-from engines.media.proxy import Framing, ProxySpec, Rotation, Wanted, instead_of, rotation_of, spec_of, working_of
+from engines.media.proxy import (
+    Framing,
+    ProxySpec,
+    Rotation,
+    Wanted,
+    instead_of,
+    pixel_aspect,
+    rotation_of,
+    spec_of,
+    working_of,
+)
 
 _WORD = re.compile(r"\{(\w+)\}")
 _SAME_SHAPE = 0.005
@@ -158,5 +168,6 @@ def renditions(
             for sound, file in enumerate(files)
         )
         tracks = tracks_of(essence, spec)
-        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, spec.width, spec.height, tracks, placed))
+        aspect = pixel_aspect(essence, spec) or Fraction(1)
+        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, spec.width, spec.height, aspect, tracks, placed))
     return tuple(made)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
@@ -170,6 +171,7 @@ class Rendition:
     wrapper: str
     width: int
     height: int
+    pixel_aspect: Fraction
     audio: tuple[AudioTrack, ...]
     files: tuple[DeliveredFile, ...]
 

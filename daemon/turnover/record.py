@@ -178,6 +178,7 @@ def _rendition(rendition: Rendition) -> dict[str, Any]:
         "codec": rendition.codec,
         "wrapper": rendition.wrapper,
         "raster": [rendition.width, rendition.height],
+        "pixel_aspect": str(rendition.pixel_aspect),
         "audio": _audio(rendition.audio),
         "files": [{"path": file.path, "xxh128": file.xxh128, "bytes": file.size_bytes} for file in rendition.files],
     }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from fractions import Fraction
 
 from daemon.sidecars import aaf, edl, fcp7, fcpxml, otio
 from daemon.sidecars.cdl import sat_words, sop_words
@@ -72,9 +71,9 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         xxh128=plain.xxh128,
         width=plain.width,
         height=plain.height,
-        pixel_aspect=essence.pixel_aspect or Fraction(1),
+        pixel_aspect=clip.pixel_aspect,
         interlaced=is_interlaced(clip),
-        sound=essence.audio,
+        sound=clip.sound_tracks,
         asc_sop=sop_words(plain.look.look.cdl) if plain.look else "",
         asc_sat=sat_words(plain.look.look.cdl) if plain.look else "",
         notes=tuple((key, printable(value)) for key, value in notes if value),

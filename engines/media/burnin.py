@@ -6,6 +6,7 @@ so that it does not tremble. Ink is legal white, its ground is the picture at ha
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -58,10 +59,10 @@ class Burner:
         self._timecode = timecode
         self._stamps = [*_lines(burn_in, area)]
         if burn_in.watermark:
-            self._stamps.append(self._watermark(burn_in.watermark))
+            self._stamps.append(self._watermark(_plain(burn_in.watermark)))
         self._moving: list[tuple[Place, str]] = []
         for place, template in burn_in.words:
-            text = template.replace("{mark}", mark).strip()
+            text = _plain(template.replace("{mark}", mark)).strip()
             if "{timecode}" in text:
                 self._moving.append((place, text))
             elif text:
@@ -131,6 +132,16 @@ def _box(x: int, y: int, width: int, height: int) -> list[_Stamp]:
         _Stamp(x, y, down, 0),
         _Stamp(x + width - 2, y, down, 0),
     ]
+
+
+def _plain(text: str) -> str:
+    """Return words in the characters that the font has: accents and long dashes go, what else it lacks is `?`."""
+    ascii_only = "".join(
+        "-" if unicodedata.category(character) == "Pd" else character
+        for character in unicodedata.normalize("NFKD", text)
+        if not unicodedata.combining(character)
+    )
+    return ascii_only.encode("ascii", "replace").decode()
 
 
 def _words(text: str, size: int) -> Mask:

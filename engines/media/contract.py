@@ -17,9 +17,8 @@ from engines.errors import ContractBroken
 from engines.media.essence import AudioTrack, Essence, FieldOrder
 from engines.media.layout import pcm_for, tracks_of
 from engines.media.packages import ungrouped
-from engines.media.picture import pixel_aspect
 from engines.media.probe import Progress, probe, quiet, told
-from engines.media.proxy import ProxySpec, Rotation
+from engines.media.proxy import ProxySpec, Rotation, pixel_aspect
 from engines.media.source import MediaFiles, open_container
 from engines.media.timecode import Timecode
 from engines.media.tracks import canonical, samples_of

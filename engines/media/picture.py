@@ -17,7 +17,7 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.fit import Fit
 from engines.media.frames import scaling_threads
 from engines.media.preset import ProxyCodec, dnxhd_36_bits_a_second
-from engines.media.proxy import ProxySpec, Rotation, is_turned
+from engines.media.proxy import ProxySpec, Rotation, is_turned, pixel_aspect
 from engines.media.timecode import Timecode
 
 
@@ -170,11 +170,3 @@ def _burner(essence: Essence, spec: ProxySpec, mark: str) -> Burner | None:
         mark=mark,
         timecode=lambda number: start.plus(number).label,
     )
-
-
-def pixel_aspect(essence: Essence, spec: ProxySpec) -> Fraction:
-    """Return the proxy's pixel aspect: the source's, unless the preset has another."""
-    if spec.pixel_aspect:
-        return spec.pixel_aspect
-    turned = is_turned(essence, spec.rotation)
-    return 1 / essence.pixel_aspect if turned and essence.pixel_aspect else essence.pixel_aspect

@@ -25,7 +25,10 @@ __all__ = [
     "Rotation",
     "Wanted",
     "instead_of",
+    "is_turned",
+    "pixel_aspect",
     "raster",
+    "rotation_of",
     "spec_of",
     "working_of",
 ]
@@ -265,6 +268,14 @@ def _aspect(essence: Essence, rotation: Rotation) -> Fraction:
 def is_turned(essence: Essence, rotation: Rotation) -> bool:
     """Return whether a quarter turn is baked."""
     return rotation is Rotation.BAKE and essence.rotation_degrees % 180 == 90  # noqa: PLR2004 - a quarter turn
+
+
+def pixel_aspect(essence: Essence, spec: ProxySpec) -> Fraction:
+    """Return the proxy's pixel aspect: the source's, unless the preset has another."""
+    if spec.pixel_aspect:
+        return spec.pixel_aspect
+    turned = is_turned(essence, spec.rotation)
+    return 1 / essence.pixel_aspect if turned and essence.pixel_aspect else essence.pixel_aspect
 
 
 def _stays_interlaced(essence: Essence, wanted: Wanted) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from cart import DELIVERED, HELD, Cart, seal
 from footage import footage
+from jsonschema import Draft202012Validator
+from test_stories_turnover import SCHEMA
 from test_stories_verify import at_hand, faults
 
 from daemon import publish
@@ -57,6 +59,7 @@ def test_the_first_preset_is_the_delivery_and_each_further_one_has_its_folder(sh
     assert plain["path"] == "proxy/A001C001.mxf"
     assert [rendition["preset"] for rendition in plain["renditions"]] == SHEET
     assert set(paths(sheet)) < set(sheet.complete()["xxh128"])
+    Draft202012Validator(SCHEMA).validate(sheet.record())
 
 
 def test_a_crash_after_any_file_of_a_proxy_is_taken_up_whole(sheet: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
