@@ -94,7 +94,8 @@ class Preset:
 
     `raster` is fixed width and height, None for the source's divided evenly; `width` alone keeps the shape.
     `desqueeze` makes square pixels of an anamorphic picture, by the file's word or the recipe's; a fixed raster always
-    has them. `framing` cuts to the recipe's framing decision (ASC FDL). `guide_mix` says that the guide mix is an added
+    has them. `framing` cuts to the recipe's framing decision (ASC FDL); where words are burnt in, its lines are drawn
+    instead. `guide_mix` says that the guide mix is an added
     track behind the camera's own, where the clip has one: not by default, since Premiere refuses a proxy whose audio
     layout is another.
     """
@@ -110,6 +111,28 @@ class Preset:
     sound: SoundRule = SoundRule.AS_RECORDED
     burn_in: bool = False
     guide_mix: bool = False
+
+    def cells(self) -> tuple[str, ...]:
+        """Return its line of the spec sheet: name, codec, wrapper, raster, fit, pixels, framing, sound, burn-ins."""
+        framed = "lines" if self.burn_in else "cut"
+        return (
+            self.name,
+            self.codec,
+            self.wrapper,
+            "x".join(map(str, self.raster)) if self.raster else "source, divided evenly",
+            self.fit if self.raster else "as the source",
+            "square" if self.raster or self.desqueeze else "as the source",
+            framed if self.framing else "whole",
+            _SOUNDS[self.sound],
+            "yes" if self.burn_in else "no",
+        )
+
+
+_SOUNDS = {
+    SoundRule.AS_RECORDED: "PCM as recorded",
+    SoundRule.MXF: "PCM 48 kHz, 16 or 24 bit",
+    SoundRule.AAC: "AAC",
+}
 
 
 def derived(codec: ProxyCodec, width: int | None) -> Preset:
