@@ -29,6 +29,7 @@ from engines.media.proxy import (
     spec_of,
     working_of,
 )
+from engines.media.story import mobs_of
 
 _WORD = re.compile(r"\{(\w+)\}")
 _SAME_SHAPE = 0.005
@@ -154,11 +155,12 @@ def renditions(
     twin: Twin,
     name: str,
     revision: int,
+    identity: tuple[str, str],
 ) -> tuple[Rendition, ...]:
     """Return what was made under each preset, by `written` for each proxy and file.
 
-    `name` is the clip's in the delivery. The first preset's files lie in the twin's folder, those of each further one
-    in a folder of its own.
+    `name` is the clip's in the delivery, `identity` the words that MXF's identities were made of. The first preset's
+    files lie in the twin's folder, those of each further one in a folder of its own.
     """
     made = []
     for number, (spec, files) in enumerate(zip(proxies, written, strict=True)):
@@ -169,5 +171,6 @@ def renditions(
         )
         tracks = tracks_of(essence, spec)
         aspect = pixel_aspect(essence, spec) or Fraction(1)
-        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, spec.width, spec.height, aspect, tracks, placed))
+        size, mobs = (spec.width, spec.height), mobs_of(essence, spec, *identity)
+        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, *size, aspect, tracks, placed, mobs))
     return tuple(made)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
 from engines.media.essence import AudioTrack
+from engines.media.story import Mobs
 
 
 class Vendor(StrEnum):
@@ -164,7 +165,10 @@ class DeliveredFile:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """What a preset made of a clip: its files, the picture's first, and the sound tracks in them, in order."""
+    """What a preset made of a clip: its files, the picture's first, and the sound tracks in them, in order.
+
+    `mobs` are the identities of MXF's packages, None in MOV.
+    """
 
     preset: str
     codec: str
@@ -174,6 +178,7 @@ class Rendition:
     pixel_aspect: Fraction
     audio: tuple[AudioTrack, ...]
     files: tuple[DeliveredFile, ...]
+    mobs: Mobs | None = None
 
 
 @dataclass(frozen=True, slots=True)

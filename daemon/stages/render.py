@@ -124,7 +124,15 @@ class Render:
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
         name = delivered_name(production, clip)
-        done = renditions(task.essence, task.proxies, made.files, twin=task.twin, name=name, revision=revision)
+        done = renditions(
+            task.essence,
+            task.proxies,
+            made.files,
+            twin=task.twin,
+            name=name,
+            revision=revision,
+            identity=(task.revision, task.tape),
+        )
         first = done[0].files[0]
         facts = Published(
             twin=task.twin,

@@ -173,6 +173,7 @@ def _proxy(proxy: Published) -> dict[str, Any]:
 
 
 def _rendition(rendition: Rendition) -> dict[str, Any]:
+    mobs = rendition.mobs
     return {
         "preset": rendition.preset,
         "codec": rendition.codec,
@@ -181,6 +182,7 @@ def _rendition(rendition: Rendition) -> dict[str, Any]:
         "pixel_aspect": str(rendition.pixel_aspect),
         "audio": _audio(rendition.audio),
         "files": [{"path": file.path, "xxh128": file.xxh128, "bytes": file.size_bytes} for file in rendition.files],
+        "umids": {"material": mobs.material, "tape": mobs.tape, "tracks": list(mobs.files)} if mobs else None,
     }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,16 @@ from av.video.frame import VideoFrame
 from engines.media.essence import AudioTrack, Essence
 from engines.media.faults import written
 from engines.media.layout import tracks_of
-from engines.media.mxf import MxfFile, Story
+from engines.media.mxf import MxfFile
 from engines.media.picture import PictureOut
 from engines.media.preset import SoundRule, Wrapper
 from engines.media.proxy import ProxySpec
+from engines.media.story import story_of
 from engines.media.timecode import Timecode
 from engines.media.tracks import SoundFeed, SoundOut, sound_stream
 
 _BLOCK_BYTES = 1 << 20
 _FORMATS = {Wrapper.MOV: "mov", Wrapper.OP1A: "mxf", Wrapper.OPATOM: "mxf_opatom"}
-_UNDATED = datetime(2000, 1, 1, tzinfo=UTC)
-"""What MXF says of the time of a recording whose time is not known: it must say some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +49,9 @@ class _Wrapped:
     """One file being written; `own` is the one track of an OP-Atom file."""
 
     def __init__(self, path: Path, essence: Essence, output: Output, own: int | None) -> None:
-        spec, sounds = output.spec, tracks_of(essence, output.spec)
-        self._story = Story(
-            clip_name=spec.clip_name,
-            reel=spec.reel,
-            revision=f"{output.revision}\n{spec.preset}",
-            tape=output.tape,
-            rate=essence.rate,
-            start_frame=essence.start_frame,
-            drop_frame=essence.drop_frame,
-            frames=essence.frames,
-            sounds=len(sounds),
-            own=own,
-            moment=_moment(essence.created),
-        )
-        self._file = MxfFile(path, len(sounds)) if spec.wrapper.is_mxf else None
+        spec = output.spec
+        self._story = story_of(essence, spec, output.revision, output.tape, own)
+        self._file = MxfFile(path, self._story.sounds) if spec.wrapper.is_mxf else None
         options = {"fflags": "+bitexact"}
         if not spec.wrapper.is_mxf:
             options["movflags"] = "+write_colr"
@@ -160,11 +146,3 @@ def _feeds(essence: Essence, outs: list[SoundOut], rule: SoundRule, *, apart: bo
         feeds.append(SoundFeed(source, outs[at : at + count], rule))
         at += count
     return feeds
-
-
-def _moment(created: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return _UNDATED
-    return moment if 1970 <= moment.year < 2100 else _UNDATED  # noqa: PLR2004 - a clock that was never set

@@ -12,9 +12,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
@@ -39,74 +37,25 @@ from engines.media.klv import (
     local_sets,
     value_at,
 )
+from engines.media.story import TAPE_SOUNDS, Story
 from engines.media.timecode import frames_a_day, label_rate
 
 _FILL = bytes.fromhex("060e2b34010101020301021001000000")
 _PICTURE, _SOUND, _TIMECODE = (bytes.fromhex(f"060e2b34040101010103020{kind}000000") for kind in ("201", "202", "101"))
-_UMID = bytes.fromhex("060a2b340101010501010d0013000000")
-"""A UMID's label, with a material number of 16 bytes behind it that is a UUID. Source: SMPTE ST 330."""
 _NO_UMID = bytes(32)
 _TRACK_SETS_BYTES = 320
 _DAYS = 2
 """Length of a tape: a take that crosses midnight ends on its second day."""
-_TAPE_SOUNDS = 16
-"""Sound tracks of every tape, so that one reel is one tape whatever its clips hold; more where a clip has more."""
 _NAMESPACE = uuid.UUID("0f8a3c52-3c62-5a0e-9d0b-5f6f2a1f6f1d")
 _FIRST_TRACK = 2
 """Track number 1 is the timecode's in every package, 2 the picture's, 3 and on the sound's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What the packages of a proxy say.
-
-    `revision` and `tape` are words that stand for this rendering and what its reel is unique in: the same words, the
-    same identities. `sounds` counts the proxy's sound tracks. `own` is the track that the file holds, 0 the picture;
-    None for all of them.
-    """
-
-    clip_name: str
-    reel: str
-    revision: str
-    tape: str
-    rate: Fraction
-    start_frame: int
-    drop_frame: bool
-    frames: int
-    sounds: int
-    own: int | None
-    moment: datetime
-
-    @property
-    def material_umid(self) -> bytes:
-        """The proxy's: the same in all its files."""
-        return _umid("material", self.revision)
-
-    @property
-    def tape_umid(self) -> bytes:
-        """The reel's: the same in all proxies of its clips."""
-        words = (self.reel, str(self.rate), str(self.drop_frame), str(self.tape_sounds))
-        return _umid("tape", self.tape, *words)
-
-    @property
-    def tape_sounds(self) -> int:
-        """Sound tracks of the tape."""
-        return max(_TAPE_SOUNDS, self.sounds)
-
-    def file_umid(self, track: int) -> bytes:
-        """The file's that holds a track."""
-        return _umid("file", self.revision, "" if self.own is None else str(track))
-
-
-def _umid(*words: str) -> bytes:
-    return _UMID + uuid.uuid5(_NAMESPACE, "\n".join(words)).bytes
 
 
 class MxfFile:
     """A file that libavformat writes into, with room in front of it for a longer header."""
 
     def __init__(self, path: Path, sounds: int) -> None:
-        tracks = 2 * sounds + _TAPE_SOUNDS + 8
+        tracks = 2 * sounds + TAPE_SOUNDS + 8
         self.room = -(-tracks * _TRACK_SETS_BYTES // KAG) * KAG
         self._file: IO[bytes] = path.open("w+b")
         self._file.seek(self.room)

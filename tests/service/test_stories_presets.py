@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import aaf2
 import pytest
+from aaf2.mxf import MXFFile
 from cart import DELIVERED, HELD, Cart, seal
 from footage import footage
 from jsonschema import Draft202012Validator
@@ -132,3 +134,24 @@ def test_a_clip_that_the_first_preset_cannot_carry_is_held_until_the_recipe_name
         cart.recipe.write_text(json.dumps({"clips": {"A001C001": {"proxy": {"presets": ["prores-proxy-mov"]}}}}))
         shift.drive()
         assert shift.states() == {"A001C001": DELIVERED}
+
+
+@pytest.mark.usefixtures("real_aaf")
+@pytest.mark.parametrize("preset", ["avid-dnxhr-lb-opatom", "avid-dnxhr-lb-op1a"])
+def test_the_aaf_names_the_mobs_that_the_media_has(cart: Cart, preset: str, tmp_path: Path) -> None:
+    cart.words["delivery"] = {"presets": [preset]}
+    shot(cart, footage(1, size=(256, 144)))
+    cart.serve()
+    media = [MXFFile(str(path)) for path in sorted((cart.delivered() / "proxy").glob("*.mxf"))]
+    packages = [package for file in media for package in file.packages()]
+    with aaf2.open(str(cart.delivered() / "A001.aaf")) as file:
+        mobs = {mob.mob_id: mob for mob in file.content.mobs}
+        assert {package.mob_id for package in packages} < set(mobs)
+        (sequence,) = file.content.toplevel()
+        assert {*mobs} == {package.mob_id for package in packages} | {sequence.mob_id}
+        for package in packages:
+            mob = mobs[package.mob_id]
+            told = {track.data["SlotID"] for track in package.iter_strong_refs("Slots")}
+            assert {slot.slot_id for slot in mob.slots} | {1} == told
+        (master,) = file.content.mastermobs()
+        assert [slot.segment.start for slot in master.slots if slot.media_kind != "Timecode"] == [0, 0]
