@@ -20,7 +20,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
@@ -41,6 +41,8 @@ from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
 
 _RENDERED_SIZE = (864, 1152)
+_TRIAL = 200
+"""Steps by which a rate is taken, over their second half: at first processes start and kernels are chosen."""
 _SHARPER = 1.6
 """Each clip is taken once more, this much smaller: what was soft at its size is sharp there."""
 
@@ -96,7 +98,12 @@ class Learner:
         return loss.detach()
 
 
-def train(settings: Settings, lessons: Lessons, learners: Sequence[Learner], tell: Tell) -> None:
+def train(
+    settings: Settings,
+    lessons: Lessons,
+    learners: Sequence[Learner],
+    tell: Callable[[int, Tensor, float], None],
+) -> None:
     """Let the learners go through the lessons; each one's averaged network is the result.
 
     Raises:
@@ -266,6 +273,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", action="append", required=True, help="may be given more than once")
     parser.add_argument("--steps", type=int, default=Settings().steps)
+    parser.add_argument("--minutes", type=float, help="as many steps as this allows; the card says how many")
     parser.add_argument("--batch", type=int, default=Teaching().batch, help="sequences a step and process")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--makers", type=int, default=0, help="processes that make lessons ahead")
@@ -294,9 +302,8 @@ def main() -> None:
     if parent:
         settings = _going_on(settings, parent)
     found = material(arguments.samples, settings)
-    lessons = Lessons(
-        found.shots, found.stills, settings.teaching, seed=settings.seed, rank=_rank(), steps=settings.steps
-    )
+    if arguments.minutes:
+        settings = replace(settings, steps=_affordable(settings, found, arguments.size, 60 * arguments.minutes))
     torch.manual_seed(settings.seed)
     starts = [resized(parent, size) if parent else None for size in arguments.size]
     networks = [
@@ -306,9 +313,22 @@ def main() -> None:
     learners = [Learner(network, settings) for network in networks]
     cards = [_card(size, settings, found, start) for size, start in zip(arguments.size, starts, strict=True)]
     tell = Tell(arguments.out, settings, learners, cards)
-    train(settings, lessons, learners, tell)
+    train(settings, _lessons(settings, found), learners, tell)
     if not _rank():
         tell.save()
+
+
+def _lessons(settings: Settings, found: Material) -> Lessons:
+    return Lessons(found.shots, found.stills, settings.teaching, seed=settings.seed, rank=_rank(), steps=settings.steps)
+
+
+def _affordable(settings: Settings, found: Material, sizes: list[str], seconds: float) -> int:
+    """Return how many steps a time allows, by the rate of networks that are thrown away."""
+    times: list[float] = []
+    learners = [Learner(Network(topology(size)), settings) for size in sizes]
+    trial = replace(settings, steps=_TRIAL)
+    train(trial, _lessons(trial, found), learners, lambda _step, _losses, took: times.append(took))
+    return int((seconds - times[-1]) * (len(times) // 2) / (times[-1] - times[len(times) // 2 - 1]))
 
 
 def _going_on(settings: Settings, parent: Weights) -> Settings:
