@@ -14,10 +14,10 @@ from av.video.reformatter import VideoReformatter
 from engines.media.burnin import Burner
 from engines.media.conform import frame_of, picture_of
 from engines.media.essence import Essence, FieldOrder
-from engines.media.fit import Fit
 from engines.media.frames import scaling_threads
 from engines.media.preset import ProxyCodec, dnxhd_36_bits_a_second
 from engines.media.proxy import ProxySpec, Rotation, is_turned, pixel_aspect
+from engines.media.reframe import Reframe
 from engines.media.timecode import Timecode
 
 
@@ -80,13 +80,13 @@ class PictureOut:
         self._woven = essence.field_order is not FieldOrder.PROGRESSIVE and not spec.deinterlace
         self._graph: Graph | None = None
         turned = is_turned(essence, spec.rotation)
-        self._fit = Fit(spec, (essence.height, essence.width) if turned else (essence.width, essence.height))
+        self._reframe = Reframe(spec, (essence.height, essence.width) if turned else (essence.width, essence.height))
         self._burn = _burner(essence, spec, mark)
         self._stream = self._opened(container, essence, spec)
 
     def write(self, frame: VideoFrame) -> None:
         """Write a working frame."""
-        fitted = self._fit(frame)
+        fitted = self._reframe(frame)
         if self._burn:
             fitted = frame_of(picture_of(fitted), fitted)  # others see this frame, too
             self._burn(picture_of(fitted))

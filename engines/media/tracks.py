@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.stream import Disposition
 
@@ -86,14 +87,12 @@ class SoundFeed:
     """Brings one source track into the streams made of it: one, or one a channel."""
 
     def __init__(self, source: AudioTrack, outs: Sequence[SoundOut], rule: SoundRule) -> None:
-        self._outs, self._layout = outs, source.layout
+        self._outs, self._channels = outs, source.channels
         first = outs[0].track
         self._format = _FORMATS[first.codec]
         self._resampler = AudioResampler(self._format, source.layout, first.sample_rate)
-        self._splits = len(outs) > 1
-        self._left = first.samples if rule is SoundRule.MXF else None
-        lead = round(max(source.starts_seconds, Fraction(0)) * first.sample_rate) if rule is SoundRule.MXF else 0
-        self._rate, self._channels, self._lead = first.sample_rate, source.channels, lead
+        late = round(max(source.starts_seconds, Fraction(0)) * first.sample_rate)
+        self._span = _Span(first, self._format, source.layout, late) if rule is SoundRule.MXF else None
 
     def write(self, frame: AudioFrame) -> None:
         """Write a block as decoded."""
@@ -102,40 +101,58 @@ class SoundFeed:
 
     def close(self) -> None:
         """Write what the resampler holds, silence to the picture's end, and flush the encoders."""
-        if self._left is not None:
+        if self._span:
             self._put(self._resampler.resample(None))
-            self._put([self._silence(self._left)] if self._left else [])
+            for block in self._span.rest():
+                self._write(block)
         for out in self._outs:
             out.close()
 
     def _put(self, blocks: Sequence[AudioFrame]) -> None:
-        for block in self._within(blocks) if self._left is not None else blocks:
-            if not self._splits:
-                self._outs[0].write(block)
-                continue
-            samples = block.to_ndarray().reshape(-1, self._channels)
-            for channel, out in enumerate(self._outs):
-                out.write(self._frame(np.ascontiguousarray(samples[:, channel]), "mono"))
-
-    def _within(self, blocks: Sequence[AudioFrame]) -> Iterator[AudioFrame]:
-        """Yield the blocks behind the silence that a late track begins with, up to the picture's end."""
         for block in blocks:
-            if self._lead:
-                lead, self._lead = min(self._lead, self._left or 0), 0
-                self._left = (self._left or 0) - lead
-                if lead:
-                    yield self._silence(lead)
-            count = min(block.samples, self._left or 0)
-            if count:
-                self._left = (self._left or 0) - count
-                kept = block.to_ndarray().reshape(-1)[: count * self._channels]
-                yield block if count == block.samples else self._frame(kept, self._layout)
+            for part in self._span.within(block) if self._span else [block]:
+                self._write(part)
+
+    def _write(self, block: AudioFrame) -> None:
+        if len(self._outs) == 1:
+            self._outs[0].write(block)
+            return
+        samples = block.to_ndarray().reshape(-1, self._channels)
+        for channel, out in enumerate(self._outs):
+            out.write(_block(samples[:, channel], self._format, "mono", block.sample_rate))
+
+
+class _Span:
+    """Keeps a track to the picture's span: silence before one that begins late, silence behind one that ends early."""
+
+    def __init__(self, track: AudioTrack, sample_format: str, layout: str, late: int) -> None:
+        self._rate, self._format, self._layout = track.sample_rate, sample_format, layout
+        self._left, self._late = track.samples, min(late, track.samples)
+        self._channels = len(AudioLayout(layout).channels)
+
+    def within(self, block: AudioFrame) -> Iterator[AudioFrame]:
+        """Yield what of a block lies within the span, behind the silence before the first one."""
+        if self._late:
+            late, self._late = self._late, 0
+            yield self._silence(late)
+        count = min(block.samples, self._left)
+        if count:
+            self._left -= count
+            kept = block.to_ndarray().reshape(-1)[: count * self._channels]
+            yield block if count == block.samples else _block(kept, self._format, self._layout, self._rate)
+
+    def rest(self) -> Iterator[AudioFrame]:
+        """Yield the silence up to the span's end."""
+        if self._left:
+            yield self._silence(self._left)
 
     def _silence(self, count: int) -> AudioFrame:
+        self._left -= count
         kind = np.int16 if self._format == "s16" else np.int32
-        return self._frame(np.zeros(count * self._channels, kind), self._layout)
+        return _block(np.zeros(count * self._channels, kind), self._format, self._layout, self._rate)
 
-    def _frame(self, samples: Any, layout: str) -> AudioFrame:
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), self._format, layout)
-        frame.sample_rate = self._rate
-        return frame
+
+def _block(samples: Any, sample_format: str, layout: str, rate: int) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), sample_format, layout)
+    frame.sample_rate = rate
+    return frame

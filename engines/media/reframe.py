@@ -1,4 +1,4 @@
-"""Fit: a working picture cut, scaled and laid into a proxy's raster."""
+"""Reframe: a working picture cut, scaled and laid into a proxy's raster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLACK, _NEUTRAL = 64, 512
 _MATRIX_709, _LEGAL = 1, 1
 
 
-class Fit:
+class Reframe:
     """Brings a clip's working frames to one proxy's raster; `upright` is the source's width and height as shown."""
 
     def __init__(self, spec: ProxySpec, upright: tuple[int, int]) -> None:
