@@ -17,7 +17,7 @@ from daemon.turnover.naming import revision_name
 from engines.errors import EncodeFailed
 from engines.media.essence import Essence
 from engines.media.layout import sound_notes, tracks_of
-from engines.media.preset import PRESETS, BurnIn, Place, Preset, derived
+from engines.media.preset import PRESETS, BurnIn, Fit, Place, Preset, derived
 from engines.media.proxy import (
     Framing,
     ProxySpec,
@@ -98,6 +98,7 @@ def _wanted(
         rotation=source.rotation,
         squeeze=Fraction(str(squeeze)) if squeeze else None,
         framing=framing,
+        fit=Fit(words.framing.fit) if words.framing.fit else None,
         burn_in=_burn_in(words.burn_in, {**said, "clip": clip_name, "reel": reel}, framing),
     )
     if words.framing.canvases and not framing:

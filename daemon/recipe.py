@@ -177,6 +177,9 @@ class FramingWords(Section):
 
     fdl: str | None = Field(None, min_length=1, description="ASC FDL; a relative path starts from the recipe's folder.")
     intent: str | None = Field(None, min_length=1, description="Id or label of the framing intent; default the file's.")
+    fit: Literal["letterbox", "crop"] | None = Field(
+        None, description="How another shape fills a raster that a preset gives; default the preset's."
+    )
     canvases: list[CanvasWords] = Field([], description="What the FDL says; read from it.")
 
 

@@ -109,7 +109,8 @@ class ProxySpec:
 class Wanted:
     """What a clip's proxies have in common: identity, and the recipe's words on its picture.
 
-    `squeeze` is the lens's where the file does not say it, None for the file's own pixel aspect.
+    `squeeze` is the lens's where the file does not say it, None for the file's own pixel aspect. `fit` is there instead
+    of that of presets with a fixed raster.
     """
 
     clip_name: str
@@ -119,6 +120,7 @@ class Wanted:
     squeeze: Fraction | None = None
     framing: Framing | None = None
     burn_in: BurnIn | None = None
+    fit: Fit | None = None
 
 
 def rotation_of(presets: Collection[Preset], wanted: Wanted) -> Rotation:
@@ -195,7 +197,7 @@ def _placed(
     seen = _seen(upright, wanted.framing) if preset.framing and not preset.burn_in else whole
     squeeze = (wanted.squeeze or aspect or Fraction(1)) if preset.desqueeze or preset.raster else Fraction(1)
     if preset.raster:
-        seen, placed = _fitted(seen, squeeze, preset.raster, preset.fit)
+        seen, placed = _fitted(seen, squeeze, preset.raster, wanted.fit or preset.fit)
         is_whole = upright == preset.raster and seen == whole and squeeze == 1
         return preset.raster, None if is_whole else Placement(seen, placed), Fraction(1)
     size = raster((seen.width, seen.height), preset.width)

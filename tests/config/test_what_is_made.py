@@ -129,6 +129,15 @@ def test_a_framing_decision_cuts_what_frames_and_draws_lines_where_words_are_bur
     assert square.placed == Rect(420, 0, 1080, 1080)
 
 
+def test_the_recipe_fills_a_raster_by_cropping_where_it_says_so() -> None:
+    wide = replace(UHD, width=4096, height=1716)
+    barred = specs(wide, proxy=presets("avid-dnxhd36-op1a")).proxies[0]
+    assert barred.area == Rect(0, 138, 1920, 804)
+    full = specs(wide, proxy=presets("avid-dnxhd36-op1a"), framing={"fit": "crop"}).proxies[0]
+    assert full.placement
+    assert (full.area, full.placement.seen) == (Rect(0, 0, 1920, 1080), Rect(522, 0, 3050, 1716))
+
+
 def test_a_clip_of_another_shape_is_not_framed_and_that_is_said(tmp_path: Path) -> None:
     canvases = [{"width": 4448.0, "height": 3096.0, "decisions": []}]
     made = specs(proxy=presets("avid-dnxhd36-op1a"), framing={"canvases": canvases})
