@@ -211,10 +211,16 @@ def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> d
         "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
         "reel": (clip["reel"], found.reel),
         "raster": (rendition["raster"], [found.width, found.height]),
-        "pixel aspect": (rendition.get("pixel_aspect", str(found.pixel_aspect)), str(found.pixel_aspect)),
+        "pixel aspect": (_pixel_aspect(rendition, found), str(found.pixel_aspect)),
         "audio channels": (channels, sum(track["channels"] for track in tracks)),
         "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
     }
+
+
+def _pixel_aspect(rendition: dict[str, Any], found: Essence) -> str:
+    """Return the pixel aspect that is wanted; any in MXF, where no decoder tells it."""
+    told = rendition.get("pixel_aspect") if rendition.get("wrapper") == Wrapper.MOV else None
+    return str(told or found.pixel_aspect)
 
 
 def _custody(clips: list[dict[str, Any]]) -> Iterator[str]:

@@ -62,12 +62,20 @@ def _made_of(source: AudioTrack, essence: Essence, spec: ProxySpec) -> list[Audi
         if spec.wrapper is Wrapper.OPATOM:
             return [replace(track, channels=1, layout="mono")] * source.channels
         return [track]
-    if spec.sound is SoundRule.AAC and source.layout in _AAC_LAYOUTS and source.sample_rate in _AAC_RATES:
+    if spec.sound is SoundRule.AAC and _fits_aac(source):
         samples = -(-source.samples // _AAC_FRAME) * _AAC_FRAME
         return [replace(source, codec="aac", bits=24, lossless=False, samples=samples, starts_seconds=starts)]
     codec, _ = pcm_for(source)
     bits = {16: 16, 8: 8}.get(source.bits, 24) if not source.lossless else source.bits
     return [replace(source, codec=codec, bits=bits, lossless=True, starts_seconds=starts)]
+
+
+def _fits_aac(track: AudioTrack) -> bool:
+    """Return whether AAC keeps a track: one that begins late comes back too early, by the encoder's priming.
+
+    Source: our measurement with FFmpeg 8.1, 2026-11-27.
+    """
+    return track.layout in _AAC_LAYOUTS and track.sample_rate in _AAC_RATES and track.starts_seconds <= 0
 
 
 def pcm_for(track: AudioTrack) -> tuple[str, str]:
