@@ -174,7 +174,8 @@ def test_mxf_says_that_a_picture_is_anamorphic(tmp_path: Path, name: str, aspect
 def test_sound_that_begins_late_is_in_step_in_a_review_copy(tmp_path: Path) -> None:
     clip = shot(sounds=(Sound(late_samples=4004), Sound())).write(tmp_path / "A001.mov")
     done = deliver(clip, out=tmp_path / "p", preset=PRESETS["h264-review"])
-    assert [track.codec for track in done.proxy.audio] == ["pcm_s24le", "pcm_s24le"]
+    assert [track.codec for track in done.proxy.audio] == ["pcm_s24le", "aac"]
+    assert probed(clip).audio[1].layout == "1 channels"
 
 
 def test_a_review_keeps_sound_that_aac_cannot_carry_as_pcm(tmp_path: Path) -> None:
