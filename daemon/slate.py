@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
+from engines.media.departure import Fidelity
 
 
 class Vendor(StrEnum):
@@ -158,7 +159,8 @@ class Published:
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
-    where the picture was delivered as recorded.
+    where the picture was delivered as recorded. `fidelity` is how far an enhanced picture went from its source, None
+    where it was not measured.
     """
 
     twin: Twin
@@ -176,6 +178,7 @@ class Published:
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
+    fidelity: Fidelity | None = None
 
 
 @dataclass(frozen=True, slots=True)

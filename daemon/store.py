@@ -13,6 +13,7 @@ from daemon import wire
 from daemon.errors import NearsetError
 from daemon.learning import Learning
 from daemon.looks import LookFile
+from daemon.restraining import Restraining
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FileMark, FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
 from daemon.sounding import Sounding
@@ -26,7 +27,7 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Learning, Sounding):
+class Store(Learning, Sounding, Restraining):
     """One production's cards, clips, jobs and proxies; cuts and models are in `learning.py`."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

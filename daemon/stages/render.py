@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,21 +16,23 @@ from typing import TYPE_CHECKING
 from daemon import wire
 from daemon.config import Config
 from daemon.engine import EngineChoice, backend_of, choice_of
+from daemon.fidelity import Restraint, restrained
 from daemon.hashing import hash_file
+from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
-from daemon.publish import replace as replace_whole
-from daemon.recipe import Words
+from daemon.recipe import LimitsWords, Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
-from daemon.stages.landing import SHEET, has_landed, land
+from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
-from daemon.states import ClipEvent, ClipState
+from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
 from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.errors import EngineError
+from engines.media.departure import Fidelity
 from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of
 
@@ -62,7 +63,8 @@ class RenderTask:
     """One proxy to make.
 
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
-    own look that the contact sheet compares it with.
+    own look that the contact sheet compares it with. `share` is how much of the enhancement is left, where an earlier
+    try went too far from the source.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -80,11 +82,12 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a child made; `model` and `engine` say what enhanced it, `noise` what it measured."""
+    """What a child made; `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured."""
 
     xxh128: str
     size_bytes: int
@@ -93,6 +96,7 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    fidelity: Fidelity | None = None
 
 
 class Render:
@@ -124,9 +128,12 @@ class Render:
         """Put the finished proxy in place."""
         task = wire.load(RenderTask, job.task)
         made = wire.load(Rendered, result)
+        store = production.store
         if has_landed(production, job, task.twin):
             return
-        store = production.store
+        if made.fidelity and _goes_too_far(production, store.clip(job.clip), made.fidelity):
+            store.finish(job.id, JobEvent.SUCCEEDED)  # what was made is not wanted; the next plan knows what is
+            return
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
         facts = Published(
@@ -143,7 +150,8 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip),
+            marks=marks_of(production, clip, task.twin),
+            fidelity=made.fidelity,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
@@ -157,7 +165,9 @@ class Render:
         want = want_of(production, clip, words, twin)
         landed = store.proxies(clip.id, twin)
         if landed and landed[-1].want == want:
-            store.happen(clip.id, event, now.iso)
+            fidelity = landed[-1].facts.fidelity
+            if not fidelity or not _goes_too_far(production, clip, fidelity):
+                store.happen(clip.id, event, now.iso)
             return
         if clip.want != (wanted := wanted_of(production, clip, words)):
             store.set_clip(clip.id, want=wanted)
@@ -175,7 +185,10 @@ class Render:
 def why_not_enhanced(production: Production, clip: Clip) -> str:
     """Return why a clip gets no enhanced twin, empty if it gets one."""
     assert clip.essence is not None
-    return plain_alone(production.config, clip.essence, words_of(production, clip))
+    held = restraint_of(production, clip)
+    return plain_alone(production.config, clip.essence, words_of(production, clip)) or (
+        held.note if held and not held.share else ""
+    )
 
 
 def plain_alone(config: Config, essence: Essence, words: Words) -> str:
@@ -189,6 +202,35 @@ def plain_alone(config: Config, essence: Essence, words: Words) -> str:
 
 def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
     """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, look, model by name."""
+    key = _unrestrained(production, clip, words, twin)
+    held = restraint_of(production, clip) if twin is Twin.ENHANCED else None
+    return key_of(key, f"{held.share:g}") if held else key
+
+
+def restraint_of(production: Production, clip: Clip) -> Restraint | None:
+    """Return how a clip's enhancement is held back; None where it is not, or was under other words."""
+    held = production.store.restraint(clip.id)
+    return held if held and held.base == _base_of(production, clip, words_of(production, clip)) else None
+
+
+def _base_of(production: Production, clip: Clip, words: Words) -> str:
+    return key_of(_unrestrained(production, clip, words, Twin.ENHANCED), wire.dump(LimitsWords, words.limits))
+
+
+def _goes_too_far(production: Production, clip: Clip, fidelity: Fidelity) -> bool:
+    """Return whether an enhanced picture went further from its source than the recipe allows; then hold it back."""
+    words, before = words_of(production, clip), restraint_of(production, clip)
+    base = _base_of(production, clip, words)
+    held = restrained(base, fidelity, words.limits, before.share if before else 1.0)
+    if held is None:
+        return False
+    production.store.restrain(clip.id, held)
+    get().warning("clip.held_back", clip=clip.name, share=held.share, over=held.over)
+    return True
+
+
+def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
+    """Return the key of a proxy as it is where nothing holds its enhancement back."""
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     spec = spec_of(clip, words)
@@ -212,8 +254,8 @@ def delivered_name(production: Production, clip: Clip) -> str:
     return unique(names)[names.index(clip.name)]
 
 
-def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
-    """Return what an editor must know of a clip's proxies."""
+def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
+    """Return what an editor must know of a clip's proxy."""
     marks = []
     if clip.custody == "unverified":
         marks.append("unverified")
@@ -224,6 +266,8 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
         marks.append(reason)
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
+    elif twin is Twin.ENHANCED and (held := restraint_of(production, clip)):
+        marks.append(held.note)
     look = look_of(production, clip, words)
     return (*marks, *(look.flags if look else ()))
 
@@ -257,6 +301,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
     )
 
 
@@ -287,20 +332,24 @@ def work(task_text: str, progress: Progress) -> str:
 
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
+    from daemon.stages.grading import grade_of, watched, write_sheet
+    from engines.enhance.fidelity import Watched
     from engines.media.contract import check
     from engines.media.decode import decoder_for
     from engines.media.source import MediaFile
     from engines.render import render, still_number
 
     enhance, model, engine, noise = _enhancement(task, files)
+    enhance = Watched(enhance, task.share) if enhance else None
     staged.unlink(missing_ok=True)
     decoder = decoder_for(files, task.essence)
-    grade = _grade(task)
+    grade = grade_of(task.look, task.luts, task.essence)
     before: list[Picture] = []
-    watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=watched, progress=progress)
+    shown = watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
+    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=shown, progress=progress)
     if before:
-        _write_sheet(task, before[0], staged)
+        assert task.look and task.show  # noqa: PT018 - nothing is watched without them
+        write_sheet(before[0], task.show, task.look, task.luts, task.essence, staged)
     alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
@@ -311,44 +360,8 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
         hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
-    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
-
-
-def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
-    """Return the grade, keeping the picture of a number as it was before it."""
-
-    def graded(picture: Picture) -> Picture:
-        if picture.number == number:
-            before.append(picture)
-        return grade(picture)
-
-    return graded
-
-
-def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
-    """Write the contact sheet of the clip's look beside the staged proxy."""
-    from engines.colour.sheet import sheet
-
-    assert task.look
-    assert task.show
-    essence, path = task.essence, staged.with_name(f"{staged.name}{SHEET}")
-    made = sheet(picture, task.show, task.look, Path(task.luts), matrix=essence.matrix, code_range=essence.code_range)
-    path.write_bytes(made)
-    fsync_file(path)
-
-
-def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
-    """Return what puts the look on; None where the picture stays as recorded."""
-    if task.look is None:
-        return None
-    from engines.colour.grade import Grade
-    from engines.colour.transform import output_cube
-
-    handed = Path(task.luts) / task.look.output
-    if task.look.output and not handed.exists():
-        handed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_whole(output_cube(task.look).encode(), handed, handed.parent)
-    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
+    fidelity = enhance.fidelity() if enhance else None
+    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, fidelity)
 
 
 def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:

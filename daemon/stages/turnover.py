@@ -21,6 +21,7 @@ from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor
 from daemon.sounds import ClipSound, Pair, PlacedSound
 from daemon.stages.landing import roll_folder, sheet_path, still_path
+from daemon.stages.render import restraint_of
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
 from daemon.turnover.editorial import ales
@@ -262,6 +263,7 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
         sound=_sound(production, clip),
+        held_back=restraint_of(production, clip),
     )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from daemon.errors import DeliveryError
+from daemon.fidelity import Restraint
 from daemon.slate import TWIN_FOLDER, ClipLook, Published, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
 from daemon.turnover.sound import recorded
@@ -141,6 +143,7 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         },
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
         "sound": recorded(clip.sound),
+        "held_back": _held_back(clip.held_back) if clip.held_back else None,
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
         "let_go": [
@@ -148,6 +151,10 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
             for proxy in clip.let_go
         ],
     }
+
+
+def _held_back(held: Restraint) -> dict[str, Any]:
+    return {"share": held.share, "over": list(held.over), "note": held.note, "found": asdict(held.found)}
 
 
 def _proxy(proxy: Published) -> dict[str, Any]:
@@ -166,6 +173,7 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "published_at": proxy.published_at,
         "marks": list(proxy.marks),
         "look": _look(proxy.look) if proxy.look else None,
+        "fidelity": asdict(proxy.fidelity) if proxy.fidelity else None,
     }
 
 

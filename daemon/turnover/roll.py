@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from daemon.fidelity import Restraint
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
 from engines.media.essence import Essence
@@ -16,7 +17,8 @@ class TurnoverClip:
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for.
+    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for,
+    `held_back` where nothing holds the clip's enhancement back.
     """
 
     name: str
@@ -30,6 +32,7 @@ class TurnoverClip:
     sheet: str = ""
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
+    held_back: Restraint | None = None
 
     @property
     def file_name(self) -> str:
@@ -37,8 +40,10 @@ class TurnoverClip:
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""
+        """Return the twin's current revision; no guide mix without sync any more, nothing enhanced that went too far."""
         if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
+        if twin is Twin.ENHANCED and self.held_back and not self.held_back.share:
             return None
         revisions = [proxy for proxy in self.published if proxy.twin is twin]
         return max(revisions, key=lambda proxy: proxy.revision, default=None)
