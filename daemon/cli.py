@@ -94,11 +94,17 @@ def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
 
 
 @app.command()
-def verify(delivery: Path, as_json: AsJson = False) -> None:
-    """Check a delivery against its own word: hashes, relink contract, custody, ASC MHL. Reads and changes nothing."""
+def verify(
+    delivery: Path,
+    root: Annotated[
+        Path | None, typer.Option(help="The production's root certificate (PEM), as it was handed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a delivery: hashes, relink contract, custody, signatures, ASC MHL. Reads and changes nothing."""
     from daemon.inspection import inspect
 
-    checks = inspect(delivery)
+    checks = inspect(delivery, root.read_bytes() if root else b"")
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -130,16 +136,32 @@ def mark(root: Path) -> None:
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
-    """Write a commented configuration; an existing file is never overwritten."""
+    """Write a commented configuration; run again, once that is set, make the certificates that sign deliveries.
+
+    What is there already is left as it is.
+    """
     from daemon.example import example
 
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(example())
     except FileExistsError:
-        print(f"nearset: {path} is there already and was left as it is", file=sys.stderr)
-        sys.exit(2)
+        _make_certificates(path)
+        return
     print(f"wrote {path}; set the four values marked «set this», then `nearset config check`", file=sys.stderr)
+
+
+def _make_certificates(path: Path) -> None:
+    from daemon.certificates import ROOT, Certificates, fingerprint
+
+    settings = configuration.load(path)
+    certificates = Certificates(settings.certificates)
+    certificates.make(settings.production.code, SystemClock().utc())
+    print(
+        f"{path} was left as it is; deliveries of {settings.production.code} are signed under\n"
+        f"{certificates.folder / ROOT}\nSHA-256 {fingerprint(certificates.root)}: give both to whoever verifies",
+        file=sys.stderr,
+    )
 
 
 @config_app.command("check")

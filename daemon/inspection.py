@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from daemon.beneath import mark, open_beneath, read_small
+from daemon.certificates import fingerprint
 from daemon.errors import BadManifest, DeliveryError, NearsetError, SidecarError
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_file
-from daemon.probing import probed, prober
+from daemon.probing import attested, probed, prober
 from daemon.sidecars import ascmhl
-from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
+from daemon.slate import Attest, CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
+from daemon.turnover.provenance import EMBEDDED, ROOT
 from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
 from engines.media.essence import Essence
 from engines.media.timecode import Timecode
@@ -84,8 +86,10 @@ class _Roll:
         return "" if self._digests[path] == xxh128 else f"{path} is not what was delivered: its bytes differ"
 
 
-def inspect(delivery: Path) -> list[Check]:
+def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
     """Return all checks of the rolls and days at or beneath a folder, in the order of their names.
+
+    `root` is the certificate (PEM) that must stand behind the signatures; without one it is each roll's own.
 
     Raises:
         DeliveryError: no delivery is there.
@@ -102,7 +106,7 @@ def inspect(delivery: Path) -> list[Check]:
         for path in records:
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
-            found += _day(roll) if _is_day(roll) else _roll(roll, child)
+            found += _day(roll) if _is_day(roll) else _roll(roll, child, root)
     return found
 
 
@@ -118,7 +122,7 @@ def _day(roll: _Roll) -> list[Check]:
     return [_checked(roll, "complete", lambda: _complete(roll, DAY_COMPLETE_SCHEMA))]
 
 
-def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
+def _roll(roll: _Roll, child: LocalExecutor, root: bytes) -> list[Check]:
     record: dict[str, Any] = {"clips": []}
 
     def read() -> Iterator[str]:
@@ -132,6 +136,7 @@ def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
         _checked(roll, "media", lambda: _media(roll, clips)),
         _checked(roll, "relink contract", lambda: _relinks(roll, clips, child)),
         _checked(roll, "custody", lambda: _custody(clips)),
+        _checked(roll, "signatures", lambda: _signatures(roll, record, child, root)),
         _checked(roll, "ASC MHL", lambda: _chain(roll, clips)),
     ]
 
@@ -210,6 +215,40 @@ def _vouched(clip: str, file: dict[str, Any], *, must: bool) -> str:
     return (
         f"{clip}: {file['path']} counts as verified, and no manifest names it" if must and not file["manifest"] else ""
     )
+
+
+def _signatures(roll: _Roll, record: dict[str, Any], child: LocalExecutor, root: bytes) -> Iterator[str]:
+    """Look at each signature, who stands behind it, and whether it says of the camera's files what the record does."""
+    signed = [(clip, proxy) for clip in record["clips"] for proxy in clip["proxies"] if proxy["signed"]]
+    if not signed:
+        return
+    own = roll.sidecar(ROOT)
+    if root and fingerprint(root) != fingerprint(own):
+        yield f"{ROOT} is another production's: {fingerprint(own)} instead of {fingerprint(root)}"
+    if fingerprint(own) != record["signed_by"]:
+        yield f"{ROOT} is not the certificate that the record names"
+    for clip, proxy in signed:
+        beside = "" if proxy["signed"] == EMBEDDED else roll.sidecar(proxy["signed"]).decode()
+        found = attested(child, Attest(str(roll.folder), proxy["path"], (root or own).decode(), beside))
+        faults = found.faults or tuple(_unlike(found.said, clip, proxy))
+        yield f"{proxy['path']}: {'; '.join(faults)}" if faults else ""
+
+
+def _unlike(said: dict[str, Any], clip: dict[str, Any], proxy: dict[str, Any]) -> Iterator[str]:
+    """Yield what a signed statement says otherwise than the record."""
+    done = said["enhancement"] or {}
+    lines = {
+        "clip": (clip["name"], said["clip"]),
+        "twin": (proxy["twin"], said["twin"]),
+        "custody": (clip["custody"]["status"], said["custody"]),
+        "recipe": (proxy["recipe"], said["recipe"]),
+        "model": (proxy["model"] if done else "", done.get("model", "")),
+        "look": ((proxy["look"] or {"steps": []})["steps"], said["look"]),
+    }
+    files = [{word: file[word] for word in ("path", "hashes", "manifest")} for file in clip["custody"]["files"]]
+    if files != said["camera_files"] and proxy["twin"] != Twin.SOUND:
+        yield "the camera files that it was made of are not the record's"
+    yield from (f"signed {line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if got != wanted)
 
 
 def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:

@@ -66,6 +66,7 @@ def stages() -> tuple[Stage, ...]:
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
+    from daemon import provenance  # noqa: PLC0415 - as below
     from daemon.stages import listen, manifest, mix, probe, refine, render, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
@@ -77,5 +78,6 @@ def work_of(stage: str) -> Work:
         "mix": mix.work,
         "sample": sample.work,
         "refine": refine.work,
+        "attest": provenance.work,
     }
     return work[stage]

@@ -16,12 +16,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from daemon import models, recipe, replay
-from daemon.config import Config, claims, clashes
+from daemon.certificates import Certificates
+from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
+from daemon.places import claims, clashes
 from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.requests import Request, Wish, take_requests
@@ -75,6 +77,8 @@ class Service:
             store.finish(job.id, JobEvent.STUMBLED)
         replay.tidy(self.production)
         self._sweep()
+        if self.production.config.provenance.sign:
+            Certificates(self.production.config.certificates).make(self.production.config.production.code, now.utc)
         self._recipe_mark = self._recipe_seen()
         revise(self.production, now, words_changed=True)
 

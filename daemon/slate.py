@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
@@ -160,7 +161,8 @@ class Published:
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
     where the picture was delivered as recorded. `fidelity` is how far an enhanced picture went from its source, None
-    where it was not measured.
+    where it was not measured. `signed` is `c2pa` where the signed statement is inside the file, else its JSON Web
+    Signature, empty where it was not signed.
     """
 
     twin: Twin
@@ -179,6 +181,43 @@ class Published:
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
     fidelity: Fidelity | None = None
+    signed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a delivered file was made of, for those who sign it; `certificates` is the folder of the production's key.
+
+    `files` are the source's as they were hashed, `recipe` the digest of what people say of the clip.
+    """
+
+    certificates: str
+    production: str
+    custody: str
+    identity: str
+    recipe: str
+    files: tuple[VerifiedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """A delivered file whose signature is to be looked at: inside it, or `signature`, its JSON Web Signature.
+
+    `root` is the certificate (PEM) that must stand behind it.
+    """
+
+    folder: str
+    path: str
+    root: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """What a signature is worth: `faults`, none where it holds, and what the statement says."""
+
+    faults: tuple[str, ...]
+    said: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

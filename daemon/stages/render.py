@@ -22,10 +22,11 @@ from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering, disk_full, fsync_file
 from daemon.recipe import LimitsWords, Words
-from daemon.slate import TWIN_FOLDER, Published, Twin
+from daemon.slate import TWIN_FOLDER, Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
+from daemon.stages.signing import origin_of, sign_proxy
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
@@ -64,7 +65,7 @@ class RenderTask:
 
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
     own look that the contact sheet compares it with. `share` is how much of the enhancement is left, where an earlier
-    try went too far from the source.
+    try went too far from the source. `origin` is None where what is made is not signed.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -83,6 +84,7 @@ class RenderTask:
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
     share: float = 1.0
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Rendered:
     has_still: bool
     seconds: float
     fidelity: Fidelity | None = None
+    signed: str = ""
 
 
 class Render:
@@ -152,6 +155,7 @@ class Render:
             noise=made.noise,
             marks=marks_of(production, clip, task.twin),
             fidelity=made.fidelity,
+            signed=made.signed,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
@@ -302,6 +306,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         luts=str(production.config.luts),
         engine=choice_of(production.config),
         share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
+        origin=origin_of(production, clip, wanted_of(production, clip, words)),
     )
 
 
@@ -354,14 +359,25 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
+    fidelity = enhance.fidelity() if enhance else None
+    signed = sign_proxy(
+        staged,
+        task.origin,
+        clip=task.spec.clip_name,
+        twin=task.twin,
+        look=tuple(task.look.steps) if task.look else (),
+        model=model,
+        engine=engine,
+        strength=task.restore.strength * task.share if task.restore else 0.0,
+        fidelity=fidelity,
+    )
     fsync_file(staged)
     with staged.open("rb", buffering=0) as written:
         here = MediaFile(staged.name, written.fileno())
         check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
         hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
-    fidelity = enhance.fidelity() if enhance else None
-    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, fidelity)
+    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, fidelity, signed)
 
 
 def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:

@@ -16,6 +16,7 @@ from typing import Any
 from daemon.errors import DeliveryError
 from daemon.fidelity import Restraint
 from daemon.slate import TWIN_FOLDER, ClipLook, Published, Twin
+from daemon.turnover import provenance
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
 from daemon.turnover.sound import recorded
 from engines.colour.look import CONFIG
@@ -45,6 +46,7 @@ def record(roll: Roll, sidecars: dict[str, str], left_out: dict[str, str]) -> st
             "card": {"path": roll.card_path, "vendor": roll.vendor},
             "written_at": roll.written_at,
             "nearset": roll.version,
+            "signed_by": roll.signed_by,
             "clips": [_clip(clip) for clip in roll.clips],
             "undelivered": [_undelivered(clip) for clip in roll.undelivered],
             "missing": list(roll.missing),
@@ -174,6 +176,7 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "marks": list(proxy.marks),
         "look": _look(proxy.look) if proxy.look else None,
         "fidelity": asdict(proxy.fidelity) if proxy.fidelity else None,
+        "signed": provenance.place_of(proxy),
     }
 
 

@@ -40,7 +40,7 @@ class TurnoverClip:
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision; no guide mix without sync any more, nothing enhanced that went too far."""
+        """Return the twin's current revision; no mix without sync any more, nothing enhanced that went too far."""
         if twin is Twin.SOUND and not (self.sound and self.sound.placed):
             return None
         if twin is Twin.ENHANCED and self.held_back and not self.held_back.share:
@@ -60,7 +60,11 @@ class UndeliveredClip:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD."""
+    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD.
+
+    `root` is the certificate (PEM) that stands behind its signatures, `signed_by` its SHA-256; both empty where
+    nothing is signed.
+    """
 
     production: str
     title: str
@@ -73,3 +77,5 @@ class Roll:
     missing: tuple[str, ...]
     written_at: str
     version: str
+    root: bytes = b""
+    signed_by: str = ""

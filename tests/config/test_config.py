@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon import config as configuration
-from daemon.config import clashes
+from daemon.places import claims, clashes
 from daemon.errors import ConfigError
 from daemon.example import example
 
@@ -235,7 +235,7 @@ def test_neighbours_nest_no_folders_and_differ_by_more_than_case(tmp_path):
     assert len(clashes(config, {"show": shared})) == 1
     assert len(clashes(config, {"OTHER": nothing | {"delivery": [str(tmp_path / "delivery" / "SHOW")]}})) == 1
     assert len(clashes(config, {"OTHER": nothing | {"delivery": [str(tmp_path / "cards" / "out")]}})) == 1
-    assert clashes(config, {"SHOW2": configuration.claims(config)}) == [
+    assert clashes(config, {"SHOW2": claims(config)}) == [
         f"offload {tmp_path / 'cards'} overlaps with offload {tmp_path / 'cards'} of production SHOW2"
     ]
 
