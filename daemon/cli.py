@@ -1,7 +1,7 @@
 """The command line: `nearset`. Data goes to stdout, logs and progress to stderr.
 
 Exit codes: 0 all that can be is delivered · 2 wrong usage or configuration · 3 something is held and needs a
-person · 4 something failed · 5 an offload root is away.
+person · 4 something failed · 5 an offload root or a target is away.
 """
 
 from __future__ import annotations
@@ -213,9 +213,11 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.display import Progress
+    from daemon.egress import kept_to
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.service import Service, opened
+    from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
     from daemon.watch import Hints
     from daemon.worker import Limits
@@ -223,15 +225,16 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     settings = configuration.load(path)
     workers = settings.workers
     clock = SystemClock()
-    lanes = {"custody": workers.custody, "render": workers.render}
+    lanes = {"custody": workers.custody, "render": workers.render} | ({DELIVER: 1} if settings.delivery.targets else {})
     executor = LocalExecutor(
         lanes,
         Limits(memory_of(settings)),
         workers.hung_seconds,
         workers.task_hours * 3600,
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
+        {DELIVER: tuple(settings.egress)},
     )
-    with Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
+    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -264,7 +267,7 @@ def _exit_code(seen: object) -> int:
 
     assert isinstance(seen, Snapshot)
     states = {clip.state for card in seen.cards for clip in card.clips}
-    if seen.roots_away:
+    if seen.roots_away or seen.targets_away:
         return EXIT_AWAY
     if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED

@@ -9,12 +9,21 @@ from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from daemon import yamlfile
 from daemon.egress import destination_of
 from daemon.errors import ConfigError
-from daemon.places import check_places, folder_at
+from daemon.places import check_places, check_targets, folder_at
 from engines.colour.look import Working
 from engines.colour.spaces import SPACES
 from engines.media.proxy import ProxyCodec
@@ -120,6 +129,27 @@ class OffloadSection(Section):
         return [{"path": root} if isinstance(root, str) else root for root in roots]
 
 
+class TargetSection(Section):
+    """Where complete rolls are delivered to besides: a folder, or S3-compatible storage."""
+
+    name: Code = Field(description="What it is called in logs and status.")
+    path: Folder | None = Field(None, description="A folder, say of a mounted NAS; it must be there.")
+    url: str | None = Field(None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]*)?$", description="s3://…")
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://[^/@\s]+$", description="Of the storage; listed under egress."
+    )
+    region: str = Field("us-east-1", min_length=1, description="Of the storage.")
+    credentials: Folder | None = Field(None, description="INI file as AWS tools read it; default: the environment.")
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> TargetSection:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("either a path or a url is needed")
+        if (self.url is None) != (self.endpoint is None):
+            raise ValueError("a url needs an endpoint, and a path has none")
+        return self
+
+
 class DeliverySection(Section):
     """Where proxies go."""
 
@@ -130,6 +160,7 @@ class DeliverySection(Section):
         le=1000,
         description="Newest revisions kept of each proxy; default all. None goes on a day it was named.",
     )
+    targets: list[TargetSection] = Field([], description="Where complete rolls are delivered to besides.")
 
 
 class ProvenanceSection(Section):
@@ -316,6 +347,7 @@ def load(path: Path) -> Config:
     here = path.absolute().parent
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)
     check_places(document, here)
+    check_targets(document)
     if document.faults or config is None:
         raise ConfigError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",

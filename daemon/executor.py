@@ -83,8 +83,8 @@ class _Child:
 class LocalExecutor:
     """Spawned children on this machine, `lanes` says how many each lane keeps.
 
-    A child is renewed after a stage of `last`: what that loads must not share a process with what comes next. Children of
-    a lane in `destinations` may connect to those, all others to nothing.
+    A child is renewed after a stage of `last`: what that loads must not share a process with what comes next. Children
+    of a lane in `destinations` may connect to those, all others to nothing.
     """
 
     lanes: Mapping[str, int]

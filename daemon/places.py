@@ -6,11 +6,14 @@ the service lies where no card and no delivery can bring it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import yamlfile
+from daemon.egress import destination_of
 
 if TYPE_CHECKING:
     from daemon.config import Config
@@ -63,6 +66,7 @@ def check_places(document: yamlfile.Document, here: Path) -> None:
     """
     roots = _written(document, here, "offload", "roots")
     delivery, state = _written(document, here, "delivery", "root"), _written(document, here, "state", "root")
+    delivery += _written(document, here, "delivery", "targets")
     for (_, first), (at, second) in combinations(roots + delivery + state, 2):
         if _overlap(first.resolve(), second.resolve()):
             document.fault(at, f"{second} overlaps with {first}; offloads, deliveries and state must lie apart")
@@ -75,6 +79,31 @@ def check_places(document: yamlfile.Document, here: Path) -> None:
             for _, folder in roots + delivery:
                 if _reaches(control, folder.resolve()):
                     document.fault(at, f"{control} lies inside {folder}; a card must not command the service")
+
+
+def check_targets(document: yamlfile.Document) -> None:
+    """Note targets of one name, and those whose endpoint is not among the destinations under egress."""
+    value = document.value if isinstance(document.value, dict) else {}
+    delivery = value.get("delivery")
+    targets = delivery.get("targets") if isinstance(delivery, dict) else None
+    allowed = set(_destinations(value.get("egress")))
+    names: set[object] = set()
+    for number, target in enumerate(targets if isinstance(targets, list) else []):
+        if not isinstance(target, dict):
+            continue  # told by the key's own check
+        at: yamlfile.Path = ("delivery", "targets", number)
+        if (name := str(target.get("name", number)).casefold()) in names:
+            document.fault(at, "another target has this name")
+        names.add(name)
+        for host, port in _destinations([target["endpoint"]] if "endpoint" in target else []):
+            if (host, port) not in allowed:
+                document.fault((*at, "endpoint"), f"{host}:{port} is not listed under egress: nothing is sent there")
+
+
+def _destinations(listed: object) -> Iterator[tuple[str, int]]:
+    for word in listed if isinstance(listed, list) else []:
+        with suppress(ValueError):  # told by the key's own check
+            yield destination_of(str(word))
 
 
 def _written(document: yamlfile.Document, here: Path, *keys: str) -> list[tuple[yamlfile.Path, Path]]:

@@ -221,6 +221,14 @@ class Attested:
 
 
 @dataclass(frozen=True, slots=True)
+class Shipped:
+    """What was sent to a delivery target, in bytes. `moved_on` where the folder here is another version by now."""
+
+    sent_bytes: int
+    moved_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Why something waits or stopped, as a person reads it."""
 

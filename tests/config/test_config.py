@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon import config as configuration
-from daemon.places import claims, clashes
 from daemon.errors import ConfigError
 from daemon.example import example
+from daemon.places import claims, clashes
 
 MINIMAL = """\
 production: {code: SHOW}

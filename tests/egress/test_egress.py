@@ -102,7 +102,7 @@ def test_only_the_lane_that_delivers_is_told_any_destination(monkeypatch: pytest
     given: dict[str, tuple[str, ...]] = {}
 
     class Process:
-        def __init__(self, *, target: Any, args: tuple[Any, Limits], name: str, daemon: bool) -> None:
+        def __init__(self, *, args: tuple[Any, Limits], name: str, **_: object) -> None:
             given[name] = args[1].destinations
 
         def start(self) -> None: ...

@@ -54,7 +54,7 @@ def test_twins_name_their_camera_file_and_claim_what_was_done_to_each_and_no_mor
     cart.serve()
     record = cart.record()
     (clip,) = record["clips"]
-    plain, enhanced = (cart.delivered() / twin / "A001C001.mov" for twin in ("enhanced", "proxy"))
+    plain, enhanced = (cart.delivered() / twin / "A001C001.mov" for twin in ("proxy", "enhanced"))
     assert [it["action"] for it in actions(plain)] == ["c2pa.opened", "c2pa.transcoded"]
     opened, edited, transcoded = actions(enhanced)
     assert (opened["action"], edited["action"], transcoded["action"]) == (
