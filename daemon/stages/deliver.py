@@ -37,7 +37,10 @@ _LONGEST_REST_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class DeliverTask:
-    """A folder of the delivery at `home` to bring to a target, in the version that `seal` names."""
+    """A folder of the delivery at `home` to bring to a target, in the version that `seal` names.
+
+    `clip` stands for it among the jobs.
+    """
 
     target: str
     path: str
@@ -49,11 +52,12 @@ class DeliverTask:
     home: str
     folder: str
     seal: str
+    clip: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A folder that a target lacks in its version of now; `clip` stands for it among the jobs."""
+    """A folder that a target lacks in its version of now; `clip` as in the task."""
 
     folder: str
     seal: str
@@ -66,11 +70,13 @@ class _Rest:
 
     until: float = 0.0
     failures: int = 0
+    why: str = ""
 
-    def begin(self, now: float, seconds: float) -> None:
+    def begin(self, now: float, seconds: float, why: str) -> None:
         """Rest from now on, twice as long after each failure."""
         self.until = now + min(seconds * 2**self.failures, _LONGEST_REST_SECONDS)
         self.failures += 1
+        self.why = why
 
 
 class Deliver:
@@ -87,14 +93,13 @@ class Deliver:
     def plan(self, production: Production, now: Moment) -> None:
         """Queue one folder that each target lacks, unless the target is away, or rests after a failure."""
         for target in production.config.delivery.targets:
-            due = list(self._due(production, target))
-            why = _absence(production, target) if due else ""
-            if why and production.targets_away.get(target.name) != why:
-                get().warning("target.away", target=target.name, why=why, fix="its deliveries wait until it is back")
-            if why:
-                production.targets_away[target.name] = why
-            else:
-                any(self._is_under_way(production, target, each, now) for each in due)
+            tasks = [_task(production, target, due) for due in self._due(production, target)]
+            why = _absence(production, target) if tasks else ""
+            if not why:
+                any(self._is_under_way(production, task, now) for task in tasks)
+                places = [target.name, *map(_key, tasks)] if tasks else []
+                why = next((self._rests[place].why for place in places if place in self._rests), "")
+            _tell(production, target.name, why)
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Note what the target holds now."""
@@ -105,25 +110,23 @@ class Deliver:
             if not done.moved_on:
                 store.dispatch(task.target, task.folder, task.seal, now.iso)
         self._rests.pop(task.target, None)
-        if production.targets_away.pop(task.target, None):
-            get().info("target.back", target=task.target)
+        self._rests.pop(job.key, None)
         get().info("folder.delivered", target=task.target, folder=task.folder, bytes=done.sent_bytes)
 
-    def _is_under_way(self, production: Production, target: TargetSection, due: _Due, now: Moment) -> bool:
+    def _is_under_way(self, production: Production, task: DeliverTask, now: Moment) -> bool:
         """Return whether a folder is on its way, queued now if it can be; one that failed is left alone for a while."""
-        text = wire.dump(DeliverTask, _task(production, target, due))
-        key, store = key_of("deliver", text), production.store
+        key, store = _key(task), production.store
         job = store.job_of(key)
         if job and job.state is JobState.FAILED and key not in self._noted:
             self._noted.add(key)
-            away = job.trouble.code == _AWAY
-            rest = self._rests.setdefault(target.name if away else key, _Rest())
-            rest.begin(now.monotonic, production.config.workers.retry_seconds)
-            production.targets_away[target.name] = f"{job.trouble.what}: {job.trouble.why}"
-        if any(self._rests.get(place, _Rest()).until > now.monotonic for place in (target.name, key)):
+            rest = self._rests.setdefault(task.target if job.trouble.code == _AWAY else key, _Rest())
+            why = f"{job.trouble.what}: {job.trouble.why}"
+            rest.begin(now.monotonic, production.config.workers.retry_seconds, why)
+        if any(self._rests.get(place, _Rest()).until > now.monotonic for place in (task.target, key)):
             return False
         self._noted.discard(key)
-        store.add_job(key=key, clip=due.clip, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
+        text = wire.dump(DeliverTask, task)
+        store.add_job(key=key, clip=task.clip, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
         return True
 
     def _due(self, production: Production, target: TargetSection) -> Iterator[_Due]:
@@ -179,6 +182,23 @@ def _absence(production: Production, target: TargetSection) -> str:
     return why
 
 
+def _tell(production: Production, target: str, why: str) -> None:
+    """Keep why a target's deliveries wait; the log says it once, and once that they do no more."""
+    before = production.targets_away.get(target, "")
+    if why:
+        production.targets_away[target] = why
+    else:
+        production.targets_away.pop(target, None)
+    if why and why != before:
+        get().warning("target.waits", target=target, why=why, fix="its deliveries wait and are sent by themselves")
+    elif before and not why:
+        get().info("target.caught_up", target=target)
+
+
+def _key(task: DeliverTask) -> str:
+    return key_of("deliver", wire.dump(DeliverTask, task))
+
+
 def _task(production: Production, target: TargetSection, due: _Due) -> DeliverTask:
     return DeliverTask(
         target=target.name,
@@ -191,6 +211,7 @@ def _task(production: Production, target: TargetSection, due: _Due) -> DeliverTa
         home=str(production.config.production_delivery),
         folder=due.folder,
         seal=due.seal,
+        clip=due.clip,
     )
 
 

@@ -103,7 +103,8 @@ class S3Target:
     def _put_parts(self, medium: Medium, file: BinaryIO, part_bytes: int, progress: Progress) -> int:
         """Upload what is not there yet, part by part, and make it one."""
         upload, there = self._begun(medium)
-        hasher, sent, done, parts = xxhash.xxh3_128(), 0, 0, []
+        hasher, sent, done = xxhash.xxh3_128(), 0, 0
+        parts: list[dict[str, Any]] = []
         while data := _block(file, part_bytes):
             number, etag = len(parts) + 1, hashlib.md5(data, usedforsecurity=False).hexdigest()
             hasher.update(data)
@@ -163,14 +164,21 @@ class S3Target:
         """Turn what the storage and the way to it throw into an error that says which target and what."""
         try:
             yield
-        except EgressError:
-            raise
         except (OSError, BotoCoreError, ClientError) as error:
+            if refused := _egress_error(error):
+                raise refused from error
             raise TargetAway(
                 f"the target {self._name} did not take {path or self._bucket}",
                 why=f"{type(error).__name__}: {error}",
                 fix="check the storage, its bucket, its credentials and the way there; it is tried again by itself",
             ) from error
+
+
+def _egress_error(error: BaseException | None) -> EgressError | None:
+    """Return the refused connection that an error comes of, however often a library wrapped it."""
+    while error is not None and not isinstance(error, EgressError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _block(file: BinaryIO, size: int) -> bytes:
