@@ -129,7 +129,7 @@ def _resolved(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
     if (name, int(port or 0)) not in _gate.destinations:
         raise _refused(f"{name}:{port}")
     found = _resolve(host, port, *rest, **more)
-    _gate.addresses.update((address[0], address[1]) for *_, address in found)
+    _gate.addresses.update((str(address[0]), int(address[1])) for *_, address in found)
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,11 +103,12 @@ def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
             fix="name the folder of a roll, of a shoot day or of a production",
         )
     found: list[Check] = []
-    with prober(_MEMORY_GIB, _HUNG_SECONDS) as child:
+    children = prober(_MEMORY_GIB, _HUNG_SECONDS), prober(_MEMORY_GIB, _HUNG_SECONDS)
+    with children[0] as child, children[1] as other, ThreadPoolExecutor(2) as pool:
         for path in records:
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
-            found += _day(roll) if _is_day(roll) else _roll(roll, child, root)
+            found += _day(roll) if _is_day(roll) else _roll(roll, (child, other), pool, root)
     return found
 
 
@@ -122,7 +124,7 @@ def _day(roll: _Roll) -> list[Check]:
     return [_checked(roll, "complete", lambda: _complete(roll, DAY_COMPLETE_SCHEMA))]
 
 
-def _roll(roll: _Roll, child: LocalExecutor, root: bytes) -> list[Check]:
+def _roll(roll: _Roll, children: tuple[LocalExecutor, LocalExecutor], pool: Executor, root: bytes) -> list[Check]:
     record: dict[str, Any] = {"clips": []}
 
     def read() -> Iterator[str]:
@@ -131,14 +133,12 @@ def _roll(roll: _Roll, child: LocalExecutor, root: bytes) -> list[Check]:
 
     checks = [_checked(roll, "record", read), _checked(roll, "complete", lambda: _complete(roll, COMPLETE_SCHEMA))]
     clips = record["clips"]
-    return [
-        *checks,
-        _checked(roll, "media", lambda: _media(roll, clips)),
-        _checked(roll, "relink contract", lambda: _relinks(roll, clips, child)),
-        _checked(roll, "custody", lambda: _custody(clips)),
-        _checked(roll, "signatures", lambda: _signatures(roll, record, child, root)),
-        _checked(roll, "ASC MHL", lambda: _chain(roll, clips)),
-    ]
+    relinks = pool.submit(_checked, roll, "relink contract", lambda: _relinks(roll, clips, children[0]))
+    signatures = pool.submit(_checked, roll, "signatures", lambda: _signatures(roll, record, children[1], root))
+    media = _checked(roll, "media", lambda: _media(roll, clips))
+    custody = _checked(roll, "custody", lambda: _custody(clips))
+    chain = _checked(roll, "ASC MHL", lambda: _chain(roll, clips))
+    return [*checks, media, relinks.result(), custody, signatures.result(), chain]
 
 
 def _checked(roll: _Roll, check: str, look: Callable[[], Iterator[str]]) -> Check:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ CUSTODY = "nearset.custody"
 """Label of our own assertion: the statement as it is."""
 _FORMATS = {".mov": "video/quicktime", ".mp4": "video/mp4"}
 _ENHANCED = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
+_BUFFER_BYTES = 1 << 18
 _NUMBER_BYTES = 32
 """Of each of the two numbers of an ES256 signature."""
 
@@ -209,7 +210,8 @@ def work(task_text: str, progress: Progress) -> str:
 def _of_media(file: FileIO, task: Attest) -> Attested:
     media_type = _FORMATS.get(Path(task.path).suffix, "")
     try:
-        with c2pa.Reader(media_type, file, context=_context(task.root.encode())) as reader:
+        buffered = BufferedReader(file, _BUFFER_BYTES)  # the library asks for a few bytes at a time
+        with c2pa.Reader(media_type, buffered, context=_context(task.root.encode())) as reader:
             state, told = reader.get_validation_state(), reader.get_active_manifest() or {}
             results = reader.get_validation_results() or {}
     except C2paError as error:

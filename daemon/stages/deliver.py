@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 LANE, PRIORITY = "deliver", 60
 _COMPLETE = ".complete"
-_AWAY = "delivery.target_away"
+_OF_THE_TARGET = frozenset({"delivery.target_away", "egress"})
+"""Troubles that no other folder would be spared."""
 _LONGEST_REST_SECONDS = 900.0
 
 
@@ -119,7 +120,7 @@ class Deliver:
         job = store.job_of(key)
         if job and job.state is JobState.FAILED and key not in self._noted:
             self._noted.add(key)
-            rest = self._rests.setdefault(task.target if job.trouble.code == _AWAY else key, _Rest())
+            rest = self._rests.setdefault(task.target if job.trouble.code in _OF_THE_TARGET else key, _Rest())
             why = f"{job.trouble.what}: {job.trouble.why}"
             rest.begin(now.monotonic, production.config.workers.retry_seconds, why)
         if any(self._rests.get(place, _Rest()).until > now.monotonic for place in (task.target, key)):

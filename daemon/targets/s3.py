@@ -41,14 +41,14 @@ class Storage:
 
 
 class S3Target:
-    """A production's keys in a bucket."""
+    """A production's keys in a bucket; `storage` is asked by them."""
 
     def __init__(self, name: str, storage: Storage, production: str) -> None:
         self._name = name
         self._bucket, _, prefix = storage.url.removeprefix("s3://").partition("/")
         self._prefix = "/".join(part for part in (*prefix.split("/"), production) if part)
         os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # it would ask the network who it is
-        self._storage = s3fs.S3FileSystem(
+        self.storage = s3fs.S3FileSystem(
             endpoint_url=storage.endpoint,
             client_kwargs={"region_name": storage.region},
             config_kwargs={
@@ -62,7 +62,7 @@ class S3Target:
             use_listings_cache=False,
             **_keys(storage.credentials),
         )
-        self._storage.retries = _TRIES
+        self.storage.retries = _TRIES
 
     def put_media(self, medium: Medium, progress: Progress) -> int:
         """Upload a media file; see Target."""
@@ -81,7 +81,7 @@ class S3Target:
         """Return a sidecar's bytes; see Target."""
         with self._told(path):
             try:
-                return bytes(self._storage.cat_file(f"{self._bucket}/{self._key(path)}"))
+                return bytes(self.storage.cat_file(f"{self._bucket}/{self._key(path)}"))
             except FileNotFoundError:
                 return None
 
@@ -148,7 +148,7 @@ class S3Target:
     def _asked(self, method: str, path: str) -> dict[str, Any] | None:
         with self._told(path):
             try:
-                return dict(self._storage.call_s3(method, Bucket=self._bucket, Key=self._key(path)))
+                return dict(self.storage.call_s3(method, Bucket=self._bucket, Key=self._key(path)))
             except FileNotFoundError:
                 return None
 
@@ -156,7 +156,7 @@ class S3Target:
         asked = {"Bucket": self._bucket, "Key": self._key(path)} | words
         with self._told(path):
             return dict(
-                self._storage.call_s3(method, **{word: value for word, value in asked.items() if value is not None})
+                self.storage.call_s3(method, **{word: value for word, value in asked.items() if value is not None})
             )
 
     @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Relay:
-    """Passes bytes on to a port of this machine until so many went there; then every connection breaks, until mended."""
+    """Passes bytes on to a port of this machine until so many went; then every connection breaks, until mended."""
 
     port: int
     most_bytes: int = 1 << 60
