@@ -363,7 +363,7 @@ def main() -> int:
 @contextmanager
 def storage() -> Iterator[str]:
     """Give the address of S3-compatible storage that runs in this process."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - only where it is asked for
+    from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

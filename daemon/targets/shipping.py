@@ -13,7 +13,7 @@ from pathlib import Path
 from daemon.beneath import read_small
 from daemon.errors import DeliveryError
 from daemon.hashing import hash_bytes
-from daemon.slate import TWIN_FOLDER, Shipped
+from daemon.slate import Shipped
 from daemon.targets.base import Medium, Target
 from daemon.turnover.record import sidecars_of
 from daemon.worker import Progress
@@ -46,7 +46,9 @@ def ship(shipment: Shipment, target: Target, progress: Progress) -> Shipped:
         return Shipped(0)
     listed = {str(path): str(xxh128) for path, xxh128 in json.loads(complete)["xxh128"].items()}
     media = _media(shipment, folder)
-    sidecars = {path: xxh128 for path, xxh128 in listed.items() if not _is_apart(path)}
+    apart = {medium.here for medium in media}
+    own = (path for path in listed if folder / path not in apart and not path.endswith(f"/{_COMPLETE}"))
+    sidecars = {path: listed[path] for path in own}  # a day's seal lists those of its rolls, which went before it
     sent = sum(target.put_media(medium, progress) for medium in media)
     texts = {path: read_small(folder, path, _SIDECAR_BYTES) for path in sidecars}
     if any(hash_bytes("xxh128", text) != sidecars[path] for path, text in texts.items()):
@@ -62,11 +64,6 @@ def ship(shipment: Shipment, target: Target, progress: Progress) -> Shipped:
             target.remove(f"{shipment.folder}/{path}")
     target.put(at, complete)
     return Shipped(sent + sum(map(len, texts.values())) + len(complete))
-
-
-def _is_apart(path: str) -> bool:
-    """Return whether what a seal lists is no sidecar of its own folder: media, or a roll's seal in its day's."""
-    return path.partition("/")[0] in TWIN_FOLDER.values() or path.endswith(f"/{_COMPLETE}")
 
 
 def _media(shipment: Shipment, folder: Path) -> list[Medium]:
