@@ -15,7 +15,7 @@ import shutil
 from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import c2pa
 from c2pa import C2paError
@@ -33,6 +33,9 @@ from daemon.publish import disk_full
 from daemon.slate import Attest, Attested, Origin
 from daemon.turnover.provenance import EMBEDDED
 from daemon.worker import Progress
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CUSTODY = "nearset.custody"
 """Label of our own assertion: the statement as it is."""
@@ -58,7 +61,20 @@ class Statement:
     look: tuple[str, ...]
 
 
-def sign(path: Path, statement: Statement) -> str:
+class _Alive(FileIO):
+    """An open file, by its descriptor, that tells of its reads: a large one must not be taken for a hung child."""
+
+    def __init__(self, file: IO[bytes] | FileIO, progress: Progress) -> None:
+        super().__init__(file.fileno(), "r", closefd=False)
+        self._progress = progress
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        """Read into a buffer."""
+        self._progress(1, 1)
+        return super().readinto(buffer)
+
+
+def sign(path: Path, statement: Statement, progress: Progress) -> str:
     """Sign a staged file, and return what stands for it in its record: `c2pa`, or the JSON Web Signature itself.
 
     Raises:
@@ -73,12 +89,12 @@ def sign(path: Path, statement: Statement) -> str:
         )
     media_type = _FORMATS.get(path.suffix)
     if media_type is None:
-        return _sealed(path, statement, certificates)
-    _embed(path, media_type, statement, certificates)
+        return _sealed(path, statement, certificates, progress)
+    _embed(path, media_type, statement, certificates, progress)
     return EMBEDDED
 
 
-def _embed(path: Path, media_type: str, statement: Statement, certificates: Certificates) -> None:
+def _embed(path: Path, media_type: str, statement: Statement, certificates: Certificates, progress: Progress) -> None:
     """Put a signed copy with the manifest in it in the file's place."""
     signed = path.with_name(f"{path.name}.signed")
     try:
@@ -87,7 +103,7 @@ def _embed(path: Path, media_type: str, statement: Statement, certificates: Cert
         )
         builder = c2pa.Builder(_manifest(statement, media_type), context=_context(certificates.root))
         with path.open("rb") as source, signed.open("w+b") as target:
-            builder.sign(signer, media_type, source, target)
+            builder.sign(signer, media_type, BufferedReader(_Alive(source, progress), _BUFFER_BYTES), target)
     except C2paError as error:
         if shutil.disk_usage(path.parent).free < path.stat().st_size:  # the library does not say why it could not write
             raise disk_full(path) from error
@@ -175,10 +191,10 @@ def _said(statement: Statement) -> dict[str, Any]:
     }
 
 
-def _sealed(path: Path, statement: Statement, certificates: Certificates) -> str:
+def _sealed(path: Path, statement: Statement, certificates: Certificates, progress: Progress) -> str:
     """Return a JSON Web Signature, flattened, over the statement and the file's SHA-256; the chain is in its header."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(_Alive(file, progress), "sha256").hexdigest()
     payload = {"schema": "nearset-provenance-1", "sha256": digest, "bytes": path.stat().st_size} | _said(statement)
     chain = x509.load_pem_x509_certificates(certificates.chain)
     x5c = [base64.b64encode(one.public_bytes(serialization.Encoding.DER)).decode() for one in chain]
@@ -200,10 +216,9 @@ def _unb64(text: str) -> bytes:
 
 def work(task_text: str, progress: Progress) -> str:
     """Return what a delivered file's signature is worth, as JSON; the work side of `nearset verify`."""
-    del progress
     task = wire.load(Attest, task_text)
-    with open_beneath(task.folder, task.path) as file:
-        found = _of_json(file, task) if task.signature else _of_media(file, task)
+    with open_beneath(task.folder, task.path) as file, _Alive(file, progress) as told:
+        found = _of_json(told, task) if task.signature else _of_media(told, task)
     return wire.dump(Attested, found)
 
 

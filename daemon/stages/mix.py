@@ -249,7 +249,7 @@ def work(task_text: str, progress: Progress) -> str:
     try:
         staged.write_bytes(data)
         fsync_file(staged)
-        signed = sign_mix(staged, task.origin, task.clip)
+        signed = sign_mix(staged, task.origin, task.clip, progress)
         with staged.open("rb", buffering=0) as written:
             hashes = hash_file(written, (), progress=lambda _: progress(1, 1))
     except BaseException as error:

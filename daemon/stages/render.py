@@ -6,31 +6,24 @@ what a child finished. Work side: decode, conform, enhance, put the look on, enc
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.config import Config
-from daemon.engine import EngineChoice, backend_of, choice_of
+from daemon.engine import EngineChoice, choice_of
 from daemon.fidelity import Restraint, restrained
-from daemon.hashing import hash_file
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
-from daemon.publish import delivering, disk_full, fsync_file
 from daemon.recipe import LimitsWords, Words
 from daemon.slate import TWIN_FOLDER, Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
-from daemon.stages.probe import Source, opened, source_of, words_of
-from daemon.stages.signing import origin_of, sign_proxy
+from daemon.stages.probe import Source, source_of, words_of
+from daemon.stages.signing import origin_of
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
-from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.errors import EngineError
 from engines.media.departure import Fidelity
@@ -38,9 +31,7 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of
 
 if TYPE_CHECKING:
-    from engines.enhance import Enhance
-    from engines.media.frames import Picture
-    from engines.media.source import MediaFiles
+    pass
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}
@@ -308,105 +299,3 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
         origin=origin_of(production, clip, wanted_of(production, clip, words)),
     )
-
-
-def work(task_text: str, progress: Progress) -> str:
-    """Return what was made as JSON; the work side.
-
-    Raises:
-        MediaError: the source breaks, the encoder refuses, or the proxy breaks the relink contract.
-        SourceChanged: a camera file is not what was hashed. DiskFull: the delivery volume has no room.
-    """
-    from engines.media.faults import is_full
-
-    task = wire.load(RenderTask, task_text)
-    staged = Path(task.staging) / task.staged
-    began = time.monotonic()
-    with delivering(staged):
-        staged.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with opened(task.source.place, task.source.files) as files:
-            made = _made(task, files, staged, progress)
-    except BaseException as error:
-        staged.unlink(missing_ok=True)
-        if is_full(error):
-            raise disk_full(staged) from error
-        raise
-    return wire.dump(Rendered, replace(made, seconds=round(time.monotonic() - began, 3)))
-
-
-def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
-    """Render, check against the contract, flush and hash."""
-    from daemon.stages.grading import grade_of, watched, write_sheet
-    from engines.enhance.fidelity import Watched
-    from engines.media.contract import check
-    from engines.media.decode import decoder_for
-    from engines.media.source import MediaFile
-    from engines.render import render, still_number
-
-    enhance, model, engine, noise = _enhancement(task, files)
-    enhance = Watched(enhance, task.share) if enhance else None
-    staged.unlink(missing_ok=True)
-    decoder = decoder_for(files, task.essence)
-    grade = grade_of(task.look, task.luts, task.essence)
-    before: list[Picture] = []
-    shown = watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=shown, progress=progress)
-    if before:
-        assert task.look and task.show  # noqa: PT018 - nothing is watched without them
-        write_sheet(before[0], task.show, task.look, task.luts, task.essence, staged)
-    alive = partial(progress, rendered.frames, rendered.frames)
-    still = staged.with_name(f"{staged.name}.jpg")
-    still.write_bytes(rendered.still)
-    fsync_file(still)
-    fidelity = enhance.fidelity() if enhance else None
-    signed = sign_proxy(
-        staged,
-        task.origin,
-        clip=task.spec.clip_name,
-        twin=task.twin,
-        look=tuple(task.look.steps) if task.look else (),
-        model=model,
-        engine=engine,
-        strength=task.restore.strength * task.share if task.restore else 0.0,
-        fidelity=fidelity,
-    )
-    fsync_file(staged)
-    with staged.open("rb", buffering=0) as written:
-        here = MediaFile(staged.name, written.fileno())
-        check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
-        hashes = hash_file(written, (), progress=lambda _: alive())
-        size = staged.stat().st_size
-    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, fidelity, signed)
-
-
-def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:
-    """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
-    if task.restore is None:
-        return None, "", "", {}
-    from daemon.models import active_weights, own_weights  # the registry plans with the stages after this one
-    from engines.enhance.restore import Restore as RestoreEngine
-    from engines.media.decode import decoder_for
-    from engines.model.noise import estimate
-    from engines.model.weights import base_weights
-    from engines.render import first_pictures
-
-    backend = backend_of(replace(task.engine, name=task.restore.engine))
-    own = active_weights(Path(task.models), task.restore.model)
-    weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
-    noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
-    _check_measured(asdict(noise), files[0].name)
-    enhance = RestoreEngine(
-        backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
-    )
-    return enhance, enhance.weights.name, backend.describe(), asdict(noise)
-
-
-def _check_measured(noise: dict[str, float], name: str) -> None:
-    """Raise EngineError unless all of a measured noise is a number: JSON has no other, nor has the record."""
-    if endless := [f"{word} is {value}" for word, value in noise.items() if not math.isfinite(value)]:
-        raise EngineError(
-            f"the noise of {name} could not be measured",
-            why=", ".join(endless),
-            fix="report this clip: it is a fault of nearset; its plain proxy is delivered",
-        )

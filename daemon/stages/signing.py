@@ -8,6 +8,7 @@ from pathlib import Path
 from daemon.production import Production
 from daemon.slate import Origin, Twin, VerifiedFile
 from daemon.store import Clip
+from daemon.worker import Progress
 from engines.media.departure import Fidelity
 
 
@@ -26,7 +27,7 @@ def origin_of(production: Production, clip: Clip, recipe: str, sources: Sequence
     return Origin(str(config.certificates), config.production.code, clip.custody, clip.identity, recipe, files)
 
 
-def sign_mix(staged: Path, origin: Origin | None, clip: str) -> str:
+def sign_mix(staged: Path, origin: Origin | None, clip: str, progress: Progress) -> str:
     """Sign a staged guide mix, and return its signature.
 
     Raises:
@@ -36,7 +37,7 @@ def sign_mix(staged: Path, origin: Origin | None, clip: str) -> str:
         return ""
     from daemon.provenance import Statement, sign
 
-    return sign(staged, Statement(clip, Twin.SOUND, origin, None, ()))
+    return sign(staged, Statement(clip, Twin.SOUND, origin, None, ()), progress)
 
 
 def sign_proxy(
@@ -50,6 +51,7 @@ def sign_proxy(
     engine: str,
     strength: float,
     fidelity: Fidelity | None,
+    progress: Progress,
 ) -> str:
     """Sign a staged proxy, before it is checked and hashed since it is never changed after, and return its signature.
 
@@ -61,4 +63,4 @@ def sign_proxy(
     from daemon.provenance import Statement, enhancement_of, sign
 
     done = enhancement_of(model, engine, strength, fidelity.changed) if fidelity else None
-    return sign(staged, Statement(clip, twin, origin, done, look))
+    return sign(staged, Statement(clip, twin, origin, done, look), progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cart import HELD, Cart, reference
+from footage import footage
 from test_stories_verify import at_hand, faults, rewrite
 
 from daemon import wire
@@ -165,6 +167,9 @@ def test_where_the_configuration_says_so_nothing_is_signed_and_nothing_is_claime
     assert not (cart.delivered() / "provenance").exists()
 
 
+def quiet(_done: int, _total: int, /) -> None: ...
+
+
 @pytest.fixture
 def statement(tmp_path: Path) -> Statement:
     Certificates(tmp_path / "own").make("TEST", datetime.now(UTC))
@@ -184,7 +189,7 @@ def test_beside_mxf_lies_a_signed_statement_that_holds_for_its_bytes_alone(
     mxf = tmp_path / "A001C001.mxf"
     mxf.write_bytes(b"\6\x0e+4" * 1000)
     before, root = mxf.read_bytes(), Certificates(tmp_path / "own").root
-    signature = sign(mxf, statement)
+    signature = sign(mxf, statement, quiet)
     assert mxf.read_bytes() == before
     good = attested(tmp_path, mxf.name, root, signature)
     assert good.faults == ()
@@ -214,5 +219,36 @@ def test_a_movie_without_a_manifest_or_that_is_none_is_a_fault(tmp_path: Path, s
     (told,) = attested(tmp_path, "A.mov", Certificates(tmp_path / "own").root, "").faults
     assert told.startswith("its C2PA manifest cannot be read")
     with pytest.raises(NotSigned) as refused:
-        sign(tmp_path / "A.mov", statement)
+        sign(tmp_path / "A.mov", statement, quiet)
     assert isinstance(refused.value, DeliveryError)
+
+
+def test_a_manifest_that_lies_elsewhere_is_a_fault_and_nobody_is_asked_for_it(
+    tmp_path: Path, statement: Statement
+) -> None:
+    import c2pa
+
+    certificates = Certificates(tmp_path / "own")
+    info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, certificates.chain, certificates.key, None)
+    (tmp_path / "source.mov").write_bytes(footage(1))
+    with socket.create_server(("127.0.0.1", 0)) as world:
+        builder = c2pa.Builder({"claim_generator_info": [{"name": "x"}], "title": "x"})
+        builder.set_no_embed()
+        builder.set_remote_url(f"http://127.0.0.1:{world.getsockname()[1]}/manifest")
+        with (tmp_path / "source.mov").open("rb") as source, (tmp_path / "A.mov").open("w+b") as target:
+            builder.sign(c2pa.Signer.from_info(info), "video/quicktime", source, target)
+        (told,) = attested(tmp_path, "A.mov", certificates.root, "").faults
+        assert told.startswith("its C2PA manifest cannot be read")
+        world.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            world.accept()
+
+
+def test_a_long_file_tells_that_it_is_being_signed_and_looked_at(tmp_path: Path, statement: Statement) -> None:
+    told: list[int] = []
+    (tmp_path / "A.mov").write_bytes(footage(1, codec="prores_ks", frames=12, size=(640, 480)))
+    sign(tmp_path / "A.mov", statement, lambda done, _: told.append(done))
+    signing = len(told)
+    task = Attest(str(tmp_path), "A.mov", Certificates(tmp_path / "own").root.decode())
+    work(wire.dump(Attest, task), lambda done, _: told.append(done))
+    assert 0 < signing < len(told)
