@@ -16,7 +16,7 @@ import platform
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +108,7 @@ _resolve = socket.getaddrinfo
 
 
 @contextmanager
-def kept_to(destinations: Iterator[str] | tuple[str, ...]) -> Iterator[None]:
+def kept_to(destinations: Iterable[str]) -> Iterator[None]:
     """Let this process connect to these destinations alone while inside; to none where there are none."""
     if not _gate.watched:
         sys.addaudithook(_heed)  # stays until the process ends
@@ -125,7 +125,7 @@ def kept_to(destinations: Iterator[str] | tuple[str, ...]) -> Iterator[None]:
 
 def _resolved(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
     """Resolve a destination's name and remember its addresses; any other name is not even asked for."""
-    name = host.decode() if isinstance(host, bytes) else host
+    name = (host.decode() if isinstance(host, bytes) else str(host)).lower()
     if (name, int(port or 0)) not in _gate.destinations:
         raise _refused(f"{name}:{port}")
     found = _resolve(host, port, *rest, **more)
@@ -137,7 +137,7 @@ def _heed(event: str, arguments: tuple[Any, ...]) -> None:
     if not _gate.kept or event not in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
         return
     made, address = arguments[0], arguments[1]
-    if made.family == socket.AF_UNIX or address is None:
+    if made.family in _HERE or address is None:
         return
     place = (str(address[0]), int(address[1]))
     if place not in _gate.addresses and place not in _gate.destinations:

@@ -68,10 +68,10 @@ class _Alive(FileIO):
         super().__init__(file.fileno(), "r", closefd=False)
         self._progress = progress
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Read into a buffer."""
         self._progress(1, 1)
-        return super().readinto(buffer)
+        return super().readinto(buffer) or 0  # none is for files that do not block, and these do
 
 
 def sign(path: Path, statement: Statement, progress: Progress) -> str:
