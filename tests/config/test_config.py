@@ -162,9 +162,17 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 def test_the_schema_names_every_section():
     of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model"}
-    assert {"production", "offload", "delivery", "state", "colour", "workers", "log"} | of_work == set(
-        configuration.schema()["properties"]
-    )
+    assert {
+        "production",
+        "offload",
+        "delivery",
+        "egress",
+        "provenance",
+        "state",
+        "colour",
+        "workers",
+        "log",
+    } | of_work == set(configuration.schema()["properties"])
 
 
 @pytest.mark.parametrize("word", ["1e3", "0x1F", "1_000", "True", ".inf", "2026-11-24 12:00:00", "9" * 5000, "-012"])

@@ -15,7 +15,7 @@ from cart import HELD, Cart, reference
 from footage import footage
 from test_stories_verify import at_hand, faults, rewrite
 
-from daemon import wire
+from daemon import provenance, wire
 from daemon.certificates import Certificates, fingerprint
 from daemon.errors import DeliveryError, NotSigned
 from daemon.inspection import inspect
@@ -232,7 +232,8 @@ def test_a_manifest_that_lies_elsewhere_is_a_fault_and_nobody_is_asked_for_it(
     info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, certificates.chain, certificates.key, None)
     (tmp_path / "source.mov").write_bytes(footage(1))
     with socket.create_server(("127.0.0.1", 0)) as world:
-        builder = c2pa.Builder({"claim_generator_info": [{"name": "x"}], "title": "x"})
+        words = provenance._manifest(statement, "video/quicktime")
+        builder = c2pa.Builder(words, context=provenance._context(certificates.root))
         builder.set_no_embed()
         builder.set_remote_url(f"http://127.0.0.1:{world.getsockname()[1]}/manifest")
         with (tmp_path / "source.mov").open("rb") as source, (tmp_path / "A.mov").open("w+b") as target:
