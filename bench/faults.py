@@ -1,6 +1,6 @@
 """The kill campaign: the service is killed wherever it writes, and must end as if nothing had been.
 
-python -m bench.faults [--points N] [--seed S] [--storage] [--json]
+python -m bench.faults [--points N] [--seed S] [--presets NAME,NAME] [--storage] [--json]
 
 A folder as further target is always delivered to; with --storage S3-compatible storage is, too (moto, on this machine).
 
@@ -31,9 +31,10 @@ from pathlib import Path
 
 from bench.media import movie, seal
 from bench.points import Inline, Points, begin, kill_a_child
-from daemon import cli, egress, executor
+from daemon import cli, egress, executor, wire
 from daemon import provenance as _loaded_provenance
 from daemon.hashing import hash_bytes
+from daemon.slate import Published
 from daemon.states import ClipState, JobState
 from daemon.store import Store
 from daemon.targets.base import Target
@@ -60,10 +61,9 @@ CLIPS = ("A001C001", "A001C002")
 _CONFIG = """\
 production: {code: KILL}
 offload: {roots: [offload], settle_seconds: 0}
-delivery: {root: delivery, targets: [%s]}
-egress: [%s]
+delivery: {root: delivery, presets: [PRESETS], targets: [TARGETS]}
+egress: [EGRESS]
 state: {root: state}
-proxy: {codec: prores_proxy}
 engine: identity
 workers: {retry_seconds: 0}
 log: {level: warning, format: json}
@@ -72,6 +72,7 @@ _NAS = "{name: nas, path: nas}"
 _LAB = '{name: lab, url: "s3://%s", endpoint: "%s", credentials: keys.ini}'
 _KEYS = "[default]\naws_access_key_id = key\naws_secret_access_key = secret\n"
 _TWINS = [("enhanced", 1), ("plain", 1)]
+PRESET = "prores-proxy-mov"
 
 
 def digest_of(path: Path) -> str:
@@ -92,6 +93,7 @@ class Case:
     """One production with a small sealed card, to be killed in."""
 
     folder: Path
+    presets: str = PRESET
     storage: str = ""
     before: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -106,12 +108,15 @@ class Case:
         shutil.copytree(card, roll)
         (self.folder / "nas").mkdir()
         (self.folder / "keys.ini").write_text(_KEYS, encoding="utf-8")
-        targets, allowed = _NAS, ""
+        targets, allowed = _NAS, self.storage.removeprefix("http://")
         if self.storage:
             targets += f", {_LAB % (self.bucket, self.storage)}"
-            allowed = self.storage.removeprefix("http://")
             self._lab().storage.call_s3("create_bucket", Bucket=self.bucket)
-        (self.folder / "config.yaml").write_text(_CONFIG % (targets, allowed), encoding="utf-8")
+        words = {"PRESETS": self.presets, "TARGETS": targets, "EGRESS": allowed}
+        text = _CONFIG
+        for word, value in words.items():
+            text = text.replace(word, value)
+        (self.folder / "config.yaml").write_text(text, encoding="utf-8")
         self.before = self.looks()
         return self
 
@@ -172,7 +177,7 @@ class Case:
 
     def faults_when_killed(self) -> list[str]:
         """Return what is wrong right after a kill: a file under its name that is not whole, a `.complete` that lies."""
-        known = {proxy["path"]: proxy["xxh128"] for proxy in self._proxies()}
+        known = {file.path: file.xxh128 for proxy in self._proxies() for file in proxy.files}
         found = []
         for path in self._movies():
             name = path.relative_to(self._roll()).as_posix()
@@ -187,13 +192,15 @@ class Case:
         if not (self._roll() / "nearset.json").is_file():
             return [*found, "nothing was delivered"]
         record = json.loads((self._roll() / "nearset.json").read_text(encoding="utf-8"))
-        told = {proxy["path"]: proxy["xxh128"] for clip in record["clips"] for proxy in clip["proxies"]}
+        proxies = [proxy for clip in record["clips"] for proxy in clip["proxies"]]
+        made = [rendition for proxy in proxies for rendition in proxy["renditions"]]
+        told = {file["path"]: file["xxh128"] for rendition in made for file in rendition["files"]}
         there = {path.relative_to(self._roll()).as_posix(): digest_of(path) for path in self._movies()}
-        if told != there or len(told) != len(_TWINS) * len(CLIPS):
+        if told != there or len(made) != len(_TWINS) * len(CLIPS) * len(self.presets.split(",")):
             found.append(f"delivered {sorted(there)}, recorded {sorted(told)}")
         stills = len(list((self._roll() / "report").glob("*.jpg")))
-        if stills != len(there):
-            found.append(f"{stills} stills of {len(there)} proxies")
+        if stills != len(proxies):
+            found.append(f"{stills} stills of {len(proxies)} proxies")
         if left := [path.name for path in (self.delivery / ".nearset-staging").iterdir()]:
             found.append(f"left in staging: {left}")
         return found + self._faults_of_targets(at_the_end=True)
@@ -215,16 +222,16 @@ class Case:
         return self.delivery / "20261124" / "A001"
 
     def _movies(self) -> list[Path]:
-        return sorted(path for path in self.delivery.glob("2*/**/*.mov"))
+        return sorted(path for path in self.delivery.glob("2*/**/*.m[ox][vf]"))
 
-    def _proxies(self) -> list[dict[str, str]]:
+    def _proxies(self) -> list[Published]:
         path = self.folder / "state" / "KILL" / "nearset.sqlite"
         if not path.exists():
             return []
         store = Store(path)  # a killed commit's journal is rolled back here as at any start
         try:
             rows = store._db.execute("select facts from proxies").fetchall()  # noqa: SLF001 - landed or not
-            return [json.loads(row["facts"]) for row in rows]
+            return [wire.load(Published, row["facts"]) for row in rows]
         finally:
             store.close()
 
@@ -245,6 +252,7 @@ class Campaign:
     card: Path
     folder: Path
     random: random.Random
+    presets: str = PRESET
     storage: str = ""
     kills: int = 0
     tally: Counter[str] = field(default_factory=Counter)
@@ -300,7 +308,7 @@ class Campaign:
     def _case(self, name: str) -> Iterator[Case]:
         folder = Path(tempfile.mkdtemp(prefix="case-", dir=self.folder))
         count = len(self.faults)
-        yield Case(folder, self.storage).shoot(self.card)
+        yield Case(folder, self.presets, self.storage).shoot(self.card)
         self.faults[count:] = [f"{name}: {fault}" for fault in self.faults[count:]]
         if len(self.faults) == count:
             shutil.rmtree(folder)
@@ -315,7 +323,7 @@ def shoot(folder: Path) -> Path:
     roll = folder / "A001"
     roll.mkdir()
     for number, name in enumerate(CLIPS, 1):
-        movie(roll / f"{name}.mov", frames=6, width=192, height=128, tracks=1, seed=number)
+        movie(roll / f"{name}.mov", frames=6, width=256, height=144, tracks=1, seed=number)
     seal(roll, "2026-11-24T18:00:00+00:00")
     return roll
 
@@ -341,6 +349,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="kills the service wherever it writes")
     parser.add_argument("--points", type=int, default=0, help="how many points to kill at; 0: every one")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--presets", default=PRESET, help="what is delivered, by names with commas between them")
     parser.add_argument("--storage", action="store_true", help="deliver to S3-compatible storage, too")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
@@ -348,7 +357,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=memory if os.access(memory, os.W_OK) else None))
     began = time.monotonic()
     with storage() if words.storage else nullcontext("") as endpoint:
-        campaign = Campaign(shoot(folder), folder, random.Random(words.seed), endpoint)
+        campaign = Campaign(shoot(folder), folder, random.Random(words.seed), words.presets, endpoint)
         total = run(campaign, words.points)
     seconds = time.monotonic() - began
     if words.json:

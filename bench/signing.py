@@ -58,7 +58,7 @@ def main() -> None:
             path = folder / "A001C001.mov"
             movie(path, megabytes)
             copied = timed(lambda: (folder / "copy").write_bytes(path.read_bytes()))  # noqa: B023 - called at once
-            signed = timed(lambda: provenance.sign(path, statement, lambda *_: None))  # noqa: B023
+            signed = timed(lambda: provenance.sign(path, path.suffix, statement, lambda *_: None))  # noqa: B023
             with path.open("rb", buffering=0) as opened:
                 hashed = timed(lambda: hash_file(opened, (), progress=lambda _: None))
             task = wire.dump(Attest, Attest(str(folder), path.name, certificates.root.decode()))

@@ -21,12 +21,12 @@ from pydantic import (
 )
 
 from daemon import yamlfile
+from daemon.choices import Codec, PresetNames, WorkingSpace, check_presets, space_name
 from daemon.egress import destination_of
 from daemon.errors import ConfigError
 from daemon.places import check_places, check_targets, folder_at
 from engines.colour.look import Working
-from engines.colour.spaces import SPACES
-from engines.media.proxy import ProxyCodec
+from engines.media.preset import ProxyCodec
 
 
 class Section(BaseModel):
@@ -50,29 +50,7 @@ def _clock_time(value: object) -> time:
     return moment
 
 
-def _codec(word: object) -> ProxyCodec:
-    try:
-        return ProxyCodec(str(word))
-    except ValueError:
-        raise ValueError(f"one of {', '.join(ProxyCodec)} is needed") from None
-
-
-def _working(word: object) -> Working:
-    try:
-        return Working(str(word))
-    except ValueError:
-        raise ValueError(f"one of {', '.join(Working)} is needed") from None
-
-
-def space_name(word: object) -> str | None:
-    """Return the name of a camera space, None for None; ValueError where there is no such space."""
-    if word is None or word in SPACES:
-        return None if word is None else str(word)
-    raise ValueError(f"one of {', '.join(SPACES)} is needed")
-
-
 Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
-Codec = Annotated[ProxyCodec, BeforeValidator(_codec, json_schema_input_type=str)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
@@ -154,6 +132,9 @@ class DeliverySection(Section):
     """Where proxies go."""
 
     root: Folder = Field(description="Folder of deliveries; a folder a production is made in it.")
+    presets: PresetNames = Field(
+        None, description="What is delivered: the first in proxy/ and enhanced/, each further one in its own folder."
+    )
     keep_revisions: int | None = Field(
         None,
         ge=1,
@@ -190,7 +171,7 @@ class ProxySection(Section):
 class ColourSection(Section):
     """From the camera's picture to the show's look."""
 
-    working: Annotated[Working, BeforeValidator(_working, json_schema_input_type=str)] = Field(
+    working: WorkingSpace = Field(
         Working.ACESCCT,
         description="What CDLs are written in and the show's LUT takes: acescct, or camera for its log.",
     )
@@ -348,6 +329,7 @@ def load(path: Path) -> Config:
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)
     check_places(document, here)
     check_targets(document)
+    check_presets(document)
     if document.faults or config is None:
         raise ConfigError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",

@@ -24,8 +24,9 @@ from daemon.sidecars import ascmhl
 from daemon.slate import Attest, CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
 from daemon.turnover.provenance import EMBEDDED, ROOT
-from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
+from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA, files_of
 from engines.media.essence import Essence
+from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
@@ -163,7 +164,8 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at every proxy of the record, older revisions too."""
     for clip in clips:
         for proxy in clip["proxies"]:
-            yield roll.unlike(proxy["path"], proxy["xxh128"])
+            for file in files_of(proxy):
+                yield roll.unlike(file["path"], file["xxh128"])
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
@@ -171,28 +173,45 @@ def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> 
     for clip in clips:
         for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
             (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
-            found = _probed(roll, path, child)
-            lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}
-            broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
-            yield f"{path}: {'; '.join(broken)}" if broken else ""
+            alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
+            for rendition in proxy.get("renditions") or [alone]:
+                yield _relinked(roll, clip, rendition, child)
 
 
-def _probed(roll: _Roll, path: str, child: LocalExecutor) -> Essence | str:
+def _relinked(roll: _Roll, clip: dict[str, Any], rendition: dict[str, Any], child: LocalExecutor) -> str:
+    """Return which lines of the contract a preset's files break; empty for none."""
+    paths = [file["path"] for file in rendition["files"]]
+    found = _probed(roll, paths, child)
+    lines = _lines(found, clip, rendition) if isinstance(found, Essence) else {found: ("", None)}
+    broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
+    return f"{paths[0]}: {'; '.join(broken)}" if broken else ""
+
+
+def _probed(roll: _Roll, paths: list[str], child: LocalExecutor) -> Essence | str:
     place = CardPlace(str(roll.folder), ".")
-    with open_beneath(roll.folder, path) as file:
-        movie = CameraFile(path, mark(file))
-    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, (movie,), place, ()), None))
+    files = []
+    for path in paths:
+        with open_beneath(roll.folder, path) as file:
+            files.append(CameraFile(path, mark(file)))
+    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None))
 
 
-def _lines(found: Essence, clip: dict[str, Any], proxy: dict[str, Any]) -> dict[str, tuple[object, object]]:
+def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> dict[str, tuple[object, object]]:
     """Return each line of the contract with what is wanted and what was found."""
-    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in clip["audio"]]
+    as_recorded = rendition.get("wrapper") in {None, Wrapper.MOV} and all(
+        track["codec"] != "aac" for track in rendition["audio"]
+    )
+    tracks = clip["audio"] if as_recorded else rendition["audio"]
+    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in tracks]
+    channels = sum(track["channels"] for track in (tracks if as_recorded else clip["audio"]))
     return {
         "frames": (clip["frames"], found.frames),
         "rate": (clip["rate"], str(found.rate)),
         "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
         "reel": (clip["reel"], found.reel),
-        "raster": (proxy["raster"], [found.width, found.height]),
+        "raster": (rendition["raster"], [found.width, found.height]),
+        "pixel aspect": (rendition.get("pixel_aspect", str(found.pixel_aspect)), str(found.pixel_aspect)),
+        "audio channels": (channels, sum(track["channels"] for track in tracks)),
         "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
     }
 
@@ -219,7 +238,8 @@ def _vouched(clip: str, file: dict[str, Any], *, must: bool) -> str:
 
 def _signatures(roll: _Roll, record: dict[str, Any], child: LocalExecutor, root: bytes) -> Iterator[str]:
     """Look at each signature, who stands behind it, and whether it says of the camera's files what the record does."""
-    signed = [(clip, proxy) for clip in record["clips"] for proxy in clip["proxies"] if proxy["signed"]]
+    proxies = [(clip, proxy) for clip in record["clips"] for proxy in clip["proxies"]]
+    signed = [(clip, proxy, file) for clip, proxy in proxies for file in files_of(proxy) if file["signed"]]
     if not signed:
         return
     own = roll.sidecar(ROOT)
@@ -227,11 +247,11 @@ def _signatures(roll: _Roll, record: dict[str, Any], child: LocalExecutor, root:
         yield f"{ROOT} is another production's: {fingerprint(own)} instead of {fingerprint(root)}"
     if fingerprint(own) != record["signed_by"]:
         yield f"{ROOT} is not the certificate that the record names"
-    for clip, proxy in signed:
-        beside = "" if proxy["signed"] == EMBEDDED else roll.sidecar(proxy["signed"]).decode()
-        found = attested(child, Attest(str(roll.folder), proxy["path"], (root or own).decode(), beside))
+    for clip, proxy, file in signed:
+        beside = "" if file["signed"] == EMBEDDED else roll.sidecar(file["signed"]).decode()
+        found = attested(child, Attest(str(roll.folder), file["path"], (root or own).decode(), beside))
         faults = found.faults or tuple(_unlike(found.said, clip, proxy))
-        yield f"{proxy['path']}: {'; '.join(faults)}" if faults else ""
+        yield f"{file['path']}: {'; '.join(faults)}" if faults else ""
 
 
 def _unlike(said: dict[str, Any], clip: dict[str, Any], proxy: dict[str, Any]) -> Iterator[str]:
@@ -267,5 +287,6 @@ def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     let_go = ascmhl.ignore_spec(history.generations[-1].ignore)
     for path in (path for path in listed if not let_go.match_file(path)):
         yield roll.unlike(path, listed[path])
-    for path in sorted({proxy["path"] for clip in clips for proxy in clip["proxies"]} - listed.keys()):
+    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in files_of(proxy)}
+    for path in sorted(media - listed.keys()):
         yield f"{path} is in no generation"

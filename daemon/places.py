@@ -77,7 +77,7 @@ def check_places(document: yamlfile.Document, here: Path) -> None:
     for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks")):
         for at, control in _written(document, here, *keys):
             for _, folder in roots + delivery:
-                if _reaches(control, folder.resolve()):
+                if reaches(control, folder.resolve()):
                     document.fault(at, f"{control} lies inside {folder}; a card must not command the service")
 
 
@@ -123,7 +123,7 @@ def _written(document: yamlfile.Document, here: Path, *keys: str) -> list[tuple[
     return found
 
 
-def _reaches(path: Path, folder: Path) -> bool:
+def reaches(path: Path, folder: Path) -> bool:
     """Return whether a path, or any link on the way to where it leads, lies inside a folder."""
     here = path.parent.resolve() / path.name
     while here.is_symlink() and not here.is_relative_to(folder):

@@ -74,8 +74,8 @@ class _Alive(FileIO):
         return super().readinto(buffer) or 0  # none is for files that do not block, and these do
 
 
-def sign(path: Path, statement: Statement, progress: Progress) -> str:
-    """Sign a staged file, and return what stands for it in its record: `c2pa`, or the JSON Web Signature itself.
+def sign(path: Path, suffix: str, statement: Statement, progress: Progress) -> str:
+    """Sign a staged file that will be named with a suffix, and return `c2pa`, or the JSON Web Signature itself.
 
     Raises:
         NotSigned: the key is missing or the library refuses. DiskFull: there is no room for the signed copy.
@@ -87,7 +87,7 @@ def sign(path: Path, statement: Statement, progress: Progress) -> str:
             why=f"there is no key in {certificates.folder}",
             fix="run `nearset init` again, which makes one, then `nearset retry`; or set provenance.sign to false",
         )
-    media_type = _FORMATS.get(path.suffix)
+    media_type = _FORMATS.get(suffix)
     if media_type is None:
         return _sealed(path, statement, certificates, progress)
     _embed(path, media_type, statement, certificates, progress)

@@ -1,7 +1,7 @@
 """Render: the plain proxy first, then its enhanced twin, both under one look; each checked against the relink contract.
 
-Plan side: decide from the recipe what each probed clip should have, queue what is not there yet, publish
-what a child finished. Work side: decode, conform, enhance, put the look on, encode, check, hash.
+Decides from the recipe what each probed clip should have, queues what is not there yet, publishes what a child made.
+The work side is `rendering.py`.
 """
 
 from __future__ import annotations
@@ -14,29 +14,28 @@ from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
 from daemon.fidelity import Restraint, restrained
 from daemon.log import get
+from daemon.presets import Specs, Written, renditions, specs_for
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import LimitsWords, Words
-from daemon.slate import TWIN_FOLDER, Origin, Published, Twin
+from daemon.slate import Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
-from daemon.stages.looks import look_of, spec_of, wanted_of
+from daemon.stages.looks import look_of, wanted_of
 from daemon.stages.probe import Source, source_of, words_of
 from daemon.stages.signing import origin_of
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
-from daemon.turnover.naming import revision_name, unique
+from daemon.turnover.naming import unique
 from engines.colour.look import Look
 from engines.errors import EngineError
 from engines.media.departure import Fidelity
 from engines.media.essence import Essence, FieldOrder
-from engines.media.proxy import ProxySpec, instead_of
+from engines.media.proxy import ProxySpec
 
 if TYPE_CHECKING:
     pass
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}
-_NOISE_PICTURES = 8
-"""Pictures from the head of a clip that its noise is measured on."""
 _VERSION = "1"
 """Raise it when the same recipe makes another picture, so that clips are made again."""
 
@@ -52,8 +51,9 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """One proxy to make.
+    """One twin to make: a proxy for each preset, of one decode and one enhancement.
 
+    `revision` stands for this rendering and `tape` for what reels are unique in: MXF's identities are made of them.
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
     own look that the contact sheet compares it with. `share` is how much of the enhancement is left, where an earlier
     try went too far from the source. `origin` is None where what is made is not signed.
@@ -63,9 +63,12 @@ class RenderTask:
 
     source: Source
     essence: Essence
-    spec: ProxySpec
+    working: ProxySpec
+    proxies: tuple[ProxySpec, ...]
     twin: Twin
     want: str
+    revision: str
+    tape: str
     restore: Restore | None
     look: Look | None
     show: Look | None
@@ -80,17 +83,18 @@ class RenderTask:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a child made; `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured."""
+    """What a child made: the files of each proxy.
 
-    xxh128: str
-    size_bytes: int
+    `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured.
+    """
+
+    files: tuple[tuple[Written, ...], ...]
     model: str
     engine: str
     noise: dict[str, float]
     has_still: bool
     seconds: float
     fidelity: Fidelity | None = None
-    signed: str = ""
 
 
 class Render:
@@ -130,15 +134,26 @@ class Render:
             return
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
+        name = delivered_name(production, clip)
+        done = renditions(
+            task.essence,
+            task.proxies,
+            made.files,
+            twin=task.twin,
+            name=name,
+            revision=revision,
+            identity=(task.revision, task.tape),
+        )
+        first = done[0].files[0]
         facts = Published(
             twin=task.twin,
             revision=revision,
-            path=f"{TWIN_FOLDER[task.twin]}/{revision_name(delivered_name(production, clip), revision)}",
-            xxh128=made.xxh128,
-            size_bytes=made.size_bytes,
-            width=task.spec.width,
-            height=task.spec.height,
-            codec=task.spec.codec,
+            path=first.path,
+            xxh128=first.xxh128,
+            size_bytes=first.size_bytes,
+            width=done[0].width,
+            height=done[0].height,
+            codec=done[0].codec,
             model=made.model,
             engine=made.engine,
             recipe=clip.want,
@@ -146,8 +161,9 @@ class Render:
             noise=made.noise,
             marks=marks_of(production, clip, task.twin),
             fidelity=made.fidelity,
-            signed=made.signed,
+            signed=first.signed,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
+            renditions=done,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
@@ -228,7 +244,6 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
     """Return the key of a proxy as it is where nothing holds its enhancement back."""
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
-    spec = spec_of(clip, words)
     look = _look(production, clip, words)
     return key_of(
         "render",
@@ -237,7 +252,7 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
         clip.identity,
         wire.dump(Essence, clip.essence),
         twin,
-        wire.dump(ProxySpec, spec),
+        *(wire.dump(ProxySpec, spec) for spec in _specs(production, clip, words).proxies),
         wire.dump(Restore, restore) if restore else "",
         wire.dump(Look, look) if look else "",
     )
@@ -257,14 +272,25 @@ def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
     if clip.stand_in:
         marks.append(f"stand-in for {clip.found.raw_format or 'the camera original'}: {clip.stand_in}")
     words = words_of(production, clip)
-    if reason := instead_of(words.proxy.codec, spec_of(clip, words)):
-        marks.append(reason)
+    marks += _specs(production, clip, words).notes
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
     elif twin is Twin.ENHANCED and (held := restraint_of(production, clip)):
         marks.append(held.note)
     look = look_of(production, clip, words)
     return (*marks, *(look.flags if look else ()))
+
+
+def _specs(production: Production, clip: Clip, words: Words) -> Specs:
+    """Return what a probed clip's proxies are.
+
+    Raises:
+        EngineError: none can be made of it.
+    """
+    assert clip.essence is not None
+    about, card = production.config.production, production.store.card(clip.card)
+    said = {"roll": card.roll, "day": card.shoot_day, "production": about.code, "title": about.title}
+    return specs_for(clip.essence, words, clip.name, clip.reel, said)
 
 
 def _look(production: Production, clip: Clip, words: Words) -> Look | None:
@@ -282,17 +308,21 @@ def _restore(production: Production, words: Words) -> Restore:
 
 
 def _task(production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str) -> RenderTask:
+    specs = _specs(production, clip, words)
     return RenderTask(
         source=source_of(production, clip),
         essence=essence,
-        spec=spec_of(clip, words),
+        working=specs.working,
+        proxies=specs.proxies,
         twin=twin,
         want=want,
+        revision=f"{want} {production.store.next_revision(clip.id, twin)}",
+        tape=production.config.production.code,
         restore=_restore(production, words) if twin is Twin.ENHANCED else None,
         look=(look := _look(production, clip, words)),
         show=production.looks.show(look.space) if look else None,
         staging=str(production.staging),
-        staged=f"{want[:32]}.mov",
+        staged=f"{want[:32]}.proxy",
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -13,18 +14,23 @@ from typing import TYPE_CHECKING
 from daemon import wire
 from daemon.engine import backend_of
 from daemon.hashing import hash_file
+from daemon.presets import Written
 from daemon.publish import delivering, disk_full, fsync_file
 from daemon.publish import replace as replace_whole
+from daemon.rows import staged_name
 from daemon.slate import Twin
 from daemon.stages.landing import SHEET
 from daemon.stages.probe import opened
 from daemon.stages.render import Rendered, RenderTask
-from daemon.stages.signing import sign_proxy
+from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
 from engines.errors import EngineError
+from engines.media.departure import Fidelity
+from engines.media.layout import file_count
 
 if TYPE_CHECKING:
     from engines.enhance import Enhance
+    from engines.media.encode import Output
     from engines.media.frames import Picture
     from engines.media.source import MediaFiles
 
@@ -50,7 +56,8 @@ def work(task_text: str, progress: Progress) -> str:
         with opened(task.source.place, task.source.files) as files:
             made = _made(task, files, staged, progress)
     except BaseException as error:
-        staged.unlink(missing_ok=True)
+        for left in staged.parent.glob(f"{staged.name}*"):
+            left.unlink(missing_ok=True)
         if is_full(error):
             raise disk_full(staged) from error
         raise
@@ -60,45 +67,75 @@ def work(task_text: str, progress: Progress) -> str:
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
     from engines.enhance.fidelity import Watched
-    from engines.media.contract import check
     from engines.media.decode import decoder_for
-    from engines.media.source import MediaFile
     from engines.render import render, still_number
 
-    enhance, model, engine, noise = _enhancement(task, files)
-    enhance = Watched(enhance, task.share) if enhance else None
-    staged.unlink(missing_ok=True)
+    enhance, model, engine, noise, mark = _enhancement(task, files)
+    watching = Watched(enhance, task.share) if enhance else None
+    outputs = _outputs(task, staged, mark)
     decoder = decoder_for(files, task.essence)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=watched, progress=progress)
+    rendered = render(decoder, task.essence, task.working, outputs, enhance=watching, grade=watched, progress=progress)
     if before:
         _write_sheet(task, before[0], staged)
-    alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
-    fidelity = enhance.fidelity() if enhance else None
-    signed = sign_proxy(
-        staged,
-        task.origin,
-        clip=task.spec.clip_name,
-        twin=task.twin,
-        look=tuple(task.look.steps) if task.look else (),
-        model=model,
-        engine=engine,
-        strength=task.restore.strength * task.share if task.restore else 0.0,
-        fidelity=fidelity,
-        progress=lambda *_: alive(),
-    )
-    fsync_file(staged)
-    with staged.open("rb", buffering=0) as written:
-        here = MediaFile(staged.name, written.fileno())
-        check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
-        hashes = hash_file(written, (), progress=lambda _: alive())
-        size = staged.stat().st_size
-    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, fidelity, signed)
+    alive = partial(progress, rendered.frames, rendered.frames)
+    fidelity = watching.fidelity() if watching else None
+    done = _said(task, model, engine, fidelity)
+    checked = [
+        _checked(task, output, digests, done, alive)
+        for output, digests in zip(outputs, rendered.sound_digests, strict=True)
+    ]
+    return Rendered(tuple(checked), model, engine, noise, bool(rendered.still), 0.0, fidelity)
+
+
+def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None) -> Said:
+    """Return what the signatures of a twin's files say was done."""
+    strength = task.restore.strength * task.share if task.restore else 0.0
+    changed = fidelity.changed if fidelity else 0
+    steps = tuple(task.look.steps) if task.look else ()
+    return Said(task.proxies[0].clip_name, task.twin, steps, model, engine, strength, changed)
+
+
+def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
+    """Return the proxies to write, their files numbered on in the staging folder and of no try before."""
+    from engines.media.encode import Output
+
+    outputs: list[Output] = []
+    count = 0
+    for spec in task.proxies:
+        names = [staged_name(staged.name, count + number) for number in range(file_count(task.essence, spec))]
+        paths = tuple(staged.with_name(name) for name in names)
+        for path in paths:
+            path.unlink(missing_ok=True)
+        outputs.append(Output(spec, paths, task.revision, task.tape, mark))
+        count += len(paths)
+    return outputs
+
+
+def _checked(
+    task: RenderTask, output: Output, sound_digests: tuple[str, ...], done: Said, alive: Callable[[], None]
+) -> tuple[Written, ...]:
+    """Return what the files of a proxy hold, signed, flushed and held to the contract; nothing changes them after."""
+    from engines.media.contract import check
+    from engines.media.source import MediaFile
+
+    signed = [
+        sign_proxy(path, output.spec.wrapper.suffix, task.origin, done, lambda *_: alive()) for path in output.paths
+    ]
+    for path in output.paths:
+        fsync_file(path)
+    with ExitStack() as stack:
+        opened_files = [stack.enter_context(path.open("rb", buffering=0)) for path in output.paths]
+        here = [MediaFile(path.name, file.fileno()) for path, file in zip(output.paths, opened_files, strict=True)]
+        check(here, task.essence, output.spec, sound_digests, lambda *_: alive())
+        hashed = [hash_file(file, (), progress=lambda _: alive())["xxh128"] for file in opened_files]
+    made = zip(hashed, output.paths, signed, strict=True)
+    return tuple(Written(xxh128, path.stat().st_size, signature) for xxh128, path, signature in made)
 
 
 def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
@@ -138,11 +175,15 @@ def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
     return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
 
 
-def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float]]:
-    """Return what enhances the twin, and the names of model, engine and measured noise for the record."""
+def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float], str]:
+    """Return what enhances the twin, model, engine and measured noise for the record, and the mark of review copies."""
     if task.restore is None:
-        return None, "", "", {}
-    from daemon.models import active_weights, own_weights  # the registry plans with the stages after this one
+        return None, "", "", {}, ""
+    from daemon.models import (  # the registry plans with the stages after this one
+        active_version,
+        active_weights,
+        own_weights,
+    )
     from engines.enhance.restore import Restore as RestoreEngine
     from engines.media.decode import decoder_for
     from engines.model.noise import estimate
@@ -152,12 +193,13 @@ def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, s
     backend = backend_of(replace(task.engine, name=task.restore.engine))
     own = active_weights(Path(task.models), task.restore.model)
     weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
-    noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.spec, _NOISE_PICTURES))
+    noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.working, _NOISE_PICTURES))
     _check_measured(asdict(noise), files[0].name)
     enhance = RestoreEngine(
-        backend, weights, task.spec.height, task.spec.width, strength=task.restore.strength, noise=noise
+        backend, weights, task.working.height, task.working.width, strength=task.restore.strength, noise=noise
     )
-    return enhance, enhance.weights.name, backend.describe(), asdict(noise)
+    mark = f"ENHANCED - model v{active_version(Path(task.models), task.restore.model)}"
+    return enhance, enhance.weights.name, backend.describe(), asdict(noise), mark
 
 
 def _check_measured(noise: dict[str, float], name: str) -> None:

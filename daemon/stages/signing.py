@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.production import Production
 from daemon.slate import Origin, Twin, VerifiedFile
 from daemon.store import Clip
 from daemon.worker import Progress
-from engines.media.departure import Fidelity
 
 
 def origin_of(production: Production, clip: Clip, recipe: str, sources: Sequence[Clip] = ()) -> Origin | None:
@@ -37,23 +37,24 @@ def sign_mix(staged: Path, origin: Origin | None, clip: str, progress: Progress)
         return ""
     from daemon.provenance import Statement, sign
 
-    return sign(staged, Statement(clip, Twin.SOUND, origin, None, ()), progress)
+    return sign(staged, staged.suffix, Statement(clip, Twin.SOUND, origin, None, ()), progress)
 
 
-def sign_proxy(
-    staged: Path,
-    origin: Origin | None,
-    *,
-    clip: str,
-    twin: Twin,
-    look: tuple[str, ...],
-    model: str,
-    engine: str,
-    strength: float,
-    fidelity: Fidelity | None,
-    progress: Progress,
-) -> str:
-    """Sign a staged proxy, before it is checked and hashed since it is never changed after, and return its signature.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said of a twin's files: its look's steps, and what enhanced how many pictures, how far (0-1)."""
+
+    clip: str
+    twin: Twin
+    look: tuple[str, ...]
+    model: str
+    engine: str
+    strength: float
+    changed: int
+
+
+def sign_proxy(staged: Path, suffix: str, origin: Origin | None, said: Said, progress: Progress) -> str:
+    """Sign a staged file that will be named with a suffix, and return its signature; before it is checked and hashed.
 
     Raises:
         NotSigned: the key is missing or the library refuses. DiskFull: there is no room for the signed copy.
@@ -62,5 +63,5 @@ def sign_proxy(
         return ""
     from daemon.provenance import Statement, enhancement_of, sign
 
-    done = enhancement_of(model, engine, strength, fidelity.changed) if fidelity else None
-    return sign(staged, Statement(clip, twin, origin, done, look), progress)
+    done = enhancement_of(said.model, said.engine, said.strength, said.changed)
+    return sign(staged, suffix, Statement(said.clip, said.twin, origin, done, said.look), progress)

@@ -15,7 +15,7 @@ from daemon.errors import DeliveryError
 from daemon.hashing import hash_bytes
 from daemon.slate import Shipped
 from daemon.targets.base import Medium, Target
-from daemon.turnover.record import sidecars_of
+from daemon.turnover.record import files_of, sidecars_of
 from daemon.worker import Progress
 
 _COMPLETE, _RECORD = ".complete", "nearset.json"
@@ -70,9 +70,10 @@ def _media(shipment: Shipment, folder: Path) -> list[Medium]:
     """Return every revision that a roll's record lists, oldest first; a day has none of its own."""
     record = json.loads(read_small(folder, _RECORD, _SIDECAR_BYTES))
     found = [
-        Medium(f"{shipment.folder}/{proxy['path']}", folder / proxy["path"], proxy["xxh128"], proxy["bytes"])
+        Medium(f"{shipment.folder}/{file['path']}", folder / file["path"], file["xxh128"], file["bytes"])
         for clip in record.get("clips", [])
         for proxy in clip["proxies"]
+        for file in files_of(proxy)
     ]
     if missing := next((medium for medium in found if not medium.here.is_file()), None):
         raise DeliveryError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.slate import Published
+from daemon.slate import DeliveredFile
 from daemon.turnover.roll import Roll
 
 FOLDER = "provenance"
@@ -12,13 +12,14 @@ EMBEDDED = "c2pa"
 
 def files(roll: Roll) -> dict[str, bytes]:
     """Return certificate and signed statements by path in the roll's folder; nothing where nothing was signed."""
-    signed = [proxy for clip in roll.clips for proxy in clip.published if proxy.signed]
-    beside = {place: proxy.signed.encode() for proxy in signed if (place := place_of(proxy)) and place != EMBEDDED}
+    media = [file for clip in roll.clips for proxy in clip.published for file in proxy.files]
+    signed = [file for file in media if file.signed]
+    beside = {place: file.signed.encode() for file in signed if (place := place_of(file)) and place != EMBEDDED}
     return beside | {ROOT: roll.root} if signed else {}
 
 
-def place_of(proxy: Published) -> str | None:
+def place_of(file: DeliveredFile) -> str | None:
     """Return where a file's signed statement is: `c2pa` inside it, a path in the roll's folder, None without one."""
-    if proxy.signed in {"", EMBEDDED}:
-        return proxy.signed or None
-    return f"{FOLDER}/{proxy.path.replace('/', '_')}.json"
+    if file.signed in {"", EMBEDDED}:
+        return file.signed or None
+    return f"{FOLDER}/{file.path.replace('/', '_')}.json"

@@ -189,7 +189,7 @@ def test_beside_mxf_lies_a_signed_statement_that_holds_for_its_bytes_alone(
     mxf = tmp_path / "A001C001.mxf"
     mxf.write_bytes(b"\6\x0e+4" * 1000)
     before, root = mxf.read_bytes(), Certificates(tmp_path / "own").root
-    signature = sign(mxf, statement, quiet)
+    signature = sign(mxf, ".mxf", statement, quiet)
     assert mxf.read_bytes() == before
     good = attested(tmp_path, mxf.name, root, signature)
     assert good.faults == ()
@@ -219,7 +219,7 @@ def test_a_movie_without_a_manifest_or_that_is_none_is_a_fault(tmp_path: Path, s
     (told,) = attested(tmp_path, "A.mov", Certificates(tmp_path / "own").root, "").faults
     assert told.startswith("its C2PA manifest cannot be read")
     with pytest.raises(NotSigned) as refused:
-        sign(tmp_path / "A.mov", statement, quiet)
+        sign(tmp_path / "A.mov", ".mov", statement, quiet)
     assert isinstance(refused.value, DeliveryError)
 
 
@@ -248,7 +248,7 @@ def test_a_manifest_that_lies_elsewhere_is_a_fault_and_nobody_is_asked_for_it(
 def test_a_long_file_tells_that_it_is_being_signed_and_looked_at(tmp_path: Path, statement: Statement) -> None:
     told: list[int] = []
     (tmp_path / "A.mov").write_bytes(footage(1, codec="prores_ks", frames=12, size=(640, 480)))
-    sign(tmp_path / "A.mov", statement, lambda done, _: told.append(done))
+    sign(tmp_path / "A.mov", ".mov", statement, lambda done, _: told.append(done))
     signing = len(told)
     task = Attest(str(tmp_path), "A.mov", Certificates(tmp_path / "own").root.decode())
     work(wire.dump(Attest, task), lambda done, _: told.append(done))
