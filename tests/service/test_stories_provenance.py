@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cart import HELD, Cart, reference
+from cart import HELD, Cart, reference, seal
 from footage import footage
 from test_stories_verify import at_hand, faults, rewrite
 
@@ -253,3 +253,27 @@ def test_a_long_file_tells_that_it_is_being_signed_and_looked_at(tmp_path: Path,
     task = Attest(str(tmp_path), "A.mov", Certificates(tmp_path / "own").root.decode())
     work(wire.dump(Attest, task), lambda done, _: told.append(done))
     assert 0 < signing < len(told)
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_every_file_of_every_preset_is_signed_inside_or_beside(cart: Cart) -> None:
+    cart.words["delivery"] = {"presets": ["avid-dnxhr-lb-opatom", "prores-proxy-mov", "h264-review"]}
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1, size=(256, 144))})
+    seal(roll)
+    cart.serve()
+    (clip,) = cart.record()["clips"]
+    made = [file for proxy in clip["proxies"] for it in proxy["renditions"] for file in it["files"]]
+    assert {file["path"]: file["signed"] for file in made if "enhanced" in file["path"]} == {
+        "enhanced/A001C001.mxf": "provenance/enhanced_A001C001.mxf.json",
+        "enhanced/A001C001.A1.mxf": "provenance/enhanced_A001C001.A1.mxf.json",
+        "prores-proxy-mov/enhanced/A001C001.mov": "c2pa",
+        "h264-review/enhanced/A001C001.mov": "c2pa",
+    }
+    counts = {check.check: check.count for check in inspect(cart.delivered())}
+    assert counts["signatures"] == len(made) == 8
+    assert faults(cart) == {}
+    assert reference(cart.delivered()) == 0
+    mxf = cart.delivered() / "enhanced" / "A001C001.A1.mxf"
+    mxf.write_bytes(mxf.read_bytes()[:-1])
+    assert faults(cart)["signatures"] == ("enhanced/A001C001.A1.mxf: its bytes are not the ones that were signed",)
