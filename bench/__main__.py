@@ -11,6 +11,8 @@ _BENCHES = (
     ("engines", "frames a second of each engine here; plans where they can be built (no goal)"),
     ("parity", "each engine within 5e-3 of float32 torch over 100 pictures, OpenVINO at 50 dB or better"),
     ("enhanced", "enhanced render at least 0.9x what its stations allow"),
+    ("fidelity", "measuring an enhanced picture below 5 % of enhancing it"),
+    ("signing", "what C2PA costs a proxy, by its size (no goal)"),
     ("colour", "a look on a 1080p frame in 12 ms on two cores, within 1e-3 of OpenColorIO"),
     ("look", "grades at 10 clips half as far off as the show alone, at 5 below the nearest clip; shots matched to 1.5"),
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),

@@ -80,6 +80,8 @@ def show_status(snapshot: Snapshot) -> None:
     console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
     for root, why in snapshot.roots_away.items():
         console.print(Text(f"root away: {root}: {why}"))
+    for target, why in snapshot.targets_away.items():
+        console.print(Text(f"target away: {target}: {why}; its deliveries wait"))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:

@@ -36,9 +36,12 @@ NearsetError                     nearset
 │   └── BadManifest              card.bad_manifest
 ├── ModelError                   model                     no such model, or not to be had
 ├── PurgeError                   purge                     not all of a production could be destroyed
+├── EgressError                  egress                    a connection was not opened; nothing left the machine
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
 │   ├── NameTaken                delivery.name_taken
+│   ├── NotSigned                delivery.not_signed
+│   ├── TargetAway               delivery.target_away      its deliveries are parked
 │   └── DiskFull                 delivery.disk_full
 ├── StateError                   state                     an event that the table does not allow
 └── WorkerError                  worker                    a child failed; its job is retried
@@ -153,10 +156,28 @@ class NameTaken(DeliveryError):
     code = "delivery.name_taken"
 
 
+class NotSigned(DeliveryError):
+    """A delivery that is to be signed cannot be."""
+
+    code = "delivery.not_signed"
+
+
 class DiskFull(DeliveryError):
     """The delivery volume has no room."""
 
     code = "delivery.disk_full"
+
+
+class TargetAway(DeliveryError):
+    """A delivery target cannot be reached, or refuses; its deliveries wait."""
+
+    code = "delivery.target_away"
+
+
+class EgressError(NearsetError):
+    """A connection that is not allowed was not opened, or a process cannot be kept from opening one."""
+
+    code = "egress"
 
 
 class StateError(NearsetError):

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from daemon.beneath import mark, open_beneath, read_small
+from daemon.certificates import fingerprint
 from daemon.errors import BadManifest, DeliveryError, NearsetError, SidecarError
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_file
-from daemon.probing import probed, prober
+from daemon.probing import attested, probed, prober
 from daemon.sidecars import ascmhl
-from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
+from daemon.slate import Attest, CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
-from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
+from daemon.turnover.provenance import EMBEDDED, ROOT
+from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA, files_of
 from engines.media.essence import Essence
 from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
@@ -85,8 +88,10 @@ class _Roll:
         return "" if self._digests[path] == xxh128 else f"{path} is not what was delivered: its bytes differ"
 
 
-def inspect(delivery: Path) -> list[Check]:
+def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
     """Return all checks of the rolls and days at or beneath a folder, in the order of their names.
+
+    `root` is the certificate (PEM) that must stand behind the signatures; without one it is each roll's own.
 
     Raises:
         DeliveryError: no delivery is there.
@@ -99,11 +104,12 @@ def inspect(delivery: Path) -> list[Check]:
             fix="name the folder of a roll, of a shoot day or of a production",
         )
     found: list[Check] = []
-    with prober(_MEMORY_GIB, _HUNG_SECONDS) as child:
+    children = prober(_MEMORY_GIB, _HUNG_SECONDS), prober(_MEMORY_GIB, _HUNG_SECONDS)
+    with children[0] as child, children[1] as other, ThreadPoolExecutor(2) as pool:
         for path in records:
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
-            found += _day(roll) if _is_day(roll) else _roll(roll, child)
+            found += _day(roll) if _is_day(roll) else _roll(roll, (child, other), pool, root)
     return found
 
 
@@ -119,7 +125,7 @@ def _day(roll: _Roll) -> list[Check]:
     return [_checked(roll, "complete", lambda: _complete(roll, DAY_COMPLETE_SCHEMA))]
 
 
-def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
+def _roll(roll: _Roll, children: tuple[LocalExecutor, LocalExecutor], pool: Executor, root: bytes) -> list[Check]:
     record: dict[str, Any] = {"clips": []}
 
     def read() -> Iterator[str]:
@@ -128,13 +134,12 @@ def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
 
     checks = [_checked(roll, "record", read), _checked(roll, "complete", lambda: _complete(roll, COMPLETE_SCHEMA))]
     clips = record["clips"]
-    return [
-        *checks,
-        _checked(roll, "media", lambda: _media(roll, clips)),
-        _checked(roll, "relink contract", lambda: _relinks(roll, clips, child)),
-        _checked(roll, "custody", lambda: _custody(clips)),
-        _checked(roll, "ASC MHL", lambda: _chain(roll, clips)),
-    ]
+    relinks = pool.submit(_checked, roll, "relink contract", lambda: _relinks(roll, clips, children[0]))
+    signatures = pool.submit(_checked, roll, "signatures", lambda: _signatures(roll, record, children[1], root))
+    media = _checked(roll, "media", lambda: _media(roll, clips))
+    custody = _checked(roll, "custody", lambda: _custody(clips))
+    chain = _checked(roll, "ASC MHL", lambda: _chain(roll, clips))
+    return [*checks, media, relinks.result(), custody, signatures.result(), chain]
 
 
 def _checked(roll: _Roll, check: str, look: Callable[[], Iterator[str]]) -> Check:
@@ -159,14 +164,8 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at every proxy of the record, older revisions too."""
     for clip in clips:
         for proxy in clip["proxies"]:
-            for file in _files(proxy):
+            for file in files_of(proxy):
                 yield roll.unlike(file["path"], file["xxh128"])
-
-
-def _files(proxy: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files of a proxy of the record: the one that sidecars name, then all others of each preset."""
-    made = [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]]
-    return [proxy, *(file for file in made if file["path"] != proxy["path"])]
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
@@ -243,6 +242,41 @@ def _vouched(clip: str, file: dict[str, Any], *, must: bool) -> str:
     )
 
 
+def _signatures(roll: _Roll, record: dict[str, Any], child: LocalExecutor, root: bytes) -> Iterator[str]:
+    """Look at each signature, who stands behind it, and whether it says of the camera's files what the record does."""
+    proxies = [(clip, proxy) for clip in record["clips"] for proxy in clip["proxies"]]
+    signed = [(clip, proxy, file) for clip, proxy in proxies for file in files_of(proxy) if file["signed"]]
+    if not signed:
+        return
+    own = roll.sidecar(ROOT)
+    if root and fingerprint(root) != fingerprint(own):
+        yield f"{ROOT} is another production's: {fingerprint(own)} instead of {fingerprint(root)}"
+    if fingerprint(own) != record["signed_by"]:
+        yield f"{ROOT} is not the certificate that the record names"
+    for clip, proxy, file in signed:
+        beside = "" if file["signed"] == EMBEDDED else roll.sidecar(file["signed"]).decode()
+        found = attested(child, Attest(str(roll.folder), file["path"], (root or own).decode(), beside))
+        faults = found.faults or tuple(_unlike(found.said, clip, proxy))
+        yield f"{file['path']}: {'; '.join(faults)}" if faults else ""
+
+
+def _unlike(said: dict[str, Any], clip: dict[str, Any], proxy: dict[str, Any]) -> Iterator[str]:
+    """Yield what a signed statement says otherwise than the record."""
+    done = said["enhancement"] or {}
+    lines = {
+        "clip": (clip["name"], said["clip"]),
+        "twin": (proxy["twin"], said["twin"]),
+        "custody": (clip["custody"]["status"], said["custody"]),
+        "recipe": (proxy["recipe"], said["recipe"]),
+        "model": (proxy["model"] if done else "", done.get("model", "")),
+        "look": ((proxy["look"] or {"steps": []})["steps"], said["look"]),
+    }
+    files = [{word: file[word] for word in ("path", "hashes", "manifest")} for file in clip["custody"]["files"]]
+    if files != said["camera_files"] and proxy["twin"] != Twin.SOUND:
+        yield "the camera files that it was made of are not the record's"
+    yield from (f"signed {line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if got != wanted)
+
+
 def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at the history's chain, at every file that it lists and still asks for, and for media that it lacks."""
     names = [path.name for path in (roll.folder / ascmhl.FOLDER).glob("*")]
@@ -259,6 +293,6 @@ def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     let_go = ascmhl.ignore_spec(history.generations[-1].ignore)
     for path in (path for path in listed if not let_go.match_file(path)):
         yield roll.unlike(path, listed[path])
-    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in _files(proxy)}
+    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in files_of(proxy)}
     for path in sorted(media - listed.keys()):
         yield f"{path} is in no generation"

@@ -10,6 +10,7 @@
     sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
     mix       make the guide mix of what was found                                               [child: mix]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
+    deliver   bring complete rolls and days to further targets                                    [child: send]
     retention remove revisions that were replaced, where the configuration keeps only so many
     sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
     refine    the production's model learns from the card; the gate promotes or refuses it      [child: train]
@@ -23,6 +24,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
+from daemon.stages.deliver import Deliver
 from daemon.stages.intake import Intake
 from daemon.stages.listen import Listen
 from daemon.stages.looks import Looks
@@ -60,13 +62,26 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Turnover(), Retention())
+    line = (
+        Intake(),
+        Manifests(),
+        Looks(),
+        Probe(),
+        Render(),
+        Listen(),
+        Sync(),
+        Mix(),
+        Turnover(),
+        Deliver(),
+        Retention(),
+    )
     return (*line, Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import listen, manifest, mix, probe, refine, rendering, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon import provenance  # noqa: PLC0415 - as below
+    from daemon.stages import deliver, listen, manifest, mix, probe, refine, rendering, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
@@ -77,5 +92,7 @@ def work_of(stage: str) -> Work:
         "mix": mix.work,
         "sample": sample.work,
         "refine": refine.work,
+        "deliver": deliver.work,
+        "attest": provenance.work,
     }
     return work[stage]

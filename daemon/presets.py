@@ -142,10 +142,11 @@ def _filled(template: str, known: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A staged file's bytes."""
+    """A staged file's bytes, and its signature as in `DeliveredFile`."""
 
     xxh128: str
     size_bytes: int
+    signed: str = ""
 
 
 def renditions(

@@ -119,7 +119,11 @@ def _claim(staged: Path, target: Path) -> None:
 
 
 def _rename_new(staged: Path, target: Path) -> None:
-    """Rename without replacing. Source: renameat2(2); where the filesystem lacks it, a reserved name is replaced."""
+    """Rename without replacing. Source: renameat2(2); where the filesystem lacks it, a reserved name is replaced.
+
+    The reservation is an empty file under the name: made by one process alone, and taken over where a crash left it:
+    an empty file holds nothing that could be lost.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     code = libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
     if code == 0:
@@ -127,8 +131,16 @@ def _rename_new(staged: Path, target: Path) -> None:
     error = ctypes.get_errno()
     if error not in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
         raise OSError(error, os.strerror(error), str(target))
-    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        if not _is_reservation(target) or not staged.exists():
+            raise
     staged.replace(target)
+
+
+def _is_reservation(target: Path) -> bool:
+    return target.is_file() and not target.is_symlink() and target.stat().st_size == 0
 
 
 def holds(path: Path, xxh128: str) -> bool:

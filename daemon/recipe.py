@@ -20,8 +20,9 @@ from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, space_name
-from daemon.config import Config, Section, reaches
+from daemon.config import Config, Section
 from daemon.errors import NearsetError, RecipeError
+from daemon.places import reaches
 from daemon.sidecars import fdl
 from engines.media.essence import CodeRange
 from engines.media.preset import ProxyCodec
@@ -198,6 +199,19 @@ class MixWords(Section):
     )
 
 
+class LimitsWords(Section):
+    """How far an enhanced picture may go from its source, in its worst second; further is not delivered."""
+
+    luma: float = Field(6.0, ge=0, le=876, description="Code values of 10 bit, over areas of 16 x 16 pixels.")
+    chroma: float = Field(10.0, ge=0, le=896, description="Code values of 10 bit, over areas of 16 x 16 samples.")
+    structure: float = Field(0.12, ge=0, le=2, description="1 - SSIM's contrast and structure; 0: the same.")
+    edge: float = Field(0.25, ge=0, le=100, description="Energy of edges gained or lost; 0.25: a quarter.")
+    temporal: float = Field(0.6, ge=0, le=100, description="Energy from picture to picture gained or lost.")
+    over: Literal["blend", "plain"] = Field(
+        "blend", description="Over a limit: blend back toward the source, or deliver the plain proxy alone."
+    )
+
+
 class Words(Section):
     """Every word, resolved for one clip."""
 
@@ -208,6 +222,7 @@ class Words(Section):
     framing: FramingWords = FramingWords()
     burn_in: BurnInWords = BurnInWords()
     mix: MixWords = MixWords()
+    limits: LimitsWords = LimitsWords()
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""

@@ -16,17 +16,20 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from daemon import models, recipe, replay
-from daemon.config import Config, claims, clashes
+from daemon.certificates import Certificates
+from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
+from daemon.places import claims, clashes
 from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
+from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
@@ -39,7 +42,7 @@ from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
 """How long a claimed job is believed in without a word from its worker."""
-_LANES = ("custody", "render")
+_LANES = ("custody", "render", DELIVER)
 
 
 class Service:
@@ -75,6 +78,8 @@ class Service:
             store.finish(job.id, JobEvent.STUMBLED)
         replay.tidy(self.production)
         self._sweep()
+        if self.production.config.provenance.sign:
+            Certificates(self.production.config.certificates).make(self.production.config.production.code, now.utc)
         self._recipe_mark = self._recipe_seen()
         revise(self.production, now, words_changed=True)
 
@@ -123,7 +128,7 @@ class Service:
         if self._stirred:
             return False  # what came in may be work for the next stage
         jobs = store.jobs(JobState.QUEUED, JobState.LEASED)
-        if self._executor.running() or not all(self._is_parked(store.clip(job.clip)) for job in jobs):
+        if self._executor.running() or not all(bool(self._away(job)) for job in jobs):
             return False
         due = any(
             card.turnover_due and card.shoot_day and card.id not in self.production.unwritten
@@ -153,13 +158,19 @@ class Service:
         """Return whether a clip's root is away."""
         return self.production.store.card(clip.card).root in self.production.roots_away
 
+    def _away(self, job: Job) -> set[str]:
+        """Return the root that a job waits for: that of its clip, if it is away; what is delivered reads no root."""
+        root = self.production.store.card(self.production.store.clip(job.clip).card).root
+        return {root} & self.production.roots_away.keys() if job.lane != DELIVER else set()
+
     def _start_jobs(self, now: Moment) -> None:
         store = self.production.store
-        for lane in _LANES:
+        for lane in _LANES if self.production.config.delivery.targets else _LANES[:-1]:
             while self._executor.free(lane):
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
-                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, self.production.roots_away, ahead_of)
+                away = () if lane == DELIVER else self.production.roots_away
+                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of)
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
@@ -227,7 +238,7 @@ class Service:
         )
         workers = self.production.config.workers
         verdict = verdict_of(trouble.code)
-        away = store.card(clip.card).root in self.production.roots_away or trouble.code == "root.away"
+        away = self._away(job) or (trouble.code == "root.away" and job.lane != DELIVER)
         with store.transaction():
             if away:
                 store.uncount(job.id)
@@ -300,6 +311,7 @@ class Service:
 _EVENTS = {
     Verdict.RETRY: ClipEvent.GIVEN_UP,
     Verdict.HOLD: ClipEvent.HOLD,
+    Verdict.PARK: ClipEvent.HOLD,
     Verdict.CHANGED: ClipEvent.CHANGED,
     Verdict.UNDECODABLE: ClipEvent.CANNOT_DECODE,
 }

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
+from engines.media.departure import Fidelity
 from engines.media.essence import AudioTrack
 from engines.media.story import Mobs
 
@@ -156,11 +158,16 @@ class ClipLook:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredFile:
-    """A file in the delivery folder: its path relative to the roll's, and what its bytes are."""
+    """A file in the delivery folder: its path relative to the roll's, what its bytes are, and how it is signed.
+
+    `signed` is `c2pa` where the signed statement is inside the file, else its JSON Web Signature, empty where it was
+    not signed.
+    """
 
     path: str
     xxh128: str
     size_bytes: int
+    signed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +197,8 @@ class Published:
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
-    where the picture was delivered as recorded.
+    where the picture was delivered as recorded. `fidelity` is how far an enhanced picture went from its source, None
+    where it was not measured. `signed` is of the first file.
     """
 
     twin: Twin
@@ -208,13 +216,60 @@ class Published:
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
+    fidelity: Fidelity | None = None
+    signed: str = ""
+
     renditions: tuple[Rendition, ...] = ()
 
     @property
     def files(self) -> tuple[DeliveredFile, ...]:
         """All files of this revision, the one that sidecars name first."""
         made = tuple(file for rendition in self.renditions for file in rendition.files)
-        return made or (DeliveredFile(self.path, self.xxh128, self.size_bytes),)
+        return made or (DeliveredFile(self.path, self.xxh128, self.size_bytes, self.signed),)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a delivered file was made of, for those who sign it; `certificates` is the folder of the production's key.
+
+    `files` are the source's as they were hashed, `recipe` the digest of what people say of the clip.
+    """
+
+    certificates: str
+    production: str
+    custody: str
+    identity: str
+    recipe: str
+    files: tuple[VerifiedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """A delivered file whose signature is to be looked at: inside it, or `signature`, its JSON Web Signature.
+
+    `root` is the certificate (PEM) that must stand behind it.
+    """
+
+    folder: str
+    path: str
+    root: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """What a signature is worth: `faults`, none where it holds, and what the statement says."""
+
+    faults: tuple[str, ...]
+    said: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What was sent to a delivery target, in bytes. `moved_on` where the folder here is another version by now."""
+
+    sent_bytes: int
+    moved_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from daemon import wire
+from daemon.dispatching import Dispatching
 from daemon.errors import NearsetError
 from daemon.learning import Learning
 from daemon.looks import LookFile
+from daemon.restraining import Restraining
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FileMark, FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
 from daemon.sounding import Sounding
@@ -26,7 +28,7 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Learning, Sounding):
+class Store(Learning, Sounding, Restraining, Dispatching):
     """One production's cards, clips, jobs and proxies; cuts and models are in `learning.py`."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:

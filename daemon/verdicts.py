@@ -15,6 +15,8 @@ class Verdict(StrEnum):
     HOLD = "hold"
     CHANGED = "changed"
     UNDECODABLE = "undecodable"
+    PARK = "park"
+    """Its stage tries it again by itself, when that can help."""
 
 
 VERDICTS: dict[str, Verdict] = {
@@ -48,6 +50,9 @@ VERDICTS: dict[str, Verdict] = {
     "card.roll_name_taken": Verdict.HOLD,
     "delivery": Verdict.RETRY,
     "delivery.name_taken": Verdict.HOLD,
+    "delivery.not_signed": Verdict.HOLD,
+    "delivery.target_away": Verdict.PARK,
+    "egress": Verdict.HOLD,
     "delivery.disk_full": Verdict.RETRY,
     "worker": Verdict.RETRY,
     "worker.died": Verdict.RETRY,

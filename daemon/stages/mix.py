@@ -20,12 +20,13 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.recipe import MixWords
 from daemon.rooms import RoomTone, RoomTrack, is_room_tone, room_for
 from daemon.sidecars import bext, ixml
-from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Published, Twin, Vendor
+from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Origin, Published, Twin, Vendor
 from daemon.sounds import Pair, Recording
 from daemon.stages.landing import has_landed, land
 from daemon.stages.listen import sound_file
 from daemon.stages.probe import opened, words_of
 from daemon.stages.render import delivered_name
+from daemon.stages.signing import origin_of, sign_mix
 from daemon.stages.sync import take_key
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
@@ -61,7 +62,7 @@ class MixFile:
 
 @dataclass(frozen=True, slots=True)
 class MixTask:
-    """A guide mix to make; `about` is what its own iXML says."""
+    """A guide mix to make; `about` is what its own iXML says. `origin` is None where it is not signed."""
 
     clip: str
     essence: Essence
@@ -70,6 +71,7 @@ class MixTask:
     about: Recording
     staging: str
     staged: str
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Made:
     loudness_lufs: float
     true_peak_dbtp: float
     is_reached: bool
+    signed: str = ""
 
 
 class Mix:
@@ -127,7 +130,8 @@ class Mix:
         landed, job = store.proxies(clip.id, Twin.SOUND), store.job_of(want)
         if (landed and landed[-1].want == want) or (job and job.state is JobState.FAILED):
             return True
-        text = wire.dump(MixTask, replace(task, staged=f"{want[:32]}.wav"))
+        origin = origin_of(production, clip, clip.want, [store.clip(pair.recording) for pair in pairs])
+        text = wire.dump(MixTask, replace(task, staged=f"{want[:32]}.wav", origin=origin))
         store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
         return False
 
@@ -161,6 +165,7 @@ def _facts(production: Production, job: Job, task: MixTask, made: Made, now: Mom
         published_at=now.iso,
         noise={},
         marks=_marks(task, made),
+        signed=made.signed,
     )
 
 
@@ -244,6 +249,7 @@ def work(task_text: str, progress: Progress) -> str:
     try:
         staged.write_bytes(data)
         fsync_file(staged)
+        signed = sign_mix(staged, task.origin, task.clip, progress)
         with staged.open("rb", buffering=0) as written:
             hashes = hash_file(written, (), progress=lambda _: progress(1, 1))
     except BaseException as error:
@@ -252,7 +258,7 @@ def work(task_text: str, progress: Progress) -> str:
             raise disk_full(staged) from error
         raise
     loud, peak = (max(round(value, 2), -120.0) for value in (mix.loudness_lufs, mix.true_peak_dbtp))  # JSON has no -inf
-    return wire.dump(Made, Made(hashes["xxh128"], len(data), loud, peak, mix.reached))
+    return wire.dump(Made, Made(hashes["xxh128"], len(data), loud, peak, mix.reached, signed))
 
 
 def _mixed(task: MixTask, progress: Progress) -> Mixed:

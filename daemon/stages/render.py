@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING
 from daemon import wire
 from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
+from daemon.fidelity import Restraint, restrained
+from daemon.log import get
 from daemon.presets import Specs, Written, renditions, specs_for
 from daemon.production import Moment, Production, key_of
-from daemon.recipe import Words
-from daemon.slate import Published, Twin
+from daemon.recipe import LimitsWords, Words
+from daemon.slate import Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, wanted_of
 from daemon.stages.probe import Source, source_of, words_of
-from daemon.states import ClipEvent, ClipState
+from daemon.stages.signing import origin_of
+from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import unique
 from engines.colour.look import Look
 from engines.errors import EngineError
+from engines.media.departure import Fidelity
 from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec
 
@@ -51,7 +55,8 @@ class RenderTask:
 
     `revision` stands for this rendering and `tape` for what reels are unique in: MXF's identities are made of them.
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
-    own look that the contact sheet compares it with.
+    own look that the contact sheet compares it with. `share` is how much of the enhancement is left, where an earlier
+    try went too far from the source. `origin` is None where what is made is not signed.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -72,13 +77,15 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    share: float = 1.0
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """What a child made: the files of each proxy.
 
-    `model` and `engine` say what enhanced it, `noise` what it measured.
+    `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured.
     """
 
     files: tuple[tuple[Written, ...], ...]
@@ -87,6 +94,7 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    fidelity: Fidelity | None = None
 
 
 class Render:
@@ -118,9 +126,12 @@ class Render:
         """Put the finished proxy in place."""
         task = wire.load(RenderTask, job.task)
         made = wire.load(Rendered, result)
+        store = production.store
         if has_landed(production, job, task.twin):
             return
-        store = production.store
+        if made.fidelity and _goes_too_far(production, store.clip(job.clip), made.fidelity):
+            store.finish(job.id, JobEvent.SUCCEEDED)  # what was made is not wanted; the next plan knows what is
+            return
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
         name = delivered_name(production, clip)
@@ -148,7 +159,9 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip),
+            marks=marks_of(production, clip, task.twin),
+            fidelity=made.fidelity,
+            signed=first.signed,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
             renditions=done,
         )
@@ -163,7 +176,9 @@ class Render:
         want = want_of(production, clip, words, twin)
         landed = store.proxies(clip.id, twin)
         if landed and landed[-1].want == want:
-            store.happen(clip.id, event, now.iso)
+            fidelity = landed[-1].facts.fidelity
+            if not fidelity or not _goes_too_far(production, clip, fidelity):
+                store.happen(clip.id, event, now.iso)
             return
         if clip.want != (wanted := wanted_of(production, clip, words)):
             store.set_clip(clip.id, want=wanted)
@@ -181,7 +196,10 @@ class Render:
 def why_not_enhanced(production: Production, clip: Clip) -> str:
     """Return why a clip gets no enhanced twin, empty if it gets one."""
     assert clip.essence is not None
-    return plain_alone(production.config, clip.essence, words_of(production, clip))
+    held = restraint_of(production, clip)
+    return plain_alone(production.config, clip.essence, words_of(production, clip)) or (
+        held.note if held and not held.share else ""
+    )
 
 
 def plain_alone(config: Config, essence: Essence, words: Words) -> str:
@@ -195,6 +213,35 @@ def plain_alone(config: Config, essence: Essence, words: Words) -> str:
 
 def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
     """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, look, model by name."""
+    key = _unrestrained(production, clip, words, twin)
+    held = restraint_of(production, clip) if twin is Twin.ENHANCED else None
+    return key_of(key, f"{held.share:g}") if held else key
+
+
+def restraint_of(production: Production, clip: Clip) -> Restraint | None:
+    """Return how a clip's enhancement is held back; None where it is not, or was under other words."""
+    held = production.store.restraint(clip.id)
+    return held if held and held.base == _base_of(production, clip, words_of(production, clip)) else None
+
+
+def _base_of(production: Production, clip: Clip, words: Words) -> str:
+    return key_of(_unrestrained(production, clip, words, Twin.ENHANCED), wire.dump(LimitsWords, words.limits))
+
+
+def _goes_too_far(production: Production, clip: Clip, fidelity: Fidelity) -> bool:
+    """Return whether an enhanced picture went further from its source than the recipe allows; then hold it back."""
+    words, before = words_of(production, clip), restraint_of(production, clip)
+    base = _base_of(production, clip, words)
+    held = restrained(base, fidelity, words.limits, before.share if before else 1.0)
+    if held is None:
+        return False
+    production.store.restrain(clip.id, held)
+    get().warning("clip.held_back", clip=clip.name, share=held.share, over=held.over)
+    return True
+
+
+def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
+    """Return the key of a proxy as it is where nothing holds its enhancement back."""
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     look = _look(production, clip, words)
@@ -217,8 +264,8 @@ def delivered_name(production: Production, clip: Clip) -> str:
     return unique(names)[names.index(clip.name)]
 
 
-def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
-    """Return what an editor must know of a clip's proxies."""
+def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
+    """Return what an editor must know of a clip's proxy."""
     marks = []
     if clip.custody == "unverified":
         marks.append("unverified")
@@ -228,6 +275,8 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
     marks += _specs(production, clip, words).notes
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
+    elif twin is Twin.ENHANCED and (held := restraint_of(production, clip)):
+        marks.append(held.note)
     look = look_of(production, clip, words)
     return (*marks, *(look.flags if look else ()))
 
@@ -277,4 +326,6 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
+        origin=origin_of(production, clip, wanted_of(production, clip, words)),
     )

@@ -1,4 +1,4 @@
-"""Rendering: the work side of `render.py`: decode, conform, enhance, put the look on, encode, check, hash."""
+"""Rendering: the work side of `render.py`: decode, conform, enhance, put the look on, encode, sign, check, hash."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from daemon.slate import Twin
 from daemon.stages.landing import SHEET
 from daemon.stages.probe import opened
 from daemon.stages.render import Rendered, RenderTask
+from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
 from engines.errors import EngineError
-from engines.media.essence import Essence
+from engines.media.departure import Fidelity
 from engines.media.layout import file_count
 
 if TYPE_CHECKING:
@@ -65,27 +66,39 @@ def work(task_text: str, progress: Progress) -> str:
 
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
+    from engines.enhance.fidelity import Watched
     from engines.media.decode import decoder_for
     from engines.render import render, still_number
 
     enhance, model, engine, noise, mark = _enhancement(task, files)
+    watching = Watched(enhance, task.share) if enhance else None
     outputs = _outputs(task, staged, mark)
     decoder = decoder_for(files, task.essence)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.working, outputs, enhance=enhance, grade=watched, progress=progress)
+    rendered = render(decoder, task.essence, task.working, outputs, enhance=watching, grade=watched, progress=progress)
     if before:
         _write_sheet(task, before[0], staged)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
     alive = partial(progress, rendered.frames, rendered.frames)
+    fidelity = watching.fidelity() if watching else None
+    done = _said(task, model, engine, fidelity)
     checked = [
-        _checked(task.essence, output, digests, alive)
+        _checked(task, output, digests, done, alive)
         for output, digests in zip(outputs, rendered.sound_digests, strict=True)
     ]
-    return Rendered(tuple(checked), model, engine, noise, bool(rendered.still), 0.0)
+    return Rendered(tuple(checked), model, engine, noise, bool(rendered.still), 0.0, fidelity)
+
+
+def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None) -> Said:
+    """Return what the signatures of a twin's files say was done."""
+    strength = task.restore.strength * task.share if task.restore else 0.0
+    changed = fidelity.changed if fidelity else 0
+    steps = tuple(task.look.steps) if task.look else ()
+    return Said(task.proxies[0].clip_name, task.twin, steps, model, engine, strength, changed)
 
 
 def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
@@ -105,20 +118,24 @@ def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
 
 
 def _checked(
-    essence: Essence, output: Output, sound_digests: tuple[str, ...], alive: Callable[[], None]
+    task: RenderTask, output: Output, sound_digests: tuple[str, ...], done: Said, alive: Callable[[], None]
 ) -> tuple[Written, ...]:
-    """Return what the files of a proxy hold, flushed and held to the contract."""
+    """Return what the files of a proxy hold, signed, flushed and held to the contract; nothing changes them after."""
     from engines.media.contract import check
     from engines.media.source import MediaFile
 
+    signed = [
+        sign_proxy(path, output.spec.wrapper.suffix, task.origin, done, lambda *_: alive()) for path in output.paths
+    ]
     for path in output.paths:
         fsync_file(path)
     with ExitStack() as stack:
         opened_files = [stack.enter_context(path.open("rb", buffering=0)) for path in output.paths]
         here = [MediaFile(path.name, file.fileno()) for path, file in zip(output.paths, opened_files, strict=True)]
-        check(here, essence, output.spec, sound_digests, lambda *_: alive())
+        check(here, task.essence, output.spec, sound_digests, lambda *_: alive())
         hashed = [hash_file(file, (), progress=lambda _: alive())["xxh128"] for file in opened_files]
-    return tuple(Written(xxh128, path.stat().st_size) for xxh128, path in zip(hashed, output.paths, strict=True))
+    made = zip(hashed, output.paths, signed, strict=True)
+    return tuple(Written(xxh128, path.stat().st_size, signature) for xxh128, path, signature in made)
 
 
 def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:

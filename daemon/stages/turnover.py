@@ -12,6 +12,7 @@ from pathlib import Path
 from socket import gethostname
 
 from daemon import __version__
+from daemon.certificates import Certificates, fingerprint
 from daemon.errors import DeliveryError
 from daemon.hashing import hash_bytes
 from daemon.log import get
@@ -21,8 +22,10 @@ from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor
 from daemon.sounds import ClipSound, Pair, PlacedSound
 from daemon.stages.landing import roll_folder, sheet_path, still_path
+from daemon.stages.render import restraint_of
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
+from daemon.turnover import provenance
 from daemon.turnover.editorial import ales
 from daemon.turnover.looks import FOLDER as LOOKS
 from daemon.turnover.looks import look_files, luts_of
@@ -111,6 +114,9 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
     if looks := look_files(roll):
         make_folder(folder / LOOKS, production.config.delivery.root)
     sidecars |= looks
+    if signatures := provenance.files(roll):
+        make_folder(folder / provenance.FOLDER, production.config.delivery.root)
+    sidecars |= signatures
     sidecars["report/index.html"] = report(roll).encode()
     cuts = stringouts(name, [roll])
     if done:
@@ -234,7 +240,15 @@ def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) 
         missing=card.missing,
         written_at=now.iso,
         version=__version__,
+        root=(root := _root(production)),
+        signed_by=fingerprint(root) if root else "",
     )
+
+
+def _root(production: Production) -> bytes:
+    """Return the certificate that stands behind signatures; none where the production never signed."""
+    certificates = Certificates(production.config.certificates)
+    return certificates.root if certificates.are_there else b""
 
 
 def _sheet(production: Production, card: Card, plain: Proxy | None) -> str:
@@ -262,6 +276,7 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
         sound=_sound(production, clip),
+        held_back=restraint_of(production, clip),
     )
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from daemon.slate import Twin
 from daemon.turnover.roll import Roll, TurnoverClip
 from daemon.turnover.sound import shown
+from engines.media.departure import Fidelity
 from engines.media.timecode import Timecode
 
 
@@ -76,11 +77,22 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "plain_still": basename(clip.stills.get(Twin.PLAIN, "")),
         "enhanced_still": basename(clip.stills.get(Twin.ENHANCED, "")),
         "noise": _noise_text(noise),
+        "fidelity": _fidelity_text(enhanced.fidelity) if enhanced and enhanced.fidelity else "",
+        "held_back": clip.held_back.note if clip.held_back else "",
         "sheet": basename(clip.sheet),
         "look": plain.look if plain else None,
         "words": [word for word in clip.words if word[2] != "default"],
         "hash": clip.files[0].hashes["xxh128"] if clip.files else "",
     }
+
+
+def _fidelity_text(fidelity: Fidelity) -> str:
+    """Return how far an enhanced picture went from its source in its worst second."""
+    worst = fidelity.worst
+    return (
+        f"luma {worst.luma:.1f} and chroma {worst.chroma:.1f} code values, structure {worst.structure:.3f}, "
+        f"edges {worst.edge:+.0%}, motion {worst.temporal:+.0%}"
+    )
 
 
 def _noise_text(noise: dict[str, float]) -> str:

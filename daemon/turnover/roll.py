@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePosixPath
 
+from daemon.fidelity import Restraint
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
 from engines.media.essence import AudioTrack, Essence
@@ -17,7 +18,8 @@ class TurnoverClip:
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for.
+    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for,
+    `held_back` where nothing holds the clip's enhancement back.
     """
 
     name: str
@@ -31,6 +33,7 @@ class TurnoverClip:
     sheet: str = ""
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
+    held_back: Restraint | None = None
 
     @property
     def file_name(self) -> str:
@@ -51,8 +54,10 @@ class TurnoverClip:
         return aspect or Fraction(1)
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""
+        """Return the twin's current revision; no mix without sync any more, nothing enhanced that went too far."""
         if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
+        if twin is Twin.ENHANCED and self.held_back and not self.held_back.share:
             return None
         revisions = [proxy for proxy in self.published if proxy.twin is twin]
         return max(revisions, key=lambda proxy: proxy.revision, default=None)
@@ -69,7 +74,11 @@ class UndeliveredClip:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD."""
+    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD.
+
+    `root` is the certificate (PEM) that stands behind its signatures, `signed_by` its SHA-256; both empty where
+    nothing is signed.
+    """
 
     production: str
     title: str
@@ -82,3 +91,5 @@ class Roll:
     missing: tuple[str, ...]
     written_at: str
     version: str
+    root: bytes = b""
+    signed_by: str = ""

@@ -26,6 +26,7 @@ _IGNORED = (
     "nearset.json",
     "report/",
     "looks/",
+    "provenance/",
     *(f"*.{suffix}" for suffix in ("ale", "otio", "fcpxml", "xml", "aaf", "edl")),
 )
 

@@ -12,7 +12,7 @@ from daemon.sidecars import aaf, edl, fcp7, fcpxml, otio
 from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.sidecars.stringout import Stringout, StringoutClip, printable
 from daemon.slate import Published, Twin
-from daemon.turnover.editorial import Take, by_rate, is_interlaced
+from daemon.turnover.editorial import Take, by_rate, is_interlaced, notes_of
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll
 from engines.media.story import Mobs
@@ -58,7 +58,7 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         ("Shoot Date", roll.shoot_day),
         ("Timecode From", essence.timecode_source),
         ("Custody", clip.custody),
-        ("Notes", "; ".join(plain.marks)),
+        ("Notes", notes_of(clip, plain)),
     )
     return StringoutClip(
         name=printable(clip.name),
