@@ -205,6 +205,12 @@ class ModelSection(Section):
     exclude: list[str] = Field([], description="Clips or rolls, by names with wildcards, that nothing is learned from.")
 
 
+class QueueSection(Section):
+    """What comes first."""
+
+    circle_takes: list[Folder] = Field([], description="Folders of lists of circled takes (CSV, ALE); never on a card.")
+
+
 class WorkersSection(Section):
     """The children that do the work."""
 
@@ -250,6 +256,7 @@ class Config(Section):
     gpu: GpuSection = GpuSection()
     refine: RefineSection = RefineSection()
     model: ModelSection = ModelSection()
+    queue: QueueSection = QueueSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
 
@@ -355,7 +362,7 @@ def _check_places(document: yamlfile.Document, here: Path) -> None:
         for _, own in delivery + state:
             if _overlap(folder.resolve(), own.resolve()):
                 document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
-    for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks")):
+    for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks"), ("queue", "circle_takes")):
         for at, control in _written(document, here, *keys):
             for _, folder in roots + delivery:
                 if _reaches(control, folder.resolve()):

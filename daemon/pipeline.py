@@ -4,6 +4,7 @@
     manifest  read the manifests, hash every byte, admit what holds            [child: hash]
     looks     read the grades that lie about; send back the clips that another one is for now
     probe     measure what the clip holds                                      [child: probe]
+    circles   mark the circled takes, which come first in every stage
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
@@ -23,6 +24,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
+from daemon.stages.circles import Circles
 from daemon.stages.intake import Intake
 from daemon.stages.listen import Listen
 from daemon.stages.looks import Looks
@@ -60,8 +62,8 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Turnover(), Retention())
-    return (*line, Sampling(), Refine())
+    gate = (Intake(), Manifests(), Looks(), Probe(), Circles())
+    return (*gate, Render(), Listen(), Sync(), Mix(), Turnover(), Retention(), Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:

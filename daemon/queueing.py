@@ -11,9 +11,20 @@ from pathlib import Path
 
 from daemon import wire
 from daemon.database import Database
-from daemon.rows import NO_TROUBLE, Job
+from daemon.rows import NO_TROUBLE, Clip, Job, Waiting
 from daemon.slate import Trouble
 from daemon.states import JOB_TABLE, JobEvent, JobState, fire
+
+BACKGROUND = 50
+"""From this priority on no clip waits for a job: such jobs come behind all others, those tried before too."""
+_ORDER = (
+    f"jobs.priority >= {BACKGROUND}, clips.precedence desc, jobs.attempt > 0, jobs.priority, clips.circled desc, "
+    "jobs.backfill, case cards.shoot_day when '' then 'new' else cards.shoot_day end desc, jobs.id"
+)
+"""A person's word first and what was tried before last; in between a stage's circled takes, then what was never
+delivered, the newest shoot day first (a card without one was not probed yet, so it is new), then as planned."""
+_PLACED = "jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card"
+_RUNS = "jobs.stage not in (select stage from pauses)"
 
 
 class Queueing(Database):
@@ -23,35 +34,48 @@ class Queueing(Database):
         super().__init__(path, read_only=read_only)
         self._planned: set[tuple[int, str]] = set()
 
-    def add_job(self, *, key: str, clip: int, stage: str, lane: str, priority: int, task: str) -> bool:
+    def add_job(
+        self, *, key: str, clip: int, stage: str, lane: str, priority: int, task: str, backfill: bool = False
+    ) -> bool:
         """Queue a job under its idempotency key; one that was dropped or done before is queued again.
 
-        Returns whether there is something to do now that was not before.
+        `backfill` says that what it makes was delivered before. Returns whether there is something to do now that was
+        not before.
         """
         self._planned.add((clip, stage))
         with self.transaction():
             row = self._db.execute("select id, state from jobs where key = ?", (key,)).fetchone()
             if row is None:
                 self._db.execute(
-                    "insert into jobs (key, clip, stage, lane, priority, state, task) values (?, ?, ?, ?, ?, ?, ?)",
-                    (key, clip, stage, lane, priority, JobState.QUEUED, task),
+                    "insert into jobs (key, clip, stage, lane, priority, state, task, backfill) "
+                    "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (key, clip, stage, lane, priority, JobState.QUEUED, task, backfill),
                 )
                 return True
             if JobState(row["state"]) in {JobState.QUEUED, JobState.LEASED}:
                 return False
             state = fire(JOB_TABLE, JobState(row["state"]), JobEvent.RETRIED)
             self._db.execute(
-                "update jobs set state = ?, clip = ?, task = ?, priority = ?, attempt = 0, not_before = 0, "
-                "token = '', trouble = '' where id = ?",
-                (state, clip, task, priority, row["id"]),
+                "update jobs set state = ?, clip = ?, task = ?, priority = ?, backfill = ?, attempt = 0, "
+                "not_before = 0, token = '', trouble = '' where id = ?",
+                (state, clip, task, priority, backfill, row["id"]),
             )
             return True
 
     def jobs(self, *states: JobState) -> list[Job]:
         """Return jobs in these states (all without), in the order in which they will run."""
         wanted = [str(state) for state in states or tuple(JobState)]
-        query = f"select * from jobs where state in ({', '.join('?' * len(wanted))}) order by priority, id"
+        query = f"select jobs.* from {_PLACED} where jobs.state in ({', '.join('?' * len(wanted))}) order by {_ORDER}"
         return [Job.from_row(row) for row in self._db.execute(query, wanted)]
+
+    def queue(self) -> list[Waiting]:
+        """Return the jobs under way, then those that wait, in the order in which they will run."""
+        query = (
+            "select jobs.*, clips.name, clips.circled, clips.precedence, cards.roll, cards.root, cards.shoot_day, "
+            f"not {_RUNS} as paused from {_PLACED} where jobs.state in (?, ?) order by jobs.state != ?, {_ORDER}"
+        )
+        rows = self._db.execute(query, (JobState.QUEUED, JobState.LEASED, JobState.LEASED))
+        return [Waiting.from_row(row) for row in rows]
 
     def job(self, job: int) -> Job:
         """Return one job."""
@@ -71,9 +95,8 @@ class Queueing(Database):
         """Return whether a due job of a lane comes before a priority, on a root that is not away."""
         parked = list(away)
         query = (
-            "select 1 from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
-            "where jobs.state = ? and lane = ? and priority < ? and not_before <= ? "
-            f"and cards.root not in ({', '.join('?' * len(parked))}) limit 1"
+            f"select 1 from {_PLACED} where jobs.state = ? and lane = ? and priority < ? and not_before <= ? "
+            f"and {_RUNS} and cards.root not in ({', '.join('?' * len(parked))}) limit 1"
         )
         return self._db.execute(query, (JobState.QUEUED, lane, priority, now, *parked)).fetchone() is not None
 
@@ -86,16 +109,16 @@ class Queueing(Database):
         away: Iterable[str],
         ahead_of: int | None = None,
     ) -> Job | None:
-        """Lease the next due job of a lane whose root is not away, and that comes before a priority where one is given.
+        """Lease the next due job of a lane whose root is not away and whose stage is not paused.
 
-        Returns None where there is none.
+        Only one that comes before a priority, where one is given. Returns None where there is none.
         """
         parked = list(away)
         with self.transaction():
             row = self._db.execute(
-                "select jobs.id from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
-                "where jobs.state = ? and lane = ? and not_before <= ? and priority < ifnull(?, priority + 1) "
-                f"and cards.root not in ({', '.join('?' * len(parked))}) order by priority, jobs.id limit 1",
+                f"select jobs.id from {_PLACED} where jobs.state = ? and lane = ? and not_before <= ? and {_RUNS} "
+                "and priority < ifnull(?, priority + 1) "
+                f"and cards.root not in ({', '.join('?' * len(parked))}) order by {_ORDER} limit 1",
                 (JobState.QUEUED, lane, now, ahead_of, *parked),
             ).fetchone()
             if row is None:
@@ -162,3 +185,42 @@ class Queueing(Database):
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"
         for row in self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)).fetchall():
             self.finish(row["id"], JobEvent.DROPPED)
+
+    # What a person asked for
+
+    def pauses(self) -> dict[str, str]:
+        """Return since when each paused stage is, ISO 8601."""
+        return {row["stage"]: row["since"] for row in self._db.execute("select * from pauses order by stage")}
+
+    def pause(self, stage: str, at: str) -> None:
+        """Start no more work of a stage; what is under way ends."""
+        with self.transaction():
+            self._db.execute("insert into pauses values (?, ?) on conflict (stage) do nothing", (stage, at))
+
+    def resume(self, stage: str) -> None:
+        """Let a stage go on."""
+        with self.transaction():
+            self._db.execute("delete from pauses where stage = ?", (stage,))
+
+    def put_first(self, clips: Iterable[Clip]) -> None:
+        """Put the jobs of clips before all others, now and later."""
+        self._place(clips, "ifnull((select max(precedence) from clips where precedence > 0), 0) + 1")
+
+    def put_last(self, clips: Iterable[Clip]) -> None:
+        """Put the jobs of clips behind all others, now and later."""
+        self._place(clips, "ifnull((select min(precedence) from clips where precedence < 0), 0) - 1")
+
+    def put_back(self, clips: Iterable[Clip]) -> None:
+        """Take back what was asked for clips: their jobs run in the usual order."""
+        self._place(clips, "0")
+
+    def set_circled(self, clip: int, *, circled: bool) -> None:
+        """Note whether a clip is a circled take."""
+        with self.transaction():
+            self._db.execute("update clips set circled = ? where id = ?", (circled, clip))
+
+    def _place(self, clips: Iterable[Clip], precedence: str) -> None:
+        with self.transaction():
+            (value,) = self._db.execute(f"select {precedence}").fetchone()
+            values = [(value, clip.id) for clip in clips]
+            self._db.executemany("update clips set precedence = ? where id = ?", values)

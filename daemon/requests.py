@@ -24,6 +24,16 @@ class Wish(StrEnum):
     """Make the model whose digest begins with the subject the active one."""
     ROLLBACK = "rollback"
     """Withdraw the active model of the size that the subject names."""
+    FIRST = "first"
+    """Put the clips whose name matches the subject, a pattern, before all others in the queue."""
+    LAST = "last"
+    """Put them behind all others."""
+    USUAL = "usual"
+    """Take such a wish back."""
+    PAUSE = "pause"
+    """Start no more work of the stage that the subject names."""
+    RESUME = "resume"
+    """Let it go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from daemon import models, recipe, replay
+from daemon import models, queue, recipe, replay
 from daemon.config import Config, claims, clashes
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
@@ -82,14 +82,16 @@ class Service:
         """Do what is due now; waits at most so long for a worker's word."""
         self._heed_requests(now)
         self._reload_recipe(now)
+        paused = self.production.store.pauses()
         for stage in self._stages.values():
-            self._plan(stage, now)
+            if stage.name in self._working or stage.name not in paused:  # what children do waits in the queue
+                self._plan(stage, now)
         self._yield_to_proxies(now)
         self._start_jobs(now)
         reports = self._executor.poll(now.monotonic, wait_seconds)
         for report in reports:
             self._take(report, now)
-        self._teller.tell(self.production)
+        self._teller.tell(self.production, now)
         self._stirred = bool(reports)
         self._keep_leases(now)
         if self._littered and not self._executor.running():
@@ -119,17 +121,20 @@ class Service:
         store = self.production.store
         if self._stirred:
             return False  # what came in may be work for the next stage
-        jobs = store.jobs(JobState.QUEUED, JobState.LEASED)
-        if self._executor.running() or not all(self._is_parked(store.clip(job.clip)) for job in jobs):
+        jobs, paused = store.jobs(JobState.QUEUED, JobState.LEASED), store.pauses()
+        waits = {job.clip for job in jobs if job.stage in paused}
+        if self._executor.running() or not all(
+            job.clip in waits or self._is_parked(store.clip(job.clip)) for job in jobs
+        ):
             return False
-        due = any(
+        due = "turnover" not in paused and any(
             card.turnover_due and card.shoot_day and card.id not in self.production.unwritten
             for card in store.cards()
             if self._has_delivered(card.id)
         )
         if self._stuck:
             return True
-        return not due and all(self._rests(clip) for clip in store.clips())
+        return not due and all(clip.id in waits or self._rests(clip) for clip in store.clips())
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
@@ -281,7 +286,7 @@ class Service:
                 models.promote(self.production, request.subject, now)
             elif request.wish is Wish.ROLLBACK:
                 models.rollback(self.production, request.subject, now)
-            else:
+            elif not queue.heed(self.production, request, now):
                 self._retry(request.subject, now)
         except NearsetError as error:
             get().error("request.refused", wish=request.wish, what=error.what, why=error.why, fix=error.fix)

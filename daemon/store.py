@@ -93,8 +93,10 @@ class Store(Learning, Sounding, Queueing):
         return Clip.from_row(self._db.execute("select * from clips where id = ?", (clip,)).fetchone())
 
     def clips_named(self, pattern: str) -> list[Clip]:
-        """Return the clips whose name matches a glob pattern."""
-        rows = self._db.execute("select * from clips where name glob ? order by id", (pattern,))
+        """Return the clips whose name matches a glob pattern; one with a slash is of roll and name: `B00*/*`."""
+        name = "cards.roll || '/' || clips.name" if "/" in pattern else "clips.name"
+        query = f"select clips.* from clips join cards on cards.id = clips.card where {name} glob ? order by clips.id"
+        rows = self._db.execute(query, (pattern,))
         return [Clip.from_row(row) for row in rows]
 
     def clips_with_identity(self, identity: str) -> list[Clip]:

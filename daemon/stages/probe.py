@@ -100,6 +100,7 @@ class Probe:
                 lane=LANE,
                 priority=PRIORITY,
                 task=text,
+                backfill=bool(production.store.proxies(clip.id)),
             )
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:

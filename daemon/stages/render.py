@@ -169,6 +169,7 @@ class Render:
             lane=LANE,
             priority=PRIORITY[twin],
             task=wire.dump(RenderTask, task),
+            backfill=bool(landed),
         )
 
 

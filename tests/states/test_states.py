@@ -39,6 +39,7 @@ _NOT_OF_JOBS = {
     "engine",
     "media",
     "purge",
+    "queue",
     "root.away",
 }
 """Told before a job is queued, or roots of branches that nothing raises; an away root parks jobs by itself."""
