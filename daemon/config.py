@@ -141,6 +141,9 @@ class DeliverySection(Section):
         le=1000,
         description="Newest revisions kept of each proxy; default all. None goes on a day it was named.",
     )
+    current: Literal["list", "links"] = Field(
+        "list", description="current.txt, or links in current/ that follow revisions, where the volume has them."
+    )
 
 
 class StateSection(Section):

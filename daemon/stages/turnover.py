@@ -16,13 +16,14 @@ from daemon.errors import DeliveryError
 from daemon.hashing import hash_bytes
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import delivering, drop_stale, make_folder, replace, replace_all, withdraw
+from daemon.publish import delivering, drop_stale, make_folder, point, replace, replace_all, withdraw
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor
 from daemon.sounds import ClipSound, Pair, PlacedSound
 from daemon.stages.landing import roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
+from daemon.turnover import current
 from daemon.turnover.editorial import ales
 from daemon.turnover.looks import FOLDER as LOOKS
 from daemon.turnover.looks import look_files, luts_of
@@ -117,6 +118,7 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
         sidecars |= timelines(cuts, now.iso)
     withdraw(folder.parent / ".complete")  # it vouches for the roll's own
     withdraw(folder / ".complete")  # it vouches for the sidecars of before
+    sidecars |= _current(production, roll, folder)
     before = _listed(folder)
     hashes = replace_all(sidecars, folder, staging)
     if done:
@@ -128,6 +130,13 @@ def _write(production: Production, card: Card, clips: list[Clip], now: Moment, *
         replace(complete(roll, hashes | _stills(roll, folder)).encode(), folder / ".complete", staging)
         get().info("roll.complete", roll=card.roll, clips=len(roll.clips), undelivered=len(roll.undelivered))
     production.store.set_card(card.id, turnover_due=0, complete=int(done))
+
+
+def _current(production: Production, roll: Roll, folder: Path) -> dict[str, bytes]:
+    """Make the roll's `current` links lead to the current revisions; return the list where there are none."""
+    wanted = current.links(roll) if production.config.delivery.current == "links" else {}
+    has_links = point(wanted, folder, current.FOLDER, production.staging)
+    return {} if wanted and has_links else {current.LIST: current.listing(roll)}
 
 
 def _write_day(production: Production, day: str, now: Moment) -> None:

@@ -26,6 +26,8 @@ _IGNORED = (
     "nearset.json",
     "report/",
     "looks/",
+    "current/",
+    "current.txt",
     *(f"*.{suffix}" for suffix in ("ale", "otio", "fcpxml", "xml", "aaf", "edl")),
 )
 

@@ -256,8 +256,9 @@ class Cart:
         return self.delivery / day / roll
 
     def movies(self) -> list[str]:
-        """Every movie in the delivery, hidden folders too, by path from the production's delivery folder."""
-        return sorted(path.relative_to(self.delivery).as_posix() for path in self.delivery.rglob("*.mov"))
+        """Every movie in the delivery, hidden folders too, by path from the production's delivery folder; no links."""
+        found = (path for path in self.delivery.rglob("*.mov") if not path.is_symlink())
+        return sorted(path.relative_to(self.delivery).as_posix() for path in found)
 
     def mixes(self) -> list[str]:
         """Every guide mix in the delivery, as `movies`."""

@@ -127,7 +127,7 @@ def test_a_roll_and_its_day_are_handed_over_in_every_form(cart: Cart) -> None:
     cart.card("B001C001.mov", roll="B001", first_seed=7)
     cart.serve()
     forms = {"ale", "otio", "fcpxml", "xml", "aaf", "edl"}
-    assert beside(cart.delivered()) == {f"A001.{form}" for form in forms} | {"nearset.json", ".complete"}
+    assert beside(cart.delivered()) == {f"A001.{form}" for form in forms} | {"nearset.json", "current.txt", ".complete"}
     day = cart.delivered().parent
     assert beside(day) == {f"TEST_20260302.{form}" for form in forms} | {"nearset.json", ".complete"}
     rolls = {"A001/.complete", "B001/.complete"}
