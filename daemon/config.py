@@ -120,6 +120,7 @@ class OffloadSection(Section):
     settle_seconds: float = Field(10.0, ge=0, le=3600, description="How long a file must lie unchanged.")
     require_manifest: bool = Field(default=True, description="Take only clips that a manifest (MHL) vouches for.")
     scan_seconds: float = Field(30.0, ge=1, le=3600, description="Between scans while nothing happens.")
+    span_wait_minutes: float = Field(60.0, ge=0, le=1440, description="How long half a recording waits for the other.")
     stand_ins: StandIns = StandIns()
     roll_names: dict[str, str] = Field({}, description="Other roll names, by the roll folder's path under its root.")
 
@@ -141,9 +142,7 @@ class DeliverySection(Section):
         le=1000,
         description="Newest revisions kept of each proxy; default all. None goes on a day it was named.",
     )
-    current: Literal["list", "links"] = Field(
-        "list", description="current.txt, or links in current/ that follow revisions, where the volume has them."
-    )
+    current: Literal["list", "links"] = Field("list", description="current.txt, or links in current/, to the current.")
 
 
 class StateSection(Section):

@@ -5,6 +5,7 @@
     looks     read the grades that lie about; send back the clips that another one is for now
     probe     measure what the clip holds                                      [child: probe]
     circles   mark the circled takes, which come first in every stage
+    spans     make one clip of a recording that goes on on another roll, or let its half wait
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
@@ -35,6 +36,7 @@ from daemon.stages.refine import Refine
 from daemon.stages.render import Render
 from daemon.stages.retention import Retention
 from daemon.stages.sample import Sampling
+from daemon.stages.spans import Spans
 from daemon.stages.sync import Sync
 from daemon.stages.turnover import Turnover
 from daemon.store import Job
@@ -62,7 +64,7 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    gate = (Intake(), Manifests(), Looks(), Probe(), Circles())
+    gate = (Intake(), Manifests(), Looks(), Probe(), Circles(), Spans())
     return (*gate, Render(), Listen(), Sync(), Mix(), Turnover(), Retention(), Sampling(), Refine())
 
 

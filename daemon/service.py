@@ -144,9 +144,11 @@ class Service:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
 
     def _rests(self, clip: Clip) -> bool:
-        """Return whether a clip moves no more: settled, parked, or waiting for a manifest on a card that lies still."""
+        """Return whether a clip moves no more: settled, parked, or waiting for a manifest or half of its recording."""
         if clip.state in SETTLED_STATES or self._is_parked(clip):
             return True
+        if clip.state is ClipState.PROBED and clip.id in self.production.waiting:
+            return True  # for its other half, as long as the configuration says
         seen = self.production.seen.get(clip.card)
         is_still = seen is not None and not seen.busy
         return clip.state in GATE_STATES and clip.id in self.production.waiting and is_still

@@ -142,11 +142,32 @@ class Store(Learning, Sounding, Queueing):
                 "update clips set state = ?, trouble = ?, changed_at = ? where id = ?",
                 (state, wire.dump(Trouble, trouble) if trouble.code else "", at, clip),
             )
-            if event in {ClipEvent.CHANGED, ClipEvent.HOLD, ClipEvent.REVISED}:
+            if event in {ClipEvent.CHANGED, ClipEvent.EXTENDED, ClipEvent.JOINED, ClipEvent.HOLD, ClipEvent.REVISED}:
                 self._drop_jobs(clip)
             if state is not ClipState(row["state"]):
                 self._db.execute("update cards set turnover_due = 1 where id = ?", (row["card"],))
         return state
+
+    # Spans
+
+    def join(self, head: int, tail: int) -> None:
+        """Note that a clip goes on in another one, on another roll."""
+        with self.transaction():
+            self._db.execute("insert or replace into spans (tail, head) values (?, ?)", (tail, head))
+
+    def parts(self, clip: int) -> list[Clip]:
+        """Return a clip and those that it goes on in, in order; it alone where it is all of its recording."""
+        found = [self.clip(clip)]
+        query = "select tail from spans where head = ?"
+        while row := self._db.execute(query, (found[-1].id,)).fetchone():
+            found.append(self.clip(row["tail"]))
+        return found
+
+    def head(self, clip: int) -> int:
+        """Return the clip that a part is made with: its first part, itself where it goes on from no other."""
+        while row := self._db.execute("select head from spans where tail = ?", (clip,)).fetchone():
+            clip = row["head"]
+        return clip
 
     # Files
 

@@ -26,6 +26,7 @@ from daemon.slate import TWIN_FOLDER, Published, Twin
 from daemon.stages.landing import SHEET, has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
+from daemon.stages.spans import identity_of, lacking
 from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
@@ -105,7 +106,7 @@ class Render:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
         under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.PROBED, ClipState.PROXIED]):
-            if clip.id in under_way:
+            if clip.id in under_way or clip.id in production.waiting:
                 continue
             try:
                 self._plan_clip(production, clip, now)
@@ -198,7 +199,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
         "render",
         _VERSION,
         str(clip.id),
-        clip.identity,
+        identity_of(production, clip),
         wire.dump(Essence, clip.essence),
         twin,
         wire.dump(ProxySpec, spec),
@@ -220,6 +221,11 @@ def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
         marks.append("unverified")
     if clip.stand_in:
         marks.append(f"stand-in for {clip.found.raw_format or 'the camera original'}: {clip.stand_in}")
+    if lacks := lacking(production, clip):
+        marks.append(f"in part: {lacks}")
+    rolls = dict.fromkeys(production.store.card(part.card).roll for part in production.store.parts(clip.id))
+    if len(rolls) > 1:
+        marks.append(f"spans rolls {', '.join(rolls)}")
     words = words_of(production, clip)
     if reason := instead_of(words.proxy.codec, spec_of(clip, words)):
         marks.append(reason)

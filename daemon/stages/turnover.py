@@ -8,6 +8,8 @@ control process, since it is small.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from socket import gethostname
 
@@ -18,7 +20,7 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, drop_stale, make_folder, point, replace, replace_all, withdraw
 from daemon.sidecars.ascmhl import FOLDER
-from daemon.slate import Twin, Vendor
+from daemon.slate import Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound, Pair, PlacedSound
 from daemon.stages.landing import roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
@@ -258,20 +260,29 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
     proxies = store.proxies(clip.id)
     assert clip.essence is not None
     latest = {proxy.facts.twin: proxy for proxy in proxies}
-    known = store.files(card.id)
+    parts = store.parts(clip.id)
     return TurnoverClip(
         name=clip.name,
         essence=clip.essence,
         custody=clip.custody,
         identity=clip.identity,
-        files=tuple(known[path] for path in (*clip.found.files, *clip.found.sidecars) if path in known),
+        files=tuple(file for part in parts for file in _files(production, part, away=part.card != card.id)),
         published=tuple(proxy.facts for proxy in proxies),
         stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
         sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
         sound=_sound(production, clip),
+        parts=tuple(f"{store.card(part.card).roll}/{part.name}" for part in parts) if len(parts) > 1 else (),
     )
+
+
+def _files(production: Production, part: Clip, *, away: bool) -> Iterator[VerifiedFile]:
+    """Yield what is known of a part's camera files; those of another roll have its name before their path."""
+    known, roll = production.store.files(part.card), production.store.card(part.card).roll
+    for path in (*part.found.files, *part.found.sidecars):
+        if path in known:
+            yield replace_fields(known[path], path=f"{roll}/{path}") if away else known[path]
 
 
 def _sound(production: Production, clip: Clip) -> ClipSound | None:

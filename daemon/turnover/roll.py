@@ -16,7 +16,8 @@ class TurnoverClip:
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for.
+    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for. `parts`
+    are those that the clip was put together of, over several rolls, as `A002/0001CD`; empty where it lies on one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class TurnoverClip:
     sheet: str = ""
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
