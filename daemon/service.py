@@ -31,6 +31,7 @@ from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
 from daemon.stages.sample import PRIORITY as LEARNING
+from daemon.stages.turnover import Turnover
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
@@ -134,6 +135,9 @@ class Service:
         )
         if self._stuck:
             return True
+        turnover = self._stages["turnover"]
+        assert isinstance(turnover, Turnover)
+        due = due or not ("turnover" in paused or turnover.is_through)
         return not due and all(clip.id in waits or self._rests(clip) for clip in store.clips())
 
     def snapshot(self, now: Moment) -> Snapshot:
