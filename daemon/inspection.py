@@ -8,6 +8,7 @@ no configuration and no database: a cutting room can do it with the drive alone.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from daemon.beneath import mark, open_beneath, read_small
 from daemon.errors import BadManifest, DeliveryError, NearsetError, SidecarError
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_file
-from daemon.probing import probed, prober
+from daemon.probing import probed_all, prober
 from daemon.sidecars import ascmhl
 from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
@@ -27,7 +28,7 @@ from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
 _SIDECAR_BYTES = 256 << 20
-_MEMORY_GIB, _HUNG_SECONDS = 16, 120.0
+_MEMORY_GIB, _HUNG_SECONDS, _MOST_CHILDREN = 16, 120.0, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def inspect(delivery: Path) -> list[Check]:
             fix="name the folder of a roll, of a shoot day or of a production",
         )
     found: list[Check] = []
-    with prober(_MEMORY_GIB, _HUNG_SECONDS) as child:
+    with prober(_MEMORY_GIB, _HUNG_SECONDS, min(os.cpu_count() or 1, _MOST_CHILDREN)) as child:
         for path in records:
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
@@ -163,20 +164,36 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
     """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
-    for clip in clips:
-        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
-            (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
-            found = _probed(roll, path, child)
-            lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}
-            broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
-            yield f"{path}: {'; '.join(broken)}" if broken else ""
+    current = [
+        (clip, proxy, path)
+        for clip in clips
+        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND)
+        for proxy in _named(clip, path)
+    ]
+    tasks = [_task(roll, path) for _, _, path in current]
+    essences = iter(probed_all(child, [task for task in tasks if isinstance(task, ProbeTask)]))
+    for (clip, proxy, path), task in zip(current, tasks, strict=True):
+        found = next(essences) if isinstance(task, ProbeTask) else task
+        lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}
+        broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
+        yield f"{path}: {'; '.join(broken)}" if broken else ""
 
 
-def _probed(roll: _Roll, path: str, child: LocalExecutor) -> Essence | str:
+def _named(clip: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:
+    """Yield what the record says of a current proxy, which must be one thing."""
+    (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
+    yield proxy
+
+
+def _task(roll: _Roll, path: str) -> ProbeTask | str:
+    """Return the probe of a proxy, or why it cannot be opened."""
     place = CardPlace(str(roll.folder), ".")
-    with open_beneath(roll.folder, path) as file:
-        movie = CameraFile(path, mark(file))
-    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, (movie,), place, ()), None))
+    try:
+        with open_beneath(roll.folder, path) as file:
+            movie = CameraFile(path, mark(file))
+    except NearsetError as error:
+        return f"{error.what}: {error.why}"
+    return ProbeTask(Source(place, ClipKind.MOVIE, (movie,), place, ()), None)
 
 
 def _lines(found: Essence, clip: dict[str, Any], proxy: dict[str, Any]) -> dict[str, tuple[object, object]]:

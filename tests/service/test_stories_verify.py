@@ -27,14 +27,17 @@ CHECKS = ["record", "complete", "media", "relink contract", "custody", "ASC MHL"
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Movies are probed in this process, as the stories' other work is."""
 
-    def probed(_child: None, task: ProbeTask) -> Essence | str:
+    def probed_all(_children: None, tasks: list[ProbeTask]) -> list[Essence | str]:
+        return [probed(task) for task in tasks]
+
+    def probed(task: ProbeTask) -> Essence | str:
         try:
             return wire.load(probe.Probed, probe.work(wire.dump(ProbeTask, task), lambda *_: None)).essence
         except NearsetError as error:
             return error.what
 
     monkeypatch.setattr("daemon.inspection.prober", lambda *_: nullcontext())
-    monkeypatch.setattr("daemon.inspection.probed", probed)
+    monkeypatch.setattr("daemon.inspection.probed_all", probed_all)
 
 
 def faults(cart: Cart) -> dict[str, tuple[str, ...]]:
