@@ -260,13 +260,14 @@ def _take_clip(
 
 def _found_otherwise(production: Production, clip: Clip, found: FoundClip, still: _Stillness, now: Moment) -> None:
     """Send a clip back whose files are others now; more of them behind those that were made extend it."""
-    if replace(clip.found, span=found.span) == found:
-        return  # only what it goes on from or into is told otherwise
+    if replace(clip.found, span=found.span) == found or clip.state is ClipState.DISCOVERED:
+        return  # only what it goes on from or into is told otherwise, or nothing was made of it yet
     made = clip.found.files
     is_more = found.files[: len(made)] == made and not any(still.differs(path) for path in made)
-    if is_more and clip.state is ClipState.DELIVERED:
+    event = ClipEvent.EXTENDED if clip.state is ClipState.DELIVERED else ClipEvent.CHANGED
+    if is_more:
         get().info("clip.extended", clip=clip.name, files=len(found.files) - len(made))
-        production.store.happen(clip.id, ClipEvent.EXTENDED, now.iso)
+        production.store.happen(clip.id, event, now.iso)
     else:
         _changed(production, clip, "other files belong to it now", now)
 

@@ -8,7 +8,8 @@ root. There is no work side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.log import get
@@ -18,7 +19,8 @@ from daemon.store import Clip
 from engines.media.essence import Essence
 from engines.media.timecode import frames_a_day
 
-_MADE = frozenset({ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED})
+_DELIVERED = frozenset({ClipState.PROXIED, ClipState.DELIVERED})
+_MADE = _DELIVERED | {ClipState.PROBED}
 _HEADS = _MADE | {ClipState.FILED}
 """States of a clip that another may go on from; filed is one that is a part of a third itself."""
 _ALIKE = ("codec", "width", "height", "rate", "drop_frame", "field_order", "pixel_format")
@@ -32,16 +34,48 @@ class Spans:
 
     def __init__(self) -> None:
         self._told: set[int] = set()
+        self._refused: set[tuple[int, int]] = set()
 
     def plan(self, production: Production, now: Moment) -> None:
         """Join the halves that were probed, and let those that wait for another wait."""
         store = production.store
-        for clip in store.clips(states=[ClipState.PROBED]):
-            if clip.found.span is None:
-                continue
+        probed = [clip for clip in store.clips(states=[ClipState.PROBED]) if clip.found.span]
+        halves = _Halves.of(store.clips(states=_HEADS)) if probed else _Halves({}, {})
+        for known in probed:
+            clip = store.clip(known.id)
             production.waiting.pop(clip.id, None)
-            if not (_join_behind(production, clip, now) or _join_before(production, clip, now)):
+            if clip.state is ClipState.PROBED and not self._join(production, halves, clip, now):
                 self._wait(production, store.clip(clip.id), now)
+
+    def _join(self, production: Production, halves: _Halves, clip: Clip, now: Moment) -> bool:
+        """Join a clip behind the one that it goes on from, and before one that was delivered without it.
+
+        Returns whether it is made with another now, and not by itself.
+        """
+        span = clip.found.span
+        assert span
+        heads = halves.by_last.get(span.continues, []) if span.continues else []
+        if any(self._joined(production, head, clip, now) for head in heads if _may_join(production, head, clip)):
+            return True
+        for tail in halves.by_continues.get(span.last, []):
+            is_alone = tail.state in _DELIVERED and production.store.head(tail.id) == tail.id
+            if is_alone and _may_join(production, clip, tail):
+                self._joined(production, clip, tail, now)
+        return False
+
+    def _joined(self, production: Production, head: Clip, tail: Clip, now: Moment) -> bool:
+        """Join two clips where the second goes on where the first ends; what does not is told once."""
+        assert head.essence
+        assert tail.essence
+        store = production.store
+        if len(store.parts(head.id)) > 1 or _goes_on(head.essence, tail.essence):
+            _join(production, head, tail, now)
+            return True
+        if (head.id, tail.id) not in self._refused:
+            self._refused.add((head.id, tail.id))
+            why = "its timecode does not go on where that ends, or it is of another kind"
+            get().warning("span.refused", clip=tail.name, after=head.name, why=why)
+        return False
 
     def _wait(self, production: Production, clip: Clip, now: Moment) -> None:
         lacks = lacking(production, clip)
@@ -71,60 +105,49 @@ def identity_of(production: Production, clip: Clip) -> str:
     return clip.identity if len(parts) == 1 else key_of("span", *(part.identity for part in parts))
 
 
-def _join_behind(production: Production, clip: Clip, now: Moment) -> bool:
-    """Join a clip behind the one that it goes on from; return whether it is made with that now."""
-    span = clip.found.span
-    if span is None or not span.continues:
-        return False
-    heads = [
-        head for head in _others(production, clip, _HEADS) if head.found.span and head.found.span.last == span.continues
-    ]
-    return any(_joined(production, head, clip, now) for head in heads)
+@dataclass(frozen=True, slots=True)
+class _Halves:
+    """The clips with a span, by their last part and by the part that they go on from."""
+
+    by_last: dict[str, list[Clip]]
+    by_continues: dict[str, list[Clip]]
+
+    @classmethod
+    def of(cls, clips: Iterable[Clip]) -> _Halves:
+        """Return those among clips that were probed."""
+        found = cls({}, {})
+        for clip in clips:
+            if clip.essence and (span := clip.found.span):
+                found.by_last.setdefault(span.last, []).append(clip)
+                if span.continues:
+                    found.by_continues.setdefault(span.continues, []).append(clip)
+        return found
 
 
-def _join_before(production: Production, clip: Clip, now: Moment) -> bool:
-    """Join a clip before one that goes on from it and was delivered alone; return False: it is to be made still."""
-    span = clip.found.span
-    if span is not None and len(production.store.parts(clip.id)) == 1:
-        tails = _others(production, clip, _MADE - {ClipState.PROBED})
-        for tail in (tail for tail in tails if tail.found.span and tail.found.span.continues == span.last):
-            _joined(production, clip, tail, now)
-    return False
-
-
-def _others(production: Production, clip: Clip, states: frozenset[ClipState]) -> Iterator[Clip]:
-    """Yield the clips of the other cards of a root that have a span, and were probed."""
+def _may_join(production: Production, head: Clip, tail: Clip) -> bool:
+    """Return whether two clips lie on different rolls of one root, and neither is joined with another there."""
     store = production.store
-    cards = {card.id for card in store.cards() if card.root == store.card(clip.card).root} - {clip.card}
-    for other in store.clips(states=states):
-        if other.card in cards and other.found.span and other.essence:
-            yield other
-
-
-def _joined(production: Production, head: Clip, tail: Clip, now: Moment) -> bool:
-    """Join two clips where the second goes on where the first ends; the first is made anew with both."""
-    store = production.store
-    assert head.essence
-    assert tail.essence
-    if store.head(head.id) == store.head(tail.id):
-        known = True
-    elif _goes_on(head.essence, tail.essence):
-        known = False
-    else:
-        get().warning(
-            "span.refused", clip=tail.name, after=head.name, why="its timecode does not go on where that ends"
-        )
+    one, other = store.card(head.card), store.card(tail.card)
+    if one.id == other.id or one.root != other.root:
         return False
+    parts = store.parts(head.id)
+    if len(parts) > 1:
+        return parts[1].id == tail.id
+    return store.head(tail.id) == tail.id != store.head(head.id)
+
+
+def _join(production: Production, head: Clip, tail: Clip, now: Moment) -> None:
+    """Make one of two clips: the first is made anew with both, the second is filed if it was not delivered."""
+    store = production.store
     with store.transaction():
-        if not known:
+        if store.head(tail.id) == tail.id:
             store.join(head.id, tail.id)
         if tail.state is ClipState.PROBED:
             store.happen(tail.id, ClipEvent.JOINED, now.iso)
         first = store.clip(store.head(head.id))
-        if first.state in _MADE:
+        if first.state in _MADE | {ClipState.READY}:
             store.happen(first.id, ClipEvent.REVISED, now.iso)
     get().info("span.joined", clip=first.name, part=tail.name, roll=store.card(tail.card).roll)
-    return True
 
 
 def _goes_on(head: Essence, tail: Essence) -> bool:

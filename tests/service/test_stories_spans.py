@@ -126,6 +126,19 @@ def test_a_card_does_not_make_anothers_clip_longer_by_its_word_alone(cart: Cart,
     cart.assert_honest()
 
 
+def test_cards_that_name_each_other_in_a_circle_or_twice_are_delivered_all_the_same(cart: Cart) -> None:
+    cart.words["offload"] = {"span_wait_minutes": 0}
+    p2(cart, "P001", "0001AB", before="0002CD", after="0002CD", seed=1, start="01:00:00:00")
+    p2(cart, "P002", "0002CD", before="0001AB", after="0001AB", seed=2, start="01:00:00:06")
+    p2(cart, "P003", "0003EF", before="0001AB", seed=3, start="01:00:00:06")
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.clip("0001AB").state == shift.clip("0003EF").state == DELIVERED
+        assert shift.clip("0002CD").state == FILED
+    assert (made(cart)["frames"], made(cart, "P003")["frames"]) == (12, 6)
+    cart.assert_honest()
+
+
 def test_three_cards_make_one_clip(cart: Cart) -> None:
     p2(cart, "P003", "0003EF", before="0002CD", seed=3, start="01:00:00:12")
     p2(cart, "P002", "0002CD", before="0001AB", after="0003EF", seed=2, start="01:00:00:06")
