@@ -99,6 +99,11 @@ def sidecar_faults(folder: Path, name: str, clips: list[str]) -> Iterator[str]:
     import aaf2
     import opentimelineio as otio
 
+    forms = ("ale", "otio", "fcpxml", "xml", "aaf", "edl")
+    if absent := [form for form in forms if not (folder / f"{name}.{form}").is_file()]:
+        yield f"{name} has no {', '.join(absent)}"
+        return
+
     def told(ending: str, found: list[str]) -> Iterator[str]:
         if sorted(found) != sorted(clips):
             yield f"{name}.{ending} names {len(found)} clips of {len(clips)}"
