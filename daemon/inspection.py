@@ -24,6 +24,7 @@ from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
 from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
 from engines.media.essence import Essence
+from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
@@ -159,52 +160,73 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at every proxy of the record, older revisions too."""
     for clip in clips:
         for proxy in clip["proxies"]:
-            yield roll.unlike(proxy["path"], proxy["xxh128"])
+            for file in _files(proxy):
+                yield roll.unlike(file["path"], file["xxh128"])
+
+
+def _files(proxy: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of a proxy of the record: the one that sidecars name, then all others of each preset."""
+    made = [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]]
+    return [proxy, *(file for file in made if file["path"] != proxy["path"])]
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
     """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
-    current = [
-        (clip, proxy, path)
+    made = [
+        (clip, rendition)
         for clip in clips
         for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND)
-        for proxy in _named(clip, path)
+        for rendition in _renditions(clip, path)
     ]
-    tasks = [_task(roll, path) for _, _, path in current]
+    tasks = [_task(roll, [file["path"] for file in rendition["files"]]) for _, rendition in made]
     essences = iter(probed_all(child, [task for task in tasks if isinstance(task, ProbeTask)]))
-    for (clip, proxy, path), task in zip(current, tasks, strict=True):
-        found = next(essences) if isinstance(task, ProbeTask) else task
-        lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}
-        broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
-        yield f"{path}: {'; '.join(broken)}" if broken else ""
+    for (clip, rendition), task in zip(made, tasks, strict=True):
+        yield _relinked(clip, rendition, next(essences) if isinstance(task, ProbeTask) else task)
 
 
-def _named(clip: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:
-    """Yield what the record says of a current proxy, which must be one thing."""
+def _renditions(clip: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    """Return what each preset made of a current proxy."""
     (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
-    yield proxy
+    alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
+    return list(proxy.get("renditions") or [alone])
 
 
-def _task(roll: _Roll, path: str) -> ProbeTask | str:
-    """Return the probe of a proxy, or why it cannot be opened."""
+def _relinked(clip: dict[str, Any], rendition: dict[str, Any], found: Essence | str) -> str:
+    """Return which lines of the contract a preset's files break; empty for none."""
+    lines = _lines(found, clip, rendition) if isinstance(found, Essence) else {found: ("", None)}
+    broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
+    return f"{rendition['files'][0]['path']}: {'; '.join(broken)}" if broken else ""
+
+
+def _task(roll: _Roll, paths: list[str]) -> ProbeTask | str:
+    """Return the probe of a preset's files, or why one of them cannot be opened."""
     place = CardPlace(str(roll.folder), ".")
-    try:
-        with open_beneath(roll.folder, path) as file:
-            movie = CameraFile(path, mark(file))
-    except NearsetError as error:
-        return f"{error.what}: {error.why}"
-    return ProbeTask(Source(place, ClipKind.MOVIE, (movie,), place, ()), None)
+    files = []
+    for path in paths:
+        try:
+            with open_beneath(roll.folder, path) as file:
+                files.append(CameraFile(path, mark(file)))
+        except NearsetError as error:
+            return f"{error.what}: {error.why}"
+    return ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None)
 
 
-def _lines(found: Essence, clip: dict[str, Any], proxy: dict[str, Any]) -> dict[str, tuple[object, object]]:
+def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> dict[str, tuple[object, object]]:
     """Return each line of the contract with what is wanted and what was found."""
-    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in clip["audio"]]
+    as_recorded = rendition.get("wrapper") in {None, Wrapper.MOV} and all(
+        track["codec"] != "aac" for track in rendition["audio"]
+    )
+    tracks = clip["audio"] if as_recorded else rendition["audio"]
+    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in tracks]
+    channels = sum(track["channels"] for track in (tracks if as_recorded else clip["audio"]))
     return {
         "frames": (clip["frames"], found.frames),
         "rate": (clip["rate"], str(found.rate)),
         "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
         "reel": (clip["reel"], found.reel),
-        "raster": (proxy["raster"], [found.width, found.height]),
+        "raster": (rendition["raster"], [found.width, found.height]),
+        "pixel aspect": (rendition.get("pixel_aspect", str(found.pixel_aspect)), str(found.pixel_aspect)),
+        "audio channels": (channels, sum(track["channels"] for track in tracks)),
         "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
     }
 
@@ -245,5 +267,6 @@ def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     let_go = ascmhl.ignore_spec(history.generations[-1].ignore)
     for path in (path for path in listed if not let_go.match_file(path)):
         yield roll.unlike(path, listed[path])
-    for path in sorted({proxy["path"] for clip in clips for proxy in clip["proxies"]} - listed.keys()):
+    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in _files(proxy)}
+    for path in sorted(media - listed.keys()):
         yield f"{path} is in no generation"

@@ -9,6 +9,7 @@ goes; a crash in between leaves a file that nobody names, and it goes at the nex
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -55,7 +56,9 @@ class Retention:
 
     def _let_go(self, production: Production, card: Card, proxy: Proxy, days: int) -> None:
         """Let go of a revision that was replaced so many shoot days ago, unless it may be in use."""
-        use = _use_of(roll_folder(production, card) / proxy.facts.path)
+        folder = roll_folder(production, card)
+        uses = {_use_of(folder / file.path) for file in proxy.facts.files}
+        use = next(use for use in (Use.OPEN, Use.UNKNOWN, Use.FREE) if use in uses)
         if use is Use.FREE or (use is Use.UNKNOWN and days >= _UNSEEN_DAYS):
             production.store.let_go(proxy.id, card.id)
         elif proxy.id not in self._told:
@@ -97,7 +100,7 @@ def _may_go(production: Production, clip: Clip, keep: int, now: Moment) -> Itera
 
 
 def _use_of(movie: Path) -> Use:
-    """Return whether a proxy is in use; one that is gone is not, one that cannot be opened may be."""
+    """Return whether a file is in use; one that is gone is not, one that cannot be opened may be."""
     try:
         with in_use(movie) as use:
             return use
@@ -107,17 +110,21 @@ def _use_of(movie: Path) -> Use:
         return Use.UNKNOWN
 
 
+def _is_ours(movie: Path, size_bytes: int) -> bool:
+    return movie.is_file() and not movie.is_symlink() and movie.stat().st_size == size_bytes
+
+
 def _remove_file(folder: Path, proxy: Proxy) -> None:
-    """Remove a proxy and its still; what is not of the size that was delivered is somebody else's, and stays.
+    """Remove a proxy's files and its still; what is not of the size that was delivered is somebody else's, and stays.
 
     Raises:
-        DeliveryError: somebody has it open, or the volume refuses.
+        DeliveryError: somebody has one of them open, or the volume refuses; then all of them stay.
     """
-    movie = folder / proxy.facts.path
-    with delivering(movie):
-        if movie.is_file() and not movie.is_symlink() and movie.stat().st_size == proxy.facts.size_bytes:
-            with in_use(movie) as use:
-                if use is Use.OPEN:
-                    raise DeliveryError(f"{movie.name} stays", why=_WHY[use], fix="it goes once that is closed")
-                withdraw(movie)
+    with delivering(folder / proxy.facts.path), ExitStack() as free:
+        ours = [folder / file.path for file in proxy.facts.files if _is_ours(folder / file.path, file.size_bytes)]
+        for movie in ours:
+            if free.enter_context(in_use(movie)) is Use.OPEN:
+                raise DeliveryError(f"{movie.name} stays", why=_WHY[Use.OPEN], fix="it goes once that is closed")
+        for movie in ours:
+            withdraw(movie)
     withdraw(folder / still_path(proxy))

@@ -9,11 +9,13 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from shots import spec_for
 
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder
+from engines.media.encode import Output
 from engines.media.probe import probe
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.proxy import ProxyCodec
 from engines.media.source import MediaFile
 from engines.render import render
 from engines.sound.scratch import scratch
@@ -69,10 +71,12 @@ def test_sound_in_files_of_its_own_becomes_the_clips_tracks_in_order(clip, tmp_p
     assert [(track.index, track.channels, track.samples) for track in essence.audio] == [(0, 1, 19200), (1, 1, 19200)]
     spec = spec_for(essence, codec=ProxyCodec.PRORES_PROXY, width=None, clip_name="0001AB", reel="P2A001")
     target = tmp_path / "proxy.mov"
-    made = render(LibavDecoder(clip, essence), essence, spec, target, enhance=None, progress=lambda *_: None)
-    assert len(set(made.sound_digests)) == 2
+    made = render(
+        LibavDecoder(clip, essence), essence, spec, [Output(spec, (target,))], enhance=None, progress=lambda *_: None
+    )
+    assert len(set(made.sound_digests[0])) == 2
     with target.open("rb") as written:
-        check(MediaFile("proxy.mov", written.fileno()), essence, spec, made.sound_digests)
+        check([MediaFile("proxy.mov", written.fileno())], essence, spec, made.sound_digests[0])
 
 
 def test_the_sound_of_a_shot_in_two_clips_goes_on_with_its_picture(tmp_path):
@@ -82,9 +86,10 @@ def test_the_sound_of_a_shot_in_two_clips_goes_on_with_its_picture(tmp_path):
         assert [(track.index, track.samples) for track in essence.audio] == [(0, 38400), (1, 38400)]
         spec = spec_for(essence, codec=ProxyCodec.PRORES_PROXY, width=None, clip_name="0001AB", reel="P2A001")
         target = tmp_path / "proxy.mov"
-        made = render(LibavDecoder(files, essence), essence, spec, target, enhance=None, progress=lambda *_: None)
+        outputs = [Output(spec, (target,))]
+        made = render(LibavDecoder(files, essence), essence, spec, outputs, enhance=None, progress=lambda *_: None)
         with target.open("rb") as written:
-            check(MediaFile("proxy.mov", written.fileno()), essence, spec, made.sound_digests)
+            check([MediaFile("proxy.mov", written.fileno())], essence, spec, made.sound_digests[0])
         heard = scratch(files, essence)
     once = heard[: len(heard) // 2]
     peaks = [np.argmax(np.abs(np.fft.rfft(half))) * 8000 / len(half) for half in (once, heard[len(once) :])]
