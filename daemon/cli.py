@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon import enginecli, modelcli
+from daemon import enginecli, modelcli, queuecli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
@@ -35,6 +35,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(modelcli.app, name="model")
 app.add_typer(enginecli.app, name="engine")
+app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
 app.command("doctor")(enginecli.doctor)
 
@@ -279,10 +280,13 @@ def _exit_code(seen: object) -> int:
 
     assert isinstance(seen, Snapshot)
     states = {clip.state for card in seen.cards for clip in card.clips}
+    unwritten = [card for card in seen.cards if not card.complete and any(clip.plain for clip in card.clips)]
     if seen.roots_away or seen.targets_away:
         return EXIT_AWAY
     if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
+    if seen.paused and (seen.queued or unwritten):
+        return EXIT_HELD
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
 
 

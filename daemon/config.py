@@ -96,6 +96,7 @@ class OffloadSection(Section):
     settle_seconds: float = Field(10.0, ge=0, le=3600, description="How long a file must lie unchanged.")
     require_manifest: bool = Field(default=True, description="Take only clips that a manifest (MHL) vouches for.")
     scan_seconds: float = Field(30.0, ge=1, le=3600, description="Between scans while nothing happens.")
+    span_wait_minutes: float = Field(60.0, ge=0, le=1440, description="How long half a recording waits for the other.")
     stand_ins: StandIns = StandIns()
     roll_names: dict[str, str] = Field({}, description="Other roll names, by the roll folder's path under its root.")
 
@@ -141,6 +142,7 @@ class DeliverySection(Section):
         le=1000,
         description="Newest revisions kept of each proxy; default all. None goes on a day it was named.",
     )
+    current: Literal["list", "links"] = Field("list", description="current.txt, or links in current/, to the current.")
     targets: list[TargetSection] = Field([], description="Where complete rolls are delivered to besides.")
 
 
@@ -225,6 +227,12 @@ def _destination(word: object) -> str:
 Destination = Annotated[str, BeforeValidator(_destination, json_schema_input_type=str)]
 
 
+class QueueSection(Section):
+    """What comes first."""
+
+    circle_takes: list[Folder] = Field([], description="Folders of lists of circled takes (CSV, ALE); never on a card.")
+
+
 class WorkersSection(Section):
     """The children that do the work."""
 
@@ -274,6 +282,7 @@ class Config(Section):
     egress: list[Destination] = Field(
         [], description="Hosts, host:port, that connections are opened to, by the process that delivers; default none."
     )
+    queue: QueueSection = QueueSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
 

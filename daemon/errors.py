@@ -35,6 +35,7 @@ NearsetError                     nearset
 │   ├── RollNameTaken            card.roll_name_taken
 │   └── BadManifest              card.bad_manifest
 ├── ModelError                   model                     no such model, or not to be had
+├── QueueError                   queue                     no such stage to pause
 ├── PurgeError                   purge                     not all of a production could be destroyed
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
@@ -142,6 +143,12 @@ class ModelError(NearsetError):
     """A model of this production is not there, or cannot be what was asked of it."""
 
     code = "model"
+
+
+class QueueError(NearsetError):
+    """What was asked of the queue cannot be done."""
+
+    code = "queue"
 
 
 class DeliveryError(NearsetError):

@@ -8,6 +8,7 @@ no configuration and no database: a cutting room can do it with the drive alone.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from daemon.certificates import fingerprint
 from daemon.errors import BadManifest, DeliveryError, NearsetError, SidecarError
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_file
-from daemon.probing import attested, probed, prober
+from daemon.probing import attested, probed_all, prober
 from daemon.sidecars import ascmhl
 from daemon.slate import Attest, CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
@@ -31,7 +32,7 @@ from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
 _SIDECAR_BYTES = 256 << 20
-_MEMORY_GIB, _HUNG_SECONDS = 16, 120.0
+_MEMORY_GIB, _HUNG_SECONDS, _MOST_CHILDREN = 16, 120.0, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
             fix="name the folder of a roll, of a shoot day or of a production",
         )
     found: list[Check] = []
-    children = prober(_MEMORY_GIB, _HUNG_SECONDS), prober(_MEMORY_GIB, _HUNG_SECONDS)
+    most = min(os.cpu_count() or 1, _MOST_CHILDREN)
+    children = prober(_MEMORY_GIB, _HUNG_SECONDS, most), prober(_MEMORY_GIB, _HUNG_SECONDS)
     with children[0] as child, children[1] as other, ThreadPoolExecutor(2) as pool:
         for path in records:
             folder = path.parent.resolve()
@@ -170,30 +172,43 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
     """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
-    for clip in clips:
-        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
-            (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
-            alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
-            for rendition in proxy.get("renditions") or [alone]:
-                yield _relinked(roll, clip, rendition, child)
+    made = [
+        (clip, rendition)
+        for clip in clips
+        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND)
+        for rendition in _renditions(clip, path)
+    ]
+    tasks = [_task(roll, [file["path"] for file in rendition["files"]]) for _, rendition in made]
+    essences = iter(probed_all(child, [task for task in tasks if isinstance(task, ProbeTask)]))
+    for (clip, rendition), task in zip(made, tasks, strict=True):
+        yield _relinked(clip, rendition, next(essences) if isinstance(task, ProbeTask) else task)
 
 
-def _relinked(roll: _Roll, clip: dict[str, Any], rendition: dict[str, Any], child: LocalExecutor) -> str:
+def _renditions(clip: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    """Return what each preset made of a current proxy."""
+    (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
+    alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
+    return list(proxy.get("renditions") or [alone])
+
+
+def _relinked(clip: dict[str, Any], rendition: dict[str, Any], found: Essence | str) -> str:
     """Return which lines of the contract a preset's files break; empty for none."""
-    paths = [file["path"] for file in rendition["files"]]
-    found = _probed(roll, paths, child)
     lines = _lines(found, clip, rendition) if isinstance(found, Essence) else {found: ("", None)}
     broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
-    return f"{paths[0]}: {'; '.join(broken)}" if broken else ""
+    return f"{rendition['files'][0]['path']}: {'; '.join(broken)}" if broken else ""
 
 
-def _probed(roll: _Roll, paths: list[str], child: LocalExecutor) -> Essence | str:
+def _task(roll: _Roll, paths: list[str]) -> ProbeTask | str:
+    """Return the probe of a preset's files, or why one of them cannot be opened."""
     place = CardPlace(str(roll.folder), ".")
     files = []
     for path in paths:
-        with open_beneath(roll.folder, path) as file:
-            files.append(CameraFile(path, mark(file)))
-    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None))
+        try:
+            with open_beneath(roll.folder, path) as file:
+                files.append(CameraFile(path, mark(file)))
+        except NearsetError as error:
+            return f"{error.what}: {error.why}"
+    return ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None)
 
 
 def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> dict[str, tuple[object, object]]:

@@ -4,6 +4,8 @@
     manifest  read the manifests, hash every byte, admit what holds            [child: hash]
     looks     read the grades that lie about; send back the clips that another one is for now
     probe     measure what the clip holds                                      [child: probe]
+    circles   mark the circled takes, which come first in every stage
+    spans     make one clip of a recording that goes on on another roll, or let its half wait
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
@@ -24,6 +26,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
+from daemon.stages.circles import Circles
 from daemon.stages.deliver import Deliver
 from daemon.stages.intake import Intake
 from daemon.stages.listen import Listen
@@ -35,6 +38,7 @@ from daemon.stages.refine import Refine
 from daemon.stages.render import Render
 from daemon.stages.retention import Retention
 from daemon.stages.sample import Sampling
+from daemon.stages.spans import Spans
 from daemon.stages.sync import Sync
 from daemon.stages.turnover import Turnover
 from daemon.store import Job
@@ -62,20 +66,9 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    line = (
-        Intake(),
-        Manifests(),
-        Looks(),
-        Probe(),
-        Render(),
-        Listen(),
-        Sync(),
-        Mix(),
-        Turnover(),
-        Deliver(),
-        Retention(),
-    )
-    return (*line, Sampling(), Refine())
+    gate = (Intake(), Manifests(), Looks(), Probe(), Circles(), Spans())
+    made = (Render(), Listen(), Sync(), Mix(), Turnover(), Deliver(), Retention())
+    return (*gate, *made, Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:

@@ -74,7 +74,7 @@ def check_places(document: yamlfile.Document, here: Path) -> None:
         for _, own in delivery + state:
             if _overlap(folder.resolve(), own.resolve()):
                 document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
-    for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks")):
+    for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks"), ("queue", "circle_takes")):
         for at, control in _written(document, here, *keys):
             for _, folder in roots + delivery:
                 if reaches(control, folder.resolve()):

@@ -1,11 +1,11 @@
-"""A child that probes movies and looks at signatures, for commands beside the service, under the service's limits.
+"""Children that probe movies and look at signatures, for commands beside the service, under the service's limits.
 
 Media is opened nowhere else: the control process imports no decoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from daemon import wire
@@ -21,9 +21,9 @@ _WAIT_SECONDS = 1.0
 
 
 @contextmanager
-def prober(memory_gib: int, hung_seconds: float) -> Iterator[LocalExecutor]:
-    """Give the child; it ends with the block."""
-    executor = LocalExecutor({_LANE: 1}, Limits(memory_gib << 30), hung_seconds)
+def prober(memory_gib: int, hung_seconds: float, children: int = 1) -> Iterator[LocalExecutor]:
+    """Give the children; they end with the block."""
+    executor = LocalExecutor({_LANE: children}, Limits(memory_gib << 30), hung_seconds)
     executor.open()
     try:
         yield executor
@@ -33,8 +33,22 @@ def prober(memory_gib: int, hung_seconds: float) -> Iterator[LocalExecutor]:
 
 def probed(child: LocalExecutor, task: ProbeTask) -> Essence | str:
     """Return a clip's essence, or why there is none."""
-    report = _done(child, "probe", wire.dump(ProbeTask, task))
-    return _told(report.trouble) if report.trouble else wire.load(Probed, report.result).essence
+    (found,) = probed_all(child, [task])
+    return found
+
+
+def probed_all(children: LocalExecutor, tasks: Sequence[ProbeTask]) -> list[Essence | str]:
+    """Return the essence of each clip in their order, or why there is none; as many at once as there are children."""
+    clock = SystemClock()
+    found: dict[int, Essence | str] = {}
+    begun = 0
+    while len(found) < len(tasks):
+        while begun < len(tasks) and children.free(_LANE):
+            children.start(_LANE, begun, "", "probe", wire.dump(ProbeTask, tasks[begun]), clock.monotonic())
+            begun += 1
+        for report in children.poll(clock.monotonic(), _WAIT_SECONDS):
+            found[report.job] = _told(report.trouble) if report.trouble else wire.load(Probed, report.result).essence
+    return [found[number] for number in range(len(tasks))]
 
 
 def attested(child: LocalExecutor, task: Attest) -> Attested:

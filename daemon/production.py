@@ -62,7 +62,7 @@ class Production:
     """One production being served.
 
     `look_marks` are the look files of each root as just scanned, None for one that still settles. `seen` holds each
-    card as the last scan saw it. `waiting` says for each clip that still stands before the gate why, as last seen;
+    card as the last scan saw it. `waiting` says why for each clip that stands before the gate or lacks half of itself;
     `roots_away` are the offload roots that are not mounted now, with the reason, `targets_away` likewise the delivery
     targets, by name. `unwritten` are the cards whose
     turnover the delivery volume refused when it was last tried.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from daemon import models, recipe, replay
+from daemon import models, queue, recipe, replay
 from daemon.certificates import Certificates
 from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
@@ -34,6 +34,7 @@ from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
 from daemon.stages.sample import PRIORITY as LEARNING
+from daemon.stages.turnover import Turnover
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
@@ -87,14 +88,16 @@ class Service:
         """Do what is due now; waits at most so long for a worker's word."""
         self._heed_requests(now)
         self._reload_recipe(now)
+        paused = self.production.store.pauses()
         for stage in self._stages.values():
-            self._plan(stage, now)
+            if stage.name in self._working or stage.name not in paused:  # what children do waits in the queue
+                self._plan(stage, now)
         self._yield_to_proxies(now)
         self._start_jobs(now)
         reports = self._executor.poll(now.monotonic, wait_seconds)
         for report in reports:
             self._take(report, now)
-        self._teller.tell(self.production)
+        self._teller.tell(self.production, now)
         self._stirred = bool(reports)
         self._keep_leases(now)
         if self._littered and not self._executor.running():
@@ -127,17 +130,21 @@ class Service:
         store = self.production.store
         if self._stirred:
             return False  # what came in may be work for the next stage
-        jobs = store.jobs(JobState.QUEUED, JobState.LEASED)
-        if self._executor.running() or not all(bool(self._away(job)) for job in jobs):
+        jobs, paused = store.jobs(JobState.QUEUED, JobState.LEASED), store.pauses()
+        waits = {job.clip for job in jobs if job.stage in paused}
+        if self._executor.running() or not all(job.clip in waits or bool(self._away(job)) for job in jobs):
             return False
-        due = any(
+        due = "turnover" not in paused and any(
             card.turnover_due and card.shoot_day and card.id not in self.production.unwritten
             for card in store.cards()
             if self._has_delivered(card.id)
         )
         if self._stuck:
             return True
-        return not due and all(self._rests(clip) for clip in store.clips())
+        turnover = self._stages["turnover"]
+        assert isinstance(turnover, Turnover)
+        due = due or not ("turnover" in paused or turnover.is_through)
+        return not due and all(clip.id in waits or self._rests(clip) for clip in store.clips())
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
@@ -147,9 +154,11 @@ class Service:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
 
     def _rests(self, clip: Clip) -> bool:
-        """Return whether a clip moves no more: settled, parked, or waiting for a manifest on a card that lies still."""
+        """Return whether a clip moves no more: settled, parked, or waiting for a manifest or half of its recording."""
         if clip.state in SETTLED_STATES or self._is_parked(clip):
             return True
+        if clip.state is ClipState.PROBED and clip.id in self.production.waiting:
+            return True  # for its other half, as long as the configuration says
         seen = self.production.seen.get(clip.card)
         is_still = seen is not None and not seen.busy
         return clip.state in GATE_STATES and clip.id in self.production.waiting and is_still
@@ -295,7 +304,7 @@ class Service:
                 models.promote(self.production, request.subject, now)
             elif request.wish is Wish.ROLLBACK:
                 models.rollback(self.production, request.subject, now)
-            else:
+            elif not queue.heed(self.production, request, now):
                 self._retry(request.subject, now)
         except NearsetError as error:
             get().error("request.refused", wish=request.wish, what=error.what, why=error.why, fix=error.fix)

@@ -50,12 +50,24 @@ class ClipKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """How a clip goes on in others, by names that cameras give to parts; empty where it does not, as far as is known.
+
+    `last` is its own last part, `continues` the one before its first, `follows` the one after its last.
+    """
+
+    last: str
+    continues: str = ""
+    follows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundClip:
-    """One recording found on a card, by names alone.
+    """One recording found on a card, by names and the card's own indexes.
 
     `files` in span order and `sidecars` are paths relative to the roll folder, `/` separated. `stand_ins` are
     the camera's own proxies of it (`Sub/`), best first. `raw_format` names the camera raw (`R3D`) where
-    `kind` is RAW.
+    `kind` is RAW. `span` is None where it is all of its recording.
     """
 
     name: str
@@ -64,6 +76,7 @@ class FoundClip:
     sidecars: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] = ()
     raw_format: str = ""
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

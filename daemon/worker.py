@@ -50,7 +50,7 @@ class Limits:
 
 def serve(pipe: Connection, limits: Limits) -> None:
     """Answer tasks from the pipe until it closes."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the control process, which drains
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -122,7 +122,8 @@ def _teller(pipe: Connection) -> Progress:
     return tell
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Let this process be killed when the one that started it ends."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent ended before the call above

@@ -22,6 +22,7 @@ from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, wanted_of
 from daemon.stages.probe import Source, source_of, words_of
 from daemon.stages.signing import origin_of
+from daemon.stages.spans import identity_of, lacking
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import unique
@@ -107,7 +108,7 @@ class Render:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
         under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.PROBED, ClipState.PROXIED]):
-            if clip.id in under_way:
+            if clip.id in under_way or clip.id in production.waiting:
                 continue
             try:
                 self._plan_clip(production, clip, now)
@@ -190,6 +191,7 @@ class Render:
             lane=LANE,
             priority=PRIORITY[twin],
             task=wire.dump(RenderTask, task),
+            backfill=bool(landed),
         )
 
 
@@ -249,7 +251,7 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
         "render",
         _VERSION,
         str(clip.id),
-        clip.identity,
+        identity_of(production, clip),
         wire.dump(Essence, clip.essence),
         twin,
         *(wire.dump(ProxySpec, spec) for spec in _specs(production, clip, words).proxies),
@@ -271,6 +273,11 @@ def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
         marks.append("unverified")
     if clip.stand_in:
         marks.append(f"stand-in for {clip.found.raw_format or 'the camera original'}: {clip.stand_in}")
+    if lacks := lacking(production, clip):
+        marks.append(f"in part: {lacks}")
+    rolls = dict.fromkeys(production.store.card(part.card).roll for part in production.store.parts(clip.id))
+    if len(rolls) > 1:
+        marks.append(f"spans rolls {', '.join(rolls)}")
     words = words_of(production, clip)
     marks += _specs(production, clip, words).notes
     if reason := why_not_enhanced(production, clip):

@@ -153,6 +153,7 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
         "sound": recorded(clip.sound),
         "held_back": _held_back(clip.held_back) if clip.held_back else None,
+        "parts": list(clip.parts),
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
         "let_go": [

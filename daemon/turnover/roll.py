@@ -19,7 +19,8 @@ class TurnoverClip:
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
     that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for,
-    `held_back` where nothing holds the clip's enhancement back.
+    `held_back` where nothing holds the clip's enhancement back. `parts` are those that the clip was put together of,
+    over several rolls, as `A002/0001CD`; empty where it lies on one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class TurnoverClip:
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
     held_back: Restraint | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:

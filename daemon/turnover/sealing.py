@@ -27,6 +27,8 @@ _IGNORED = (
     "report/",
     "looks/",
     "provenance/",
+    "current/",
+    "current.txt",
     *(f"*.{suffix}" for suffix in ("ale", "otio", "fcpxml", "xml", "aaf", "edl")),
 )
 

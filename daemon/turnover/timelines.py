@@ -30,13 +30,22 @@ def stringouts(name: str, rolls: Iterable[Roll], *, of_day: bool = False) -> dic
 
 def timelines(found: dict[str, Stringout], written_at: str) -> dict[str, bytes]:
     """Return all timelines by file name; `written_at` is ISO 8601."""
+    return texts(found) | aafs(found, written_at)
+
+
+def aafs(found: dict[str, Stringout], written_at: str) -> dict[str, bytes]:
+    """Return the AAFs by file name, which take long; `written_at` is ISO 8601."""
     moment = datetime.fromisoformat(written_at)
+    return {f"{name}.aaf": aaf.compose(stringout, moment) for name, stringout in found.items()}
+
+
+def texts(found: dict[str, Stringout]) -> dict[str, bytes]:
+    """Return all timelines but the AAFs by file name."""
     files = {}
     for name, stringout in found.items():
         files[f"{name}.otio"] = otio.compose(stringout)
         files[f"{name}.fcpxml"] = fcpxml.compose(stringout)
         files[f"{name}.xml"] = fcp7.compose(stringout)
-        files[f"{name}.aaf"] = aaf.compose(stringout, moment)
         if not edl.why_not(stringout):
             files[f"{name}.edl"] = edl.compose(stringout)
     return files

@@ -28,7 +28,10 @@ CHECKS = ["record", "complete", "media", "relink contract", "custody", "signatur
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Movies are probed in this process, as the stories' other work is."""
 
-    def probed(_child: None, task: ProbeTask) -> Essence | str:
+    def probed_all(_children: None, tasks: list[ProbeTask]) -> list[Essence | str]:
+        return [probed(task) for task in tasks]
+
+    def probed(task: ProbeTask) -> Essence | str:
         try:
             return wire.load(probe.Probed, probe.work(wire.dump(ProbeTask, task), lambda *_: None)).essence
         except NearsetError as error:
@@ -38,7 +41,7 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         return wire.load(Attested, provenance.work(wire.dump(Attest, task), lambda *_: None))
 
     monkeypatch.setattr("daemon.inspection.prober", lambda *_: nullcontext())
-    monkeypatch.setattr("daemon.inspection.probed", probed)
+    monkeypatch.setattr("daemon.inspection.probed_all", probed_all)
     monkeypatch.setattr("daemon.inspection.attested", attested)
 
 
