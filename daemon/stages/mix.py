@@ -21,12 +21,12 @@ from daemon.recipe import MixWords
 from daemon.rooms import RoomTone, RoomTrack, is_room_tone, room_for
 from daemon.sidecars import bext, ixml
 from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Published, Twin, Vendor
-from daemon.sounds import Pair, Recording
+from daemon.sounds import MIX_RATE, Pair, Recording
 from daemon.stages.landing import has_landed, land
 from daemon.stages.listen import sound_file
 from daemon.stages.probe import opened, words_of
 from daemon.stages.render import delivered_name
-from daemon.stages.sync import take_key
+from daemon.stages.sync import take_files
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 LANE, PRIORITY = "render", 55
 _VERSION = "1"
 """Raise it when the same words make another mix, so that mixes are made again."""
-RATE = 48_000
 _ROOM_SECONDS = 60.0
 """How much of a room tone is listened to."""
 
@@ -182,15 +181,9 @@ def _marks(task: MixTask, made: Made) -> tuple[str, ...]:
 
 
 def _files(production: Production, pair: Pair, known: dict[int, Recording]) -> list[MixFile]:
-    """Return the files of a pair's take: the one that stands for it, and those beside it where it is one track."""
-    store = production.store
-    leader = store.clip(pair.recording)
-    clips = [leader]
-    if known[leader.id].channels == 1:
-        key = take_key(leader, known[leader.id])
-        clips = [
-            clip for clip in store.clips(card=leader.card) if clip.id in known and take_key(clip, known[clip.id]) == key
-        ]
+    """Return the files of a pair's take, with what of them is an iso."""
+    leader = production.store.clip(pair.recording)
+    clips = take_files(production.store, leader, known)
     named = [(clip, _isos(known[clip.id].tracks)) for clip in clips]
     if any(isos for _, isos in named):
         named = [(clip, isos) for clip, isos in named if isos]
@@ -240,7 +233,7 @@ def work(task_text: str, progress: Progress) -> str:
     with delivering(staged):
         staged.parent.mkdir(parents=True, exist_ok=True)
     mix = _mixed(task, progress)
-    data = wave_bytes(mix.samples, RATE, bext.compose(_bext(task)), ixml.compose(_ixml(task)))
+    data = wave_bytes(mix.samples, MIX_RATE, bext.compose(_bext(task)), ixml.compose(_ixml(task)))
     try:
         staged.write_bytes(data)
         fsync_file(staged)
@@ -270,7 +263,7 @@ def _mixed(task: MixTask, progress: Progress) -> Mixed:
             wave = open_wave(file.name, file.fd)
             tracks += [partial(_track, task, mix_file, wave, channel, words, progress) for channel in mix_file.channels]
         rooms = [_noise(room, words) if room else None for mix_file in task.files for room in mix_file.rooms]
-        return mixed(tracks, RATE, settings, rooms)
+        return mixed(tracks, MIX_RATE, settings, rooms)
 
 
 def _noise(room: RoomTrack, words: MixWords) -> NDArray[np.float64] | None:
@@ -282,9 +275,11 @@ def _noise(room: RoomTrack, words: MixWords) -> NDArray[np.float64] | None:
 
     with opened(room.place, (room.file,)) as files:
         wave = open_wave(files[0].name, files[0].fd)
-        count = round(min(wave.format.seconds, _ROOM_SECONDS) * RATE)
+        count = round(min(wave.format.seconds, _ROOM_SECONDS) * MIX_RATE)
         learned = profile(
-            highpassed(placed(wave, room.channel, 0.0, count, RATE), RATE, words.highpass_hz), RATE, is_room=True
+            highpassed(placed(wave, room.channel, 0.0, count, MIX_RATE), MIX_RATE, words.highpass_hz),
+            MIX_RATE,
+            is_room=True,
         )
     return learned if learned.any() else None
 
@@ -293,9 +288,9 @@ def _track(task: MixTask, file: MixFile, wave: Wave, channel: int, words: MixWor
     from engines.sound.place import placed
 
     progress(0, 1)
-    count = round(task.essence.frames / task.essence.rate * RATE)
+    count = round(task.essence.frames / task.essence.rate * MIX_RATE)
     drift = file.pair.drift_ppm if words.drift == "correct" else 0.0
-    return placed(wave, channel, file.pair.offset_seconds, count, RATE, drift)
+    return placed(wave, channel, file.pair.offset_seconds, count, MIX_RATE, drift)
 
 
 def _bext(task: MixTask) -> bext.Bext:
@@ -306,8 +301,8 @@ def _bext(task: MixTask) -> bext.Bext:
         originator="nearset",
         date=essence.created[:10],
         time=essence.created[11:19],
-        time_reference=round(essence.start_frame / essence.rate * RATE),
-        coding_history=f"A=PCM,F={RATE},W=24,M=mono,T=guide mix\r\n",
+        time_reference=round(essence.start_frame / essence.rate * MIX_RATE),
+        coding_history=f"A=PCM,F={MIX_RATE},W=24,M=mono,T=guide mix\r\n",
     )
 
 
@@ -319,10 +314,10 @@ def _ixml(task: MixTask) -> ixml.Ixml:
         tape=essence.reel,
         note="guide mix",
         circled=about.circled,
-        file_rate=RATE,
-        timestamp_rate=RATE,
+        file_rate=MIX_RATE,
+        timestamp_rate=MIX_RATE,
         timecode_rate=essence.rate,
         drop_frame=essence.drop_frame,
-        time_reference=round(essence.start_frame / essence.rate * RATE),
+        time_reference=round(essence.start_frame / essence.rate * MIX_RATE),
         tracks=((1, "Guide mix"),),
     )

@@ -22,7 +22,7 @@ from daemon.sounds import Pair, Recording, Synced, Waveform, speeds, told_offset
 from daemon.stages.listen import print_path
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import SETTLED_STATES, ClipState, JobEvent, JobState
-from daemon.store import Card, Clip, Job
+from daemon.store import Card, Clip, Job, Store
 from daemon.worker import Progress
 from engines.media.essence import Essence
 
@@ -147,6 +147,16 @@ def take_key(clip: Clip, recording: Recording) -> object:
     if recording.start_samples is None or not (recording.family or recording.scene):
         return clip.id
     return (*begins, recording.family or (recording.scene, recording.take))
+
+
+def take_files(store: Store, leader: Clip, known: dict[int, Recording]) -> list[Clip]:
+    """Return the files of a take: the one that stands for it, and those beside it where it is one track."""
+    if known[leader.id].channels > 1:
+        return [leader]
+    key = take_key(leader, known[leader.id])
+    return [
+        clip for clip in store.clips(card=leader.card) if clip.id in known and take_key(clip, known[clip.id]) == key
+    ]
 
 
 def work(task_text: str, progress: Progress) -> str:

@@ -16,6 +16,7 @@ from daemon.slate import Twin
 from daemon.turnover.editorial import Take, by_rate, is_interlaced
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll
+from daemon.turnover.soundcuts import cuts_of
 
 
 def stringouts(name: str, rolls: Iterable[Roll], *, of_day: bool = False) -> dict[str, Stringout]:
@@ -78,4 +79,5 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         asc_sop=sop_words(plain.look.look.cdl) if plain.look else "",
         asc_sat=sat_words(plain.look.look.cdl) if plain.look else "",
         notes=tuple((key, printable(value)) for key, value in notes if value),
+        cuts=cuts_of(roll, clip, of_day=of_day),
     )
