@@ -122,7 +122,12 @@ class PlacedSound:
     name: str
     roll: str
     recording: Recording
-    files: tuple[TakeFile, ...] = ()
+    files: tuple[TakeFile, ...]
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Names of the channels of all its files, empty where unknown."""
+        return tuple(name for file in self.files for name in file.recording.tracks)
 
 
 @dataclass(frozen=True, slots=True)

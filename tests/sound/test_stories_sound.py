@@ -6,8 +6,10 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import opentimelineio as otio
 import pytest
 from cart import Cart
 from jsonschema import Draft202012Validator
@@ -38,6 +40,12 @@ def mix_of(path: Path) -> tuple[Wave, Samples]:
     samples = wave.read(0, wave.format.frames)[:, 0]
     os.close(fd)
     return wave, samples
+
+
+def sound_lanes(cart: Cart) -> list[Any]:
+    """Production sound in the roll's timeline: the audio tracks behind the camera's one."""
+    timeline = otio.adapters.read_from_file(str(cart.delivered() / "A001.otio"))
+    return list(timeline.audio_tracks())[1:]
 
 
 def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: Cart) -> None:
@@ -75,6 +83,12 @@ def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: 
     page = (cart.delivered() / "report" / "index.html").read_text()
     assert page.count("<polygon") == 2
     assert "SR001/12A-T003" in page
+    mix, iso = sound_lanes(cart)
+    assert mix[0].media_reference.target_url == "sound/A001C001.wav"
+    assert iso[0].media_reference.target_url == "../SR001/12A-T003.wav"
+    begins = NOON * RATE + round(pair["offset_seconds"] * RATE)
+    assert iso[0].source_range.start_time == otio.opentime.RationalTime(begins, RATE)
+    assert iso.duration().to_seconds() == FRAMES / 24
     cart.assert_honest()
 
 
@@ -204,6 +218,9 @@ def test_files_a_track_are_one_take_and_all_its_isos_are_mixed(cart: Cart) -> No
     cart.serve()
     sound = cart.record()["clips"][0]["sound"]
     assert [pair["file"] for pair in sound["pairs"]] == ["T003_Tr1"]
+    assert [file["path"] for file in sound["pairs"][0]["files"]] == ["T003.TAKE/T003_Tr1.wav", "T003.TAKE/T003_Tr2.wav"]
+    urls = [track[0].media_reference.target_url for track in sound_lanes(cart)[1:]]
+    assert urls == ["../SR001/T003.TAKE/T003_Tr1.wav", "../SR001/T003.TAKE/T003_Tr2.wav"]
     assert cart.record()["clips"][0]["current"]["sound"] == "sound/A001C001.wav"
 
 
