@@ -7,6 +7,7 @@
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
+    room      learn a place's noise from its room tones, where training is approved                [child: learn]
     sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
     mix       make the guide mix of what was found                                               [child: mix]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
@@ -32,6 +33,7 @@ from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
 from daemon.stages.render import Render
 from daemon.stages.retention import Retention
+from daemon.stages.room import Rooms
 from daemon.stages.sample import Sampling
 from daemon.stages.sync import Sync
 from daemon.stages.turnover import Turnover
@@ -60,19 +62,20 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Turnover(), Retention())
-    return (*line, Sampling(), Refine())
+    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Rooms(), Sync(), Mix(), Turnover())
+    return (*line, Retention(), Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import listen, manifest, mix, probe, refine, render, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import listen, manifest, mix, probe, refine, render, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
         "probe": probe.work,
         "render": render.work,
         "listen": listen.work,
+        "room": room.work,
         "sync": sync.work,
         "mix": mix.work,
         "sample": sample.work,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LANE, PRIORITY = "render", 50
 """Behind all proxies, before what is learned from them."""
-_VERSION = "1"
+_VERSION = "2"
 """Raise it when the same sound would be matched otherwise, so that clips are looked for again."""
 _PEAKS = 240
 """Steps of a waveform in the report."""
@@ -118,11 +118,12 @@ def _days(production: Production) -> dict[str, tuple[Take, ...]]:
     return {
         day: tuple(take for card in cards for take in _takes(production, card, known))
         for day, cards in rolls.items()
-        if day and all(_is_through(production, card) for card in cards)
+        if day and all(is_through(production, card) for card in cards)
     }
 
 
-def _is_through(production: Production, card: Card) -> bool:
+def is_through(production: Production, card: Card) -> bool:
+    """Return whether a sound roll lies still and each of its files was listened to, or is not going to be."""
     seen = production.seen.get(card.id)
     clips = production.store.clips(card=card.id)
     return not (seen and seen.busy) and all(clip.state in SETTLED_STATES for clip in clips)

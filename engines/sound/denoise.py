@@ -69,7 +69,7 @@ def quieted(samples: Samples, sample_rate: int, noise: NDArray[np.float64], redu
         return samples
     size = frame_samples(sample_rate)
     floor = 10 ** (-reduction_db / 20)
-    window = _window(size)
+    window = frame_window(size)
     result = np.zeros(len(samples) + 2 * size)
     told = np.maximum(noise, noise.max() * 1e-9) * _OVER
     for first, frames in _frames(samples, size):
@@ -92,7 +92,8 @@ def _wiener(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
     return wiener
 
 
-def _window(size: int) -> NDArray[np.float64]:
+def frame_window(size: int) -> NDArray[np.float64]:
+    """Return the window that each frame is seen through, going in and coming out."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
 
 
@@ -110,7 +111,7 @@ def _powers(samples: Samples, size: int) -> list[NDArray[np.float64]]:
     if len(samples) < size:
         return []
     frames = np.lib.stride_tricks.sliding_window_view(samples, size)[:: size // 4]
-    window = _window(size)
+    window = frame_window(size)
     return [
         np.abs(np.fft.rfft(frames[first : first + _BATCH] * window, axis=1)) ** 2
         for first in range(0, len(frames), _BATCH)

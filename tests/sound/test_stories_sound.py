@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,19 +221,6 @@ def test_files_a_track_are_one_take_and_all_its_isos_are_mixed(cart: Cart) -> No
     urls = [track[0].media_reference.target_url for track in sound_lanes(cart)[1:]]
     assert urls == ["../SR001/T003.TAKE/T003_Tr1.wav", "../SR001/T003.TAKE/T003_Tr2.wav"]
     assert cart.record()["clips"][0]["current"]["sound"] == "sound/A001C001.wav"
-
-
-def test_noise_is_learned_from_the_room_tone_of_the_same_place(cart: Cart) -> None:
-    lay(cart)
-    kitchen = ixml.Ixml(scene="12A", take="3", location="KITCHEN", tracks=((1, "Boom"),))
-    room = replace(kitchen, scene="RT", take="1")
-    street = replace(room, location="STREET")
-    quiet = talk(5, 4.0) * 0.01
-    takes = {"T003.wav": bwf(talk(1), NOON, words=kitchen), "T004.wav": bwf(quiet, NOON + 60, words=room)}
-    sound_roll(cart, takes | {"T005.wav": bwf(quiet, NOON + 90, words=street)})
-    cart.serve()
-    mix = cart.record()["clips"][0]["proxies"][-1]
-    assert "noise learned from room tone SR001/T004" in mix["marks"]
 
 
 def test_two_recorders_that_both_heard_the_clip_are_both_in_sync(cart: Cart) -> None:
