@@ -20,6 +20,8 @@ from engines.sound.wave import Samples
 TIMECODE_REACH_SECONDS = 1.5
 """How far about its timecode a clip is looked for; jammed clocks part by less in a day."""
 _LEAST_OVERLAP_SECONDS = 0.5
+_HEARD_SECONDS = 3.0
+"""Least that a clip and a recording have in common where no timecode speaks for them; all of a clip that is shorter."""
 _CLAP_SECONDS = 0.02
 """Sound goes seven metres in it."""
 
@@ -99,9 +101,15 @@ def _by_ear(clip: Samples, candidates: Sequence[Candidate], own: Sequence[int]) 
     for guess in guesses(print_of(clip), [candidates[number].print_of() for number in own]):
         number = own[guess.sound]
         match = _best(clip, candidates[number], guess.seconds, None)
+        if match and _shared_seconds(clip, match, candidates[number]) < min(_HEARD_SECONDS, len(clip) / RATE - 0.1):
+            continue
         if match and (number not in best or match.strength > best[number].strength):
             best[number] = match
     return [Found(number, match, by_timecode=False, claps_agree=None) for number, match in sorted(best.items())]
+
+
+def _shared_seconds(clip: Samples, match: Match, candidate: Candidate) -> float:
+    return overlap_seconds(match.seconds, len(clip) / RATE, candidate.seconds)
 
 
 def _best(clip: Samples, candidate: Candidate, guess: float, reach: float | None) -> Match | None:
