@@ -1,11 +1,8 @@
 """AAF: a stringout as Avid opens it: a sequence, a master clip a take, its movie, and the tape it came from.
 
 Chain of each take: composition -> master mob -> file source mob (the proxy) -> tape source mob (the reel). A tape
-counts from 00:00:00:00, so that a take's place on it is its start timecode. Production sound has chains of its own:
-composition -> master mob of the cut -> file source mob (the sound file) -> tape source mob (the sound roll), all but
-the first counted in samples, so that a cut on a frame begins in its file on the sample that was found. Every mob's id
-is made of what the mob is: the same delivery names the same mobs again, a new revision is another movie on the same
-tape.
+counts from 00:00:00:00, so that a take's place on it is its start timecode. Every mob's id is made of what the mob is:
+the same delivery names the same mobs again, a new revision is another movie on the same tape.
 Source: AAF Edit Protocol, 2005; pyaaf2 writes the container.
 """
 
@@ -14,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from fractions import Fraction
-from math import ceil
 from typing import Any
 
 import aaf2
@@ -23,13 +18,12 @@ from aaf2.auid import AUID
 from aaf2.mobid import MobID
 
 from daemon import __version__
-from daemon.sidecars.lanes import Lane, SoundCut, SoundFile
+from daemon.sidecars.soundmobs import SoundMobs
 from daemon.sidecars.stringout import Stringout, StringoutClip, stable_id
-from engines.media.timecode import frames_a_day, label_rate
+from engines.media.timecode import frames_a_day
 
 _DAYS = 2
 """Length of a tape: a take that crosses midnight ends on its second day."""
-_DAY_SECONDS = 86_400
 
 
 def compose(stringout: Stringout, written_at: datetime) -> bytes:
@@ -64,11 +58,8 @@ class _Writer:
 
     def __init__(self, file: Any, stringout: Stringout, written_at: datetime) -> None:
         self._file, self._stringout, self._written_at = file, stringout, written_at
-        self._lanes = stringout.lanes
+        self._rate = f"{stringout.rate.numerator}/{stringout.rate.denominator}"
         self._tapes: dict[tuple[str, bool], Any] = {}
-        self._files: dict[SoundFile, Any] = {}
-        self._rolls: dict[tuple[str, int, Fraction, bool], Any] = {}
-        self._cuts: dict[tuple[int, SoundCut], Any] = {}
 
     def write(self) -> None:
         """Write the sequence and all that it leads to."""
@@ -76,38 +67,13 @@ class _Writer:
         digests = (clip.xxh128 for clip in self._stringout.clips)
         sequence = self._mob("CompositionMob", self._stringout.name, "sequence", self._stringout.name, *digests)
         sequence.usage = "Usage_TopLevel"
-        counting = self._stringout.rate, self._stringout.drop_frame
-        self._timecode(sequence, self._after, counting, self._stringout.start.frame, self._stringout.frames)
+        self._timecode(sequence, self._stringout.start.frame, self._stringout.frames, self._stringout.drop_frame)
         for track in range(self._stringout.channels + 1):
             slot = self._slot(sequence, track, self._file.create.Sequence(media_kind=_kind(track)))
             slot.segment["Components"].value = [self._placed(clip, master, track) for clip, master in takes]
             slot.segment.length = self._stringout.frames
-        for number, lane in enumerate(self._lanes):
-            track = self._stringout.channels + number + 1
-            slot = self._slot(sequence, track, self._file.create.Sequence(media_kind=_kind(track)))
-            slot.name = self._stringout.lane_name(number, lane)
-            slot.segment["Components"].value = list(self._sounding(lane))
-            slot.segment.length = self._stringout.frames
-
-    @property
-    def _after(self) -> int:
-        """The track behind all others, where timecode is."""
-        return self._stringout.channels + len(self._lanes) + 1
-
-    def _sounding(self, lane: Lane) -> Iterator[Any]:
-        """Yield what is on a lane: cuts of production sound, and filler where there is none."""
-        for number, clip in enumerate(self._stringout.clips):
-            at = 0
-            for one in lane.under(number):
-                yield from self._filler(one.cut.at - at)
-                master = self._cut(number, one.cut)
-                yield master.create_source_clip(_slot_id(one.channel), 0, one.cut.frames, _kind(one.channel))
-                at = one.cut.at + one.cut.frames
-            yield from self._filler(clip.frames - at)
-
-    def _filler(self, frames: int) -> Iterator[Any]:
-        if frames:
-            yield self._file.create.Filler(media_kind="sound", length=frames)
+        sounds = SoundMobs(self._file, self._stringout, self._mob)
+        sounds.lay(sequence, first_slot=_slot_id(self._stringout.channels) + 2)  # behind timecode
 
     def _placed(self, clip: StringoutClip, master: Any, track: int) -> Any:
         """Return a take on a track of the sequence; where it has no such channel, filler of its length."""
@@ -155,19 +121,16 @@ class _Writer:
         return whole
 
     def _measure(self, descriptor: Any, clip: StringoutClip) -> None:
-        descriptor["SampleRate"].value = _text(self._stringout.rate)
+        descriptor["SampleRate"].value = self._rate
         descriptor["Length"].value = clip.frames
 
     def _sound(self, track: Any) -> Any:
-        return self._pcm(track.sample_rate, track.channels, track.bits, track.samples)
-
-    def _pcm(self, sample_rate: int, channels: int, bits: int, samples: int) -> Any:
         sound = self._file.create.PCMDescriptor()
-        width = (bits + 7) // 8 * channels
-        sound["SampleRate"].value = sound["AudioSamplingRate"].value = sample_rate
-        sound["Channels"].value, sound["QuantizationBits"].value = channels, bits
-        sound["BlockAlign"].value, sound["AverageBPS"].value = width, width * sample_rate
-        sound["Length"].value = samples
+        width = (track.bits + 7) // 8 * track.channels
+        sound["SampleRate"].value = sound["AudioSamplingRate"].value = track.sample_rate
+        sound["Channels"].value, sound["QuantizationBits"].value = track.channels, track.bits
+        sound["BlockAlign"].value, sound["AverageBPS"].value = width, width * track.sample_rate
+        sound["Length"].value = track.samples
         return sound
 
     def _tape(self, clip: StringoutClip) -> Any:
@@ -184,57 +147,8 @@ class _Writer:
             end = self._file.create.SourceClip(media_kind=_kind(track))
             end.length = length
             self._slot(tape, track, end)
-        self._timecode(tape, most + 1, (self._stringout.rate, clip.drop_frame), 0, length)
+        self._timecode(tape, 0, length, clip.drop_frame)
         self._tapes[key] = tape
-        return tape
-
-    def _cut(self, take: int, cut: SoundCut) -> Any:
-        """Return the master mob of a sound file under a take; its first sample is the one at the cut's first frame."""
-        if (take, cut) in self._cuts:
-            return self._cuts[take, cut]
-        clip, file = self._stringout.clips[take], cut.file
-        words = ("cut", clip.roll, clip.file_name, clip.xxh128, file.path.rpartition("/")[2], file.xxh128)
-        master = self._mob("MasterMob", file.name, *words, str(cut.start), str(cut.frames))
-        length = ceil(cut.samples(self._stringout.rate))
-        for channel in range(1, len(file.tracks) + 1):
-            source = self._sound_file(file).create_source_clip(_slot_id(channel), cut.start, length, "sound")
-            self._slot(master, channel, source, Fraction(file.sample_rate)).name = cut.name(channel) or f"A{channel}"
-        told = (("Sound TC", cut.timecode), ("Sound Roll", file.tape), ("Picture", clip.name), *file.notes, *cut.notes)
-        for key, value in told:
-            if value != "":
-                master.comments[key] = str(value)
-        self._cuts[take, cut] = master
-        return master
-
-    def _sound_file(self, file: SoundFile) -> Any:
-        """Return the source mob of a sound file, made once however many takes lie in it."""
-        if file in self._files:
-            return self._files[file]
-        roll, rate = self._sound_roll(file), Fraction(file.sample_rate)
-        mob = self._mob("SourceMob", file.file_name, "sound", file.file_name, file.xxh128)
-        mob.descriptor = self._pcm(file.sample_rate, len(file.tracks), file.bits, file.samples)
-        locator = self._file.create.NetworkLocator()
-        locator["URLString"].value = file.url
-        mob.descriptor["Locator"].append(locator)
-        for channel, name in enumerate(file.tracks, 1):
-            on_roll = roll.create_source_clip(_slot_id(1), file.start_samples, file.samples, "sound")
-            self._slot(mob, channel, on_roll, rate).name = name or f"A{channel}"
-        self._files[file] = mob
-        return mob
-
-    def _sound_roll(self, file: SoundFile) -> Any:
-        """Return the tape of a sound roll, counted from midnight; all its files lie on its one track."""
-        key = (file.tape, file.sample_rate, file.timecode_rate, file.drop_frame)
-        if key in self._rolls:
-            return self._rolls[key]
-        tape = self._mob("SourceMob", file.tape, "sound roll", self._stringout.production, *map(str, key))
-        tape.descriptor = self._file.create.TapeDescriptor()
-        end = self._file.create.SourceClip(media_kind="sound")
-        end.length = _DAYS * _DAY_SECONDS * file.sample_rate
-        self._slot(tape, 1, end, Fraction(file.sample_rate))
-        length = _DAYS * frames_a_day(file.timecode_rate, drop=file.drop_frame)
-        self._timecode(tape, 2, (file.timecode_rate, file.drop_frame), 0, length)
-        self._rolls[key] = tape
         return tape
 
     def _mob(self, kind: str, name: str, *words: str) -> Any:
@@ -246,26 +160,20 @@ class _Writer:
         self._file.content.mobs.append(mob)
         return mob
 
-    def _slot(self, mob: Any, track: int, segment: Any, rate: Fraction | None = None) -> Any:
-        """Return a mob's new slot for a track, 0 the picture, then the channels; it counts frames, or at a rate."""
-        slot = mob.create_timeline_slot(_text(rate or self._stringout.rate), _slot_id(track))
+    def _slot(self, mob: Any, track: int, segment: Any) -> Any:
+        """Return a mob's new slot for a track: 0 the picture, from 1 on the channels."""
+        slot = mob.create_timeline_slot(self._rate, _slot_id(track))
         slot.segment = segment
         slot.name = f"A{track}" if track else "V1"
         slot["PhysicalTrackNumber"].value = track or 1
         return slot
 
-    def _timecode(self, mob: Any, track: int, counting: tuple[Fraction, bool], start: int, length: int) -> None:
-        """Give a mob timecode of a rate, dropping frames or not, behind its other tracks."""
-        rate, drop = counting
-        slot = mob.create_timeline_slot(_text(rate), _slot_id(track))
-        slot.segment = self._file.create.Timecode(label_rate(rate), drop=drop, length=length)
+    def _timecode(self, mob: Any, start: int, length: int, drop: bool) -> None:  # noqa: FBT001 - as the format has it
+        slot = mob.create_timeline_slot(self._rate, self._stringout.channels + 2)
+        slot.segment = self._file.create.Timecode(self._stringout.label_rate, drop=drop, length=length)
         slot.segment.start = start
         slot.name = "TC1"
         slot["PhysicalTrackNumber"].value = 1
-
-
-def _text(rate: Fraction) -> str:
-    return f"{rate.numerator}/{rate.denominator}"
 
 
 def _slot_id(track: int) -> int:
