@@ -28,7 +28,7 @@ RATE = 48_000
 """Samples a second at which rooms are learned and used."""
 LEAST_SECONDS = 4.0
 _FINE = 8 * frame_samples(RATE)
-"""Samples of a spectrum that is kept: bins of 4 Hz, an eighth of a frame's."""
+"""Samples of a spectrum that is kept: bins of 2.6 Hz, an eighth of a frame's."""
 _ASKED_DB = 12.0
 """Reduction that is asked for in the trial, the dial's middle."""
 _LEAST_DB = 8.0
@@ -42,7 +42,7 @@ _BANDS_HZ = (100.0, 12_000.0)
 _BANDS = 48
 
 Spectrum = NDArray[np.float32]
-"""Power of each bin of 4 Hz, `[bins]`, of samples at full scale 1.0."""
+"""Power of each bin of 2.6 Hz, `[bins]`, of samples at full scale 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
