@@ -12,15 +12,19 @@ from cart import Cart, Shift
 from recorder import RATE, bwf, camera_roll, heard, shot, sound_roll, talk
 from scipy.signal import lfilter
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
 from daemon import models
+from daemon.cli import app
 from daemon.errors import ModelError
+from daemon.modelcard import page
 from daemon.purge import purge
 from daemon.requests import Request, Wish, ask
 from daemon.rooms import is_room_tone, room_of
 from daemon.sidecars import ixml
 from daemon.sounds import recording_of
 from daemon.states import ModelState
+from daemon.store import Store
 from engines.errors import BadWeights
 from engines.sound import denoise
 from engines.sound.mix import highpassed
@@ -83,6 +87,12 @@ def test_an_approved_production_learns_a_room_and_its_mixes_say_so(cart: Cart) -
     assert (lineage["approved_by"], lineage["tone"], lineage["parent"]) == ("Line producer", "SR001/T004", "base")
     assert lineage["trials"]["Boom"]["reduction_db"] >= 8
     assert json.loads((cart.config.models / "active.json").read_text()) == {"room KITCHEN": model.digest}
+    shown = CliRunner().invoke(app, ["model", "show", model.digest[:12], "-c", str(cart.folder / "config.yaml")]).stdout
+    assert "SR001/T004" in shown
+    assert "reduction_db" in shown
+    store = Store(cart.config.production_state / "nearset.sqlite", read_only=True)
+    assert "room KITCHEN" in page(cart.config, store)
+    store.close()
     cart.assert_honest()
 
 
