@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from daemon.sidecars.lanes import Lane, SoundCut, lanes
 from engines.media.essence import AudioTrack
+from engines.media.story import Mobs
 from engines.media.timecode import Timecode, frames_a_day, label_rate
 
 _NAMESPACE = uuid.UUID("6f2c1d0e-52a5-5d63-9a35-0f6b0c3b8f51")
@@ -25,7 +26,8 @@ class StringoutClip:
     `path` leads from the sidecar's folder to the plain proxy, `enhanced_path` to its twin, empty where there is none.
     `xxh128` is the plain proxy's. `sound` are the camera's own tracks, `cuts` what production sound lies under it.
     `asc_sop` and `asc_sat` are a CDL as ALE and EDL write it, empty without one. `notes` are what an editor must know,
-    by name.
+    by name. `mobs` are the identities that the media itself has, a mono sound track each; None where it has none.
+    `sound_paths` lead to sound that lies in files of its own.
     """
 
     name: str
@@ -45,6 +47,8 @@ class StringoutClip:
     asc_sop: str = ""
     asc_sat: str = ""
     notes: tuple[tuple[str, str], ...] = ()
+    mobs: Mobs | None = None
+    sound_paths: tuple[str, ...] = ()
     cuts: tuple[SoundCut, ...] = ()
 
     @property
