@@ -103,14 +103,15 @@ class Mix:
         del now
         store = production.store
         known = store.recordings()
-        if next(awaited(production, known), None):
-            return  # what a room tone of the day teaches is for the mixes of the day
+        learning = {store.card(clip.card).shoot_day for clip, _ in awaited(production, known)}
         under_way = store.under_way(self.name) if known else set()
         for clip in store.clips(states=[ClipState.PROXIED, ClipState.DELIVERED]) if known else ():
             synced = store.sync(clip.id)
             words = words_of(production, clip).mix
             if clip.id in under_way or not (clip.essence and synced and synced[1].pairs and words.enabled):
                 continue
+            if store.card(clip.card).shoot_day in learning:
+                continue  # what a room tone of the day teaches is for the mixes of the day
             of = (synced[0], words)
             if self._settled.get(clip.id) != of and self._want(
                 production, clip, clip.essence, synced[1].pairs, words, known
