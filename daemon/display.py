@@ -138,10 +138,13 @@ def show_model(model: dict[str, Any]) -> None:
         "state": model["state"],
         "made": f"{model['made_at']}, after roll {model['roll']}, {model['steps']} steps in {model['seconds']:.0f} s",
         "from": model["parent"],
-        "over base": f"{model['gain_db']:+.2f} dB on the canaries",
+        "over base": f"{model['gain_db']:+.2f} dB on the canaries" if "base_mean_db" in model["scores"] else "",
+        "tried": ", ".join(f"{name} {value:g}" for name, value in model["scores"].items())
+        if not model["steps"]
+        else "",
         "refused because": "\n".join(model["reasons"]),
         "approved by": f"{lineage.get('approved_by', '')}, {lineage.get('reference', '')}".strip(", "),
-        "learned from": ", ".join(seen[False]),
+        "learned from": ", ".join(seen[False]) or lineage.get("tone", ""),
         "judged by": ", ".join(seen[True]),
     }
     for name, value in rows.items():

@@ -73,10 +73,15 @@ def promote(digest: Digest, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-def rollback(config: ConfigPath = DEFAULT_CONFIG) -> None:
+def rollback(
+    size: Annotated[
+        str, typer.Argument(help="A size as `model list` has it, a room too; the network in use without.")
+    ] = "",
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """Withdraw the active model for the one it was made from; takes effect for the next clip."""
     settings = configuration.load(config)
-    size = settings.enhance.restore.model
+    size = size or settings.enhance.restore.model
     _ask(settings, Request(Wish.ROLLBACK, size), f"asked to roll back the {size} model")
 
 

@@ -9,6 +9,7 @@
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
+    room      learn a place's noise from its room tones, where training is approved                [child: learn]
     sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
     mix       make the guide mix of what was found                                               [child: mix]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
@@ -37,6 +38,7 @@ from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
 from daemon.stages.render import Render
 from daemon.stages.retention import Retention
+from daemon.stages.room import Rooms
 from daemon.stages.sample import Sampling
 from daemon.stages.spans import Spans
 from daemon.stages.sync import Sync
@@ -67,20 +69,21 @@ class WorkingStage(Stage, Protocol):
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
     gate = (Intake(), Manifests(), Looks(), Probe(), Circles(), Spans())
-    made = (Render(), Listen(), Sync(), Mix(), Turnover(), Deliver(), Retention())
+    made = (Render(), Listen(), Rooms(), Sync(), Mix(), Turnover(), Deliver(), Retention())
     return (*gate, *made, Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
     from daemon import provenance  # noqa: PLC0415 - as below
-    from daemon.stages import deliver, listen, manifest, mix, probe, refine, rendering, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
         "probe": probe.work,
         "render": rendering.work,
         "listen": listen.work,
+        "room": room.work,
         "sync": sync.work,
         "mix": mix.work,
         "sample": sample.work,

@@ -24,9 +24,10 @@ from daemon.production import Moment, Production
 from daemon.publish import delivering, drop_stale, make_folder, point, replace, replace_all, withdraw
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor, VerifiedFile
-from daemon.sounds import ClipSound, Pair, PlacedSound
+from daemon.sounds import ClipSound, Pair, PlacedSound, Recording, TakeFile
 from daemon.stages.landing import roll_folder, sheet_path, still_path
 from daemon.stages.render import restraint_of
+from daemon.stages.sync import take_files
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
 from daemon.turnover import current, provenance
@@ -260,6 +261,7 @@ def _stills(roll: Roll, folder: Path) -> dict[str, str]:
 def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) -> Roll:
     """Return the roll as it stands."""
     delivered = [clip for clip in clips if clip.essence and production.store.proxies(clip.id)]
+    recordings = production.store.recordings()
     stopped = [clip for clip in clips if clip.state in SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED}]
     return Roll(
         production=production.config.production.code,
@@ -268,7 +270,7 @@ def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) 
         name=card.roll,
         card_path=card.path,
         vendor=Vendor(card.vendor),
-        clips=tuple(_clip(production, card, clip) for clip in delivered),
+        clips=tuple(_clip(production, card, clip, recordings) for clip in delivered),
         undelivered=tuple(UndeliveredClip(clip.name, clip.state, clip.trouble) for clip in stopped),
         missing=card.missing,
         written_at=now.iso,
@@ -291,7 +293,7 @@ def _sheet(production: Production, card: Card, plain: Proxy | None) -> str:
     return sheet_path(plain)
 
 
-def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
+def _clip(production: Production, card: Card, clip: Clip, recordings: dict[int, Recording]) -> TurnoverClip:
     store = production.store
     proxies = store.proxies(clip.id)
     assert clip.essence is not None
@@ -308,7 +310,7 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
         sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
-        sound=_sound(production, clip),
+        sound=_sound(production, clip, recordings),
         held_back=restraint_of(production, clip),
         parts=tuple(f"{store.card(part.card).roll}/{part.name}" for part in parts) if len(parts) > 1 else (),
     )
@@ -322,16 +324,21 @@ def _files(production: Production, part: Clip, *, away: bool) -> Iterator[Verifi
             yield replace_fields(known[path], path=f"{roll}/{path}") if away else known[path]
 
 
-def _sound(production: Production, clip: Clip) -> ClipSound | None:
+def _sound(production: Production, clip: Clip, recordings: dict[int, Recording]) -> ClipSound | None:
     """Return production sound of a clip as it is handed over; None where it was not looked for."""
     store = production.store
     if (known := store.sync(clip.id)) is None:
         return None
-    synced, recordings = known[1], store.recordings()
+    synced = known[1]
 
     def placed(pair: Pair) -> PlacedSound:
         sound = store.clip(pair.recording)
-        return PlacedSound(pair, sound.name, store.card(sound.card).roll, recordings[pair.recording])
+        files = tuple(
+            TakeFile(one.name, path, store.files(one.card)[path].hashes["xxh128"], recordings[one.id])
+            for one in take_files(store, sound, recordings)
+            for path in one.found.files[:1]
+        )
+        return PlacedSound(pair, sound.name, store.card(sound.card).roll, recordings[pair.recording], files)
 
     rivals = tuple(placed(pair) for pair in synced.rivals)
     return ClipSound(tuple(placed(pair) for pair in synced.pairs), synced.held, rivals, synced.waveform)

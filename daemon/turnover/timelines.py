@@ -15,6 +15,7 @@ from daemon.slate import Published, Twin
 from daemon.turnover.editorial import Take, by_rate, is_interlaced, notes_of
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll
+from daemon.turnover.soundcuts import cuts_of
 from engines.media.story import Mobs
 
 
@@ -87,6 +88,7 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         asc_sop=sop_words(plain.look.look.cdl) if plain.look else "",
         asc_sat=sat_words(plain.look.look.cdl) if plain.look else "",
         notes=tuple((key, printable(value)) for key, value in notes if value),
+        cuts=cuts_of(roll, clip, of_day=of_day),
         mobs=_mobs(plain),
         sound_paths=tuple(f"{folder}{file.path}" for one in plain.renditions[:1] for file in one.files[1:]),
     )
