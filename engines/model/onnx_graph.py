@@ -51,7 +51,7 @@ def onnx_graph(
     head, *layers, last = topology.layers
     nodes += _head_apart(head, topology.hidden) if apart else _head(head)
     for layer in layers:
-        nodes += _nodes(layer)
+        nodes += layer_nodes(layer)
     nodes += _last_apart(last) if apart else _last(last)
     nodes += [
         *_bounded("gate", "gate_bounded"),
@@ -120,7 +120,7 @@ _GIVEN = ["out", "gate", "state"]
 
 
 def _head(layer: Layer) -> list[onnx.NodeProto]:
-    return [helper.make_node("Concat", _READ, ["input"], axis=1), *_nodes(layer)]
+    return [helper.make_node("Concat", _READ, ["input"], axis=1), *layer_nodes(layer)]
 
 
 def _head_apart(layer: Layer, hidden: int) -> list[onnx.NodeProto]:
@@ -140,7 +140,7 @@ def _head_apart(layer: Layer, hidden: int) -> list[onnx.NodeProto]:
 
 
 def _last(layer: Layer) -> list[onnx.NodeProto]:
-    return [*_nodes(layer), helper.make_node("Split", [layer.name, "parts"], _GIVEN, axis=1)]
+    return [*layer_nodes(layer), helper.make_node("Split", [layer.name, "parts"], _GIVEN, axis=1)]
 
 
 def _last_apart(layer: Layer) -> list[onnx.NodeProto]:
@@ -163,7 +163,7 @@ def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoP
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, height, width])
 
 
-def _nodes(layer: Layer) -> list[onnx.NodeProto]:
+def layer_nodes(layer: Layer) -> list[onnx.NodeProto]:
     """Return the nodes of one layer."""
     chain: list[tuple[str, list[str], dict[str, Any]]] = []
     if layer.op == "up":
