@@ -7,7 +7,7 @@ import importlib.util
 from functools import cache
 from typing import Any, cast
 
-from engines.backends.base import Backend
+from engines.backends.base import Backend, LightBackend
 from engines.backends.instead import Instead
 from engines.errors import BackendUnavailable
 from engines.plans.library import LIBRARIES
@@ -16,6 +16,7 @@ from engines.plans.store import PlanStore
 CHOICES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
 _BEST_FIRST = ("openvino", "eager")
 """What auto takes. No engine on a GPU is among them until it was seen to run on one."""
+_LIGHT = frozenset({"openvino", "eager", "identity"})
 _FACTORIES = {
     "openvino": ("engines.backends.openvino", "OpenVinoBackend"),
     "eager": ("engines.backends.eager", "EagerBackend"),
@@ -38,6 +39,14 @@ def choose(name: str, plans: PlanStore | None = None, instead: str = "") -> Back
     if instead and instead != name:
         return Instead(name, lambda: _only(name, plans), lambda: _only(instead, plans))
     return _only(name, plans)
+
+
+def choose_light(name: str) -> LightBackend:
+    """Return what runs the illumination network where `name` restores.
+
+    It is so small that every engine on a GPU leaves it to the processor's; `describe` says which that is.
+    """
+    return cast(LightBackend, _only(name if name in _LIGHT else "auto", None))
 
 
 @cache

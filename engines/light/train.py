@@ -34,6 +34,8 @@ from engines.model.topology import RELIGHT, topology
 from engines.model.weights import save_weights
 
 _SCALES = (1, 2, 4, 8)
+_FRAMES = 24
+"""Frames of a clip of which stills are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +44,45 @@ class Settings:
 
     seed: int = 20261127
     steps: int = 4000
-    seconds: float = 1080.0  # rendering and steps together: twenty minutes of one core are allowed
-    sets: int = 320  # small rendered sets
-    wide_sets: int = 64  # as large as a proxy's: 4 s each
+    seconds: float = 720.0  # of one core, footage and rendering included
+    sets: int = 140  # small rendered sets: 0.7 s each
+    wide_sets: int = 12  # as large as a proxy's: 4 s each
     size: tuple[int, int] = (160, 256)  # rows and columns of a small one; half of a 512 x 320 picture
     wide: tuple[int, int] = (288, 480)
-    batch: int = 6
+    batch: int = 4
     rate: float = 3e-3
     rate_end: float = 2e-5
     warmup_steps: int = 100
     ema: float = 0.998  # averaged weights are what ships
-    filmed: float = 0.5  # weight of the footage's loss
+    wide_each: int = 4  # each such step sees a wide set instead
+    filmed: float = 1.0  # weight of the footage's loss,
+    filmed_each: int = 3  # which joins each such step
 
 
 Pair = tuple[Tensor, Tensor]
 """A picture in linear light `[3, h, w]` and the light in it."""
 
 
-def train(settings: Settings, sets: list[Pair], wide: list[Pair], filmed: list[Tensor]) -> tuple[LightNetwork, int]:
-    """Return the averaged network and its steps; it ends when steps or seconds do."""
+def train(
+    settings: Settings, sets: list[Pair], wide: list[Pair], filmed: list[Tensor], checkpoint: Path | None = None
+) -> tuple[LightNetwork, int]:
+    """Return the averaged network and its steps; it ends when steps or seconds do.
+
+    `checkpoint` gets the weights so far, each hundred steps.
+    """
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     network = LightNetwork().train()
     averaged = deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=1e-4)
-    began, step = time.monotonic(), 0
-    while step < settings.steps and (spent := time.monotonic() - began) < settings.seconds:
+    began, step = time.process_time(), 0
+    while step < settings.steps and (spent := time.process_time() - began) < settings.seconds:
         gone = max(step / settings.steps, spent / settings.seconds)
         for group in optimiser.param_groups:
             group["lr"] = _rate(settings, step, gone)
-        pool, count = (wide, 2) if step % 4 == 3 and wide else (sets, settings.batch)  # noqa: PLR2004 - each fourth
+        pool, count = (wide, 1) if wide and step % settings.wide_each == 0 else (sets, settings.batch)
         loss = _rendered_loss(network, [_lit(pool, generator) for _ in range(count)], generator)
-        if filmed:
+        if filmed and step % settings.filmed_each == 0:
             loss = loss + settings.filmed * found_again(network, _filmed(filmed, generator), generator)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -85,6 +94,8 @@ def train(settings: Settings, sets: list[Pair], wide: list[Pair], filmed: list[T
                 slow.lerp_(fast, 1 - keep)
         step += 1
         if step % 100 == 0:
+            if checkpoint:
+                save_weights(checkpoint, tensors_of(averaged), {"stopped_after": step})
             print(f"step {step}  loss {loss.item():.4f}  {spent:.0f} s", file=sys.stderr, flush=True)  # noqa: T201
     return averaged.eval(), step
 
@@ -203,7 +214,7 @@ def footage(samples: Path, frames: int = 4) -> tuple[list[Tensor], list[dict[str
     stills, lineage = [], []
     for clip in TRAINING:
         path = samples / clip.path
-        for shot in decode_clean(path, clip.divide, clip.frames):
+        for shot in decode_clean(path, clip.divide, min(clip.frames, _FRAMES)):
             if min(shot.shape[-2:]) >= 128:  # noqa: PLR2004 - as large as what is drawn from it
                 for still in shot[:: max(1, len(shot) // frames)][:frames]:
                     stops = stops_of_packed(still.astype(np.float32), curve_of("rec709", CodeRange.LEGAL, "bt709"))
@@ -221,12 +232,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=Settings().seconds)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    settings, began = Settings(steps=arguments.steps, seconds=arguments.seconds), time.monotonic()
+    settings, began = Settings(steps=arguments.steps, seconds=arguments.seconds), time.process_time()
     filmed, lineage = footage(arguments.samples)
     sets, wide = rendered(settings)
-    spent = time.monotonic() - began
+    spent = time.process_time() - began
     left = Settings(steps=arguments.steps, seconds=arguments.seconds - spent)
-    network, steps = train(left, sets, wide, filmed)
+    network, steps = train(left, sets, wide, filmed, arguments.out / f"{RELIGHT}.checkpoint.safetensors")
     card = {
         "name": RELIGHT,
         "topology": topology(RELIGHT).digest,
@@ -235,7 +246,7 @@ def main() -> None:
         "command": " ".join(["python -m engines.light.train", *sys.argv[1:]]),
         "repeatable": steps == settings.steps,
         "steps": steps,
-        "seconds": round(time.monotonic() - began),
+        "core_seconds": round(time.process_time() - began),
         "settings": asdict(settings),
         "footage": lineage,
         "rendered": "sets of solids under lamps (engines/light/sets.py), whose light is known",
