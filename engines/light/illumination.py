@@ -53,11 +53,11 @@ class Illumination:
 
     def _steadied(self, coefficients: Floats, coarse: Floats) -> Floats:
         """Return the coefficients averaged over the pictures before, as long as what is seen is the same."""
-        if self._before is None or (self.is_cut := bool(np.abs(coarse - self._before[1]).mean() > _CUT_STOPS)):
-            self.is_cut = True
-            steady = coefficients.copy()
-        else:
-            changed = cv2.blur(np.abs(coarse - self._before[1]), (3, 3)) / np.float32(_CHANGED_STOPS)
+        changes = None if self._before is None else np.abs(coarse - self._before[1])
+        self.is_cut = changes is None or float(changes.mean()) > _CUT_STOPS
+        steady = coefficients.copy()
+        if changes is not None and self._before is not None and not self.is_cut:
+            changed = cv2.blur(changes, (3, 3)) / np.float32(_CHANGED_STOPS)
             taken = np.clip(_FOLLOW + (1 - _FOLLOW) * changed**2, 0, 1)
             steady = self._before[0] + taken * (coefficients - self._before[0])
         self._before = steady, coarse
