@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PyOpenColorIO import BuiltinTransform, ColorSpaceTransform, Config
@@ -70,8 +71,16 @@ class Curve:
 
     def of(self, codes: Floats) -> Floats:
         """Return the stops of R'G'B' codes of any shape."""
-        places = np.clip(codes * np.float32(_STRETCH) + np.float32(0.5), 0, CODE_MAX * _STRETCH).astype(np.uint16)
-        return self.stops[places]
+        places = codes * np.float32(_STRETCH) + np.float32(0.5)
+        np.clip(places, 0, CODE_MAX * _STRETCH, out=places)
+        return self.stops[places.astype(np.uint16)]
+
+    def change(self, codes: Floats, gain: Floats) -> Floats:
+        """Return by how much codes `[h, w]` change under a gain in stops `[h, w]`."""
+        rows = (gain + np.float32(MOST_STOPS)) * np.float32(GAIN_STEPS)
+        return np.asarray(
+            cv2.remap(self.gains, codes, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32
+        )
 
 
 def _gains(codes: Floats, linear: Floats, top: int) -> Floats:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from engines.light.curve import Curve, Floats
+from engines.light.curve import FLOOR, Curve, Floats
 from engines.media.frames import Picture
 
 Doubles = npt.NDArray[np.float64]
@@ -32,11 +32,15 @@ _LOWEST_HZ = 0.7
 _CLEAR, _CLEAR_MAINS = 12.0, 6.0
 """How many times its neighbours' power a beat must have: where anything may be one, and where mains say where to look."""
 _MAINS_WITHIN_HZ = 0.35
-_LEAST_STOPS = 0.004
+_LEAST_STOPS = 0.002
+_TRIED = 6
+_LOUD, _LEAST_PLACES, _ONE_WAVE = 8.0, 6, 0.8
+"""A place beats where its power is so many times its noise; so many must, and their waves agree to this share."""
 _BANDS = np.linspace(-8 * np.pi, 8 * np.pi, 641)
 """Phases over the picture's height that are tried: four bands either way."""
-_ALIKE = 2.0
-"""Depths that spread by no more than this many times what their noise makes them spread (variances) are one depth."""
+_ALIKE, _AGREE = 0.15, 0.8
+"""Depths within a share of each other, or within their noise, are alike; where so many (by weight) are, there is one."""
+_LEAST_SEEN = 0.05
 
 
 def grid_of(picture: Picture, curve: Curve) -> Floats:
@@ -85,7 +89,9 @@ def _beat(stretch: _Stretch, number: int, height: int, width: int) -> Floats:
     return beat
 
 
-def find(grids: Sequence[Floats], rate: float, mains_hz: float | None = None, beat_hz: float | None = None) -> Flicker | None:
+def find(
+    grids: Sequence[Floats], rate: float, mains_hz: float | None = None, beat_hz: float | None = None
+) -> Flicker | None:
     """Return the beat in a clip's grids, one a picture; None where none is clear.
 
     `mains_hz` (50 or 60) says where to look, `beat_hz` the beat itself as it is seen; both in hertz, as is `rate`.
@@ -93,31 +99,56 @@ def find(grids: Sequence[Floats], rate: float, mains_hz: float | None = None, be
     if len(grids) < LEAST_PICTURES:
         return None
     series = np.stack(grids).astype(np.float64)
-    frequency, clear = _clearest(series, rate, mains_hz, beat_hz)
-    if not clear:
-        return None
-    starts = range(0, max(len(series) - _HOP, 1), _HOP) if len(series) > _WINDOW else range(1)
-    stretches = tuple(_stretch(series[at : at + _WINDOW], at, frequency / rate * 2 * np.pi) for at in starts)
-    stops = float(np.mean([x.depth.mean() for x in stretches])) / np.log(2)
-    if max(float(x.depth.max()) for x in stretches) < _LEAST_STOPS:
-        return None
-    return Flicker(frequency, stops, clear, stretches)
+    for frequency, clear in _clearest(series, rate, mains_hz, beat_hz)[:_TRIED]:
+        turn = frequency / rate * 2 * np.pi
+        if _is_one_wave(_even(series), turn):
+            starts = range(0, len(series) - _HOP, _HOP) if len(series) > _WINDOW else range(1)
+            stretches = tuple(_stretch(series[at : at + _WINDOW], at, turn) for at in starts)
+            stops = float(np.mean([x.depth.mean() for x in stretches])) / float(np.log(2))
+            return Flicker(frequency, stops, clear, stretches) if stops >= _LEAST_STOPS else None
+    return None
 
 
-def _clearest(series: Doubles, rate: float, mains_hz: float | None, beat_hz: float | None) -> tuple[float, float]:
-    """Return the clearest beat in hertz and by how much it stands out, 0 where none stands out enough."""
+def _clearest(
+    series: Doubles, rate: float, mains_hz: float | None, beat_hz: float | None
+) -> list[tuple[float, float]]:
+    """Return the beats that stand out, in hertz and by how much, the clearest first."""
     steps, power = _power(series)
     hertz = steps * rate
-    reach = max(1, round(4 * len(steps) * 2 / len(series) ))
+    reach = max(1, round(8 * len(steps) / len(series)))
     scores = np.array([power[n] / _around(power, n, reach) for n in range(len(power))])
     allowed, least = hertz >= _LOWEST_HZ, _CLEAR
     if beat_hz or mains_hz:
-        wanted = [beat_hz] if beat_hz else [_seen_at(mains_hz * times, rate) for times in (2, 4)]  # type: ignore[operator]
-        allowed, least = np.min([np.abs(hertz - hz) for hz in wanted], 0) <= max(_MAINS_WITHIN_HZ, rate / len(series)), _CLEAR_MAINS
+        wanted = [beat_hz] if beat_hz else [_seen_at((mains_hz or 0) * times, rate) for times in (2, 4)]
+        within = max(_MAINS_WITHIN_HZ, rate / len(series))
+        allowed, least = np.min([np.abs(hertz - hz) for hz in wanted], 0) <= within, _CLEAR_MAINS
     peaks = np.concatenate(([False], (power[1:-1] >= power[:-2]) & (power[1:-1] >= power[2:]), [power[-1] > power[-2]]))
-    scores = np.where(allowed & peaks, scores, 0)
-    best = int(scores.argmax())
-    return float(hertz[best]), float(scores[best]) if scores[best] >= least else 0.0
+    found = np.flatnonzero(allowed & peaks & (scores >= least))
+    return sorted(((float(hertz[n]), float(scores[n])) for n in found), key=lambda one: -one[1])
+
+
+def _is_one_wave(flat: Doubles, turn: float) -> bool:
+    """Return whether what beats at a frequency is one wave over the picture: what moves in a scene is many."""
+    phasors, noise = _phasors(flat, 0, turn), _noise(flat, 0, turn)
+    _, level = _unbanded(phasors, noise)
+    loud = np.abs(phasors) ** 2 > _LOUD * noise
+    return bool(loud.sum() >= _LEAST_PLACES and np.abs(level[loud].sum()) >= _ONE_WAVE * np.abs(level[loud]).sum())
+
+
+def _noise(flat: Doubles, first: int, turn: float) -> Doubles:
+    """Return the variance of one part of each place's phasor, by what is beside the frequency."""
+    aside = 2 * np.pi * 3 / len(flat)
+    beside = [np.abs(_phasors(flat, first, turn + way * aside)) ** 2 for way in (-1, 1)]
+    noise: Doubles = np.mean(beside, 0) / 2 + 1e-8
+    return noise
+
+
+def _unbanded(phasors: Complex, noise: Doubles) -> tuple[float, Complex]:
+    """Return the bands of a wave in radians down the picture, and its phasors without them."""
+    rows = ((np.arange(GRID[0]) + 0.5) / GRID[0])[:, None]
+    sums = [np.abs((phasors / noise * np.exp(-1j * bands * rows)).sum()) for bands in _BANDS]
+    bands = float(_BANDS[int(np.argmax(sums))])
+    return bands, phasors * np.exp(-1j * bands * rows)
 
 
 def _seen_at(hz: float, rate: float) -> float:
@@ -157,13 +188,10 @@ def _stretch(series: Doubles, first: int, turn: float) -> _Stretch:
     found = [_phasors(flat, first, one) for one in near]
     best = int(np.argmax([(np.abs(x) ** 2).sum() for x in found]))
     turn, phasors = float(near[best]), found[best]
-    beside = [_phasors(flat, first, turn + way * 2 * np.pi * 3 / count) for way in (-1, 1)]
-    noise = np.mean([np.abs(x) ** 2 for x in beside], 0) / 2 + 1e-8  # of one part of the phasor
-    rows = ((np.arange(GRID[0]) + 0.5) / GRID[0])[:, None]
-    weights = 1 / noise
-    bands = float(_BANDS[np.argmax([np.abs((weights * phasors * np.exp(-1j * k * rows)).sum()) for k in _BANDS])])
-    level = phasors * np.exp(-1j * bands * rows)
-    phase = float(np.angle((weights * level).sum()))
+    seen = _sensitivity(series)
+    phasors, noise = phasors / seen, _noise(flat, first, turn) / seen**2
+    bands, level = _unbanded(phasors, noise)
+    phase = float(np.angle((level / noise).sum()))
     depth = _depths((level * np.exp(-1j * phase)).real, noise)
     nepers = depth * np.log(2)
     return _Stretch(first, turn, bands, phase + np.pi / 2, (4 * nepers / (4 + nepers**2)).astype(np.float32))
@@ -177,12 +205,22 @@ def _phasors(flat: Doubles, first: int, turn: float) -> Complex:
     return found
 
 
+def _sensitivity(series: Doubles) -> Doubles:
+    """Return which share of a beat each place shows: in the dark, light that is added before stops are taken hides it."""
+    light = np.exp2(series.mean(0))
+    seen: Doubles = np.maximum((light - FLOOR) / light, _LEAST_SEEN)
+    return seen
+
+
 def _depths(depth: Doubles, noise: Doubles) -> Doubles:
-    """Return the depth at each place in stops, none below zero: one for all where they are alike, else smoothed."""
+    """Return the depth at each place in stops, none below zero: one for all where nearly all agree, else smoothed."""
     weights = 1 / noise
-    common = float((weights * depth).sum() / weights.sum())
-    if float((weights * (depth - common) ** 2).mean()) <= _ALIKE:
-        return np.full_like(depth, max(common, 0))
+    order = depth.ravel().argsort()
+    heavy = np.cumsum(weights.ravel()[order])
+    common = max(float(depth.ravel()[order][np.searchsorted(heavy, heavy[-1] / 2)]), 0)
+    agrees = np.abs(depth - common) <= np.maximum(2 * np.sqrt(noise), _ALIKE * common)
+    if common > _LEAST_STOPS and weights[agrees].sum() >= _AGREE * weights.sum():
+        return np.full_like(depth, (weights * depth)[agrees].sum() / weights[agrees].sum())
     smooth = cv2.GaussianBlur(depth * weights, (0, 0), 0.8) / cv2.GaussianBlur(weights, (0, 0), 0.8)
     clear = smooth**2 / (smooth**2 + cv2.GaussianBlur(noise, (0, 0), 0.8) / 4)  # Wiener's share
     return np.maximum(smooth * clear, 0)

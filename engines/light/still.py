@@ -12,24 +12,27 @@ from engines.media.frames import Picture
 _NEUTRAL = 512
 
 
+def halved(picture: Picture) -> Floats:
+    """Return a picture's codes at half its raster, Y'CbCr. Shape: `[h, w, 3]`."""
+    size = (picture.width // 2, picture.height // 2)
+    planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (picture.y, picture.cb, picture.cr)]
+    return cv2.merge(planes).astype(np.float32)
+
+
+def rgb_codes(codes: Floats, matrix: str) -> Floats:
+    """Return R'G'B' codes of Y'CbCr ones, `[..., 3]` both."""
+    return np.asarray(cv2.transform(codes, to_rgb(matrix)), np.float32)
+
+
 def stops_of(picture: Picture, curve: Curve, matrix: str = "bt709") -> Floats:
     """Return red, green and blue in stops of scene-linear light, half the picture's raster. Shape: `[h, w, 3]`."""
-    columns, rows = picture.width // 2, picture.height // 2
-    planes = [
-        cv2.resize(plane.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        for plane in (picture.y, picture.cb, picture.cr)
-    ]
-    return _stops(cv2.merge(planes), curve, matrix)
+    return curve.of(rgb_codes(halved(picture), matrix))
 
 
 def stops_of_packed(codes: Floats, curve: Curve, matrix: str = "bt709") -> Floats:
     """Return the same of a packed picture's codes `[8, h, w]`."""
     planes = [codes[:4].mean(0), codes[4:6].mean(0), codes[6:].mean(0)]
-    return _stops(np.ascontiguousarray(np.stack(planes, -1), np.float32), curve, matrix)
-
-
-def _stops(codes: Floats, curve: Curve, matrix: str) -> Floats:
-    return curve.of(cv2.transform(codes, to_rgb(matrix)).astype(np.float32))
+    return curve.of(rgb_codes(np.ascontiguousarray(np.stack(planes, -1), np.float32), matrix))
 
 
 def to_rgb(matrix: str) -> Floats:
