@@ -1,7 +1,7 @@
 """Relight: the balance and colour of a picture's own light, by dials, in scene-linear light. One picture in, one out.
 
-Light is told from what it falls on by the illumination network (`engines/light/`); dials make a gain of it at half
-resolution, limits hold it, and it is multiplied on at full resolution, channel by channel. It casts no shadow and takes
+Light is told from what it falls on by the illumination network (`engines/light/`) at half resolution; dials make a gain
+of it at a quarter, limits hold it, and it is multiplied on at full resolution, channel by channel. It casts no shadow and takes
 none away: a window is a gain, no lamp. All at zero is the very picture.
 """
 
@@ -18,7 +18,7 @@ from engines.enhance.restore import HIGHEST, LOWEST
 from engines.light import protect
 from engines.light.curve import MOST_STOPS, Curve, Floats
 from engines.light.dials import Bring, Dials, Limits, Region, Window
-from engines.light.illumination import LUMA, Illumination
+from engines.light.illumination import Illumination, luma_of
 from engines.light.still import halved, rgb_codes, to_ycbcr
 from engines.light.track import Track
 from engines.light.zones import Zones, gains, limited, weight_of
@@ -41,7 +41,7 @@ class Change:
     def note(self, gain: Floats, protected: Floats | None) -> None:
         """Take in a picture's gain and protection."""
         self.pictures += 1
-        size = np.abs(gain[::4, ::4])
+        size = np.abs(gain[::2, ::2])
         self.most_stops = max(self.most_stops, float(size.max()))
         self.mean_stops += (float(size.mean()) - self.mean_stops) / self.pictures
         share = 0.0 if protected is None else float((protected > 0.5).mean())  # noqa: PLR2004 - more than half
@@ -84,14 +84,17 @@ class Relight:
         del coming
         if self._light is None:
             return picture
-        stops = self.curve.of(rgb_codes(halved(picture), self.matrix))
+        codes = halved(picture)
+        rgb = rgb_codes(codes, self.matrix)
+        stops = self.curve.of(rgb)
         light = self._light(stops)
-        zones = self._zones(light, is_cut=self._light.is_cut)
-        whole, local = gains(self.dials, light, zones, self._windows(stops @ LUMA), self.bring)
-        protected = self._protection(stops, is_cut=self._light.is_cut)
+        coarse = np.asarray(cv2.resize(light, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
+        zones = self._zones(coarse, is_cut=self._light.is_cut)
+        whole, local = gains(self.dials, coarse, zones, self._windows(stops, coarse.shape), self.bring)
+        protected = self._protection(stops, coarse.shape, is_cut=self._light.is_cut)
         gain = limited(whole, local, self.limits, protected)
         self.change.note(gain, protected)
-        return lit(picture, gain, self.curve, self.matrix)
+        return _lit(picture, codes, rgb, gain, self.curve, self.matrix)
 
     def _scale(self) -> float:
         return self.width / 2 / self.source_width
@@ -100,31 +103,37 @@ class Relight:
         x, y, wide, high = (value * self._scale() for value in (*window.at, *window.size))
         return Track(*(round(side) for side in (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)))
 
-    def _windows(self, luma: Floats) -> list[Floats]:
+    def _windows(self, stops: Floats, size: tuple[int, ...]) -> list[Floats]:
+        if not self._tracks:
+            return []
+        luma = luma_of(stops)
         still = np.eye(2, 3, dtype=np.float32)
         return [
-            weight_of(window, *luma.shape[:2], self._scale(), track(luma) if window.track else still)
+            _sized(weight_of(window, *luma.shape[:2], self._scale(), track(luma) if window.track else still), size)
             for window, track in zip(self.dials.windows, self._tracks, strict=True)
         ]
 
-    def _protection(self, stops: Floats, *, is_cut: bool) -> Floats | None:
-        """Return what is protected, 0-1 `[h, w]`; None where nothing is."""
+    def _protection(self, stops: Floats, size: tuple[int, ...], *, is_cut: bool) -> Floats | None:
+        """Return what is protected, 0-1 of a size; None where nothing is."""
         detectors = [protect.skin] * self.limits.skin + [protect.writing] * self.limits.text
-        height, width = stops.shape[:2]
         if not detectors and not self.limits.regions:
             return None
         sparse = np.ascontiguousarray(stops[::2, ::2])
-        found = [detector(sparse) for detector in detectors]
-        found += [self._region(region, (height, width))[::2, ::2] for region in self.limits.regions]
+        found = [_sized(detector(sparse), size) for detector in detectors]
+        found += [_sized(self._region(region, stops.shape[:2]), size) for region in self.limits.regions]
         now = np.maximum.reduce(found)
         if self._protected is not None and not is_cut:
             now = self._protected + np.float32(_FOLLOW) * (now - self._protected)
         self._protected = now
-        return np.asarray(cv2.resize(now, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        return now
 
     def _region(self, region: Region, size: tuple[int, ...]) -> Floats:
         box = Window(region.at, region.size, feather=0.1, shape="box")
         return weight_of(box, size[0], size[1], self._scale(), np.eye(2, 3, dtype=np.float32))
+
+
+def _sized(plane: Floats, size: tuple[int, ...]) -> Floats:
+    return np.asarray(cv2.resize(plane, (size[1], size[0])), np.float32)
 
 
 def lit(picture: Picture, gain: Floats, curve: Curve, matrix: str) -> Picture:
@@ -134,19 +143,23 @@ def lit(picture: Picture, gain: Floats, curve: Curve, matrix: str) -> Picture:
     colour adds to that at half resolution.
     """
     codes = halved(picture)
+    return _lit(picture, codes, rgb_codes(codes, matrix), gain, curve, matrix)
+
+
+def _lit(picture: Picture, codes: Floats, rgb: Floats, gain: Floats, curve: Curve, matrix: str) -> Picture:
     height, width = codes.shape[:2]
-    gain = np.clip(gain, -MOST_STOPS, MOST_STOPS)
-    half = gain if gain.shape[:2] == (height, width) else cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
-    channels = cv2.split(half) if half.ndim > 2 else [half] * 3  # noqa: PLR2004 - one gain for all three
-    of_luma = half @ LUMA if half.ndim > 2 else half  # noqa: PLR2004 - as above
-    rgb = np.clip(rgb_codes(codes, matrix), 0, CODE_MAX)
-    changes = [curve.change(code, one) for code, one in zip(cv2.split(rgb), channels, strict=True)]
+    size, colours = (picture.width, picture.height), gain.ndim > 2  # noqa: PLR2004 - a gain for each channel
+    if gain.shape[:2] != (height, width):
+        gain = cv2.resize(gain, (width, height))
+    rows = np.asarray(curve.rows_of(gain), np.float32)
+    of_luma = luma_of(rows) if colours else rows
+    channels = cv2.split(rows) if colours else [rows] * 3
+    changes = [curve.change(code, row) for code, row in zip(cv2.split(rgb), channels, strict=True)]
     y, cb, cr = cv2.split(cv2.transform(cv2.merge(changes), to_ycbcr(matrix)))
     y -= curve.change(np.ascontiguousarray(codes[..., 0]), of_luma)
-    fine = cv2.resize(of_luma, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
-    own = curve.change(picture.y.astype(np.float32), fine)
-    own += cv2.resize(y, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
-    wide = [cv2.resize(plane, (width, picture.height), interpolation=cv2.INTER_LINEAR) for plane in (cb, cr)]
+    own = curve.change(picture.y.astype(np.float32), cv2.resize(of_luma, size))
+    own += cv2.resize(y, size)
+    wide = [cv2.resize(plane, (width, picture.height)) for plane in (cb, cr)]
     planes = zip((picture.y, picture.cb, picture.cr), (own, *wide), strict=True)
     return Picture(picture.number, *(_added(plane, change) for plane, change in planes))
 

@@ -75,12 +75,13 @@ class Curve:
         np.clip(places, 0, CODE_MAX * _STRETCH, out=places)
         return self.stops[places.astype(np.uint16)]
 
-    def change(self, codes: Floats, gain: Floats) -> Floats:
-        """Return by how much codes `[h, w]` change under a gain in stops `[h, w]`."""
-        rows = (gain + np.float32(MOST_STOPS)) * np.float32(GAIN_STEPS)
-        return np.asarray(
-            cv2.remap(self.gains, codes, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32
-        )
+    def rows_of(self, gain: Floats) -> Floats:
+        """Return where in the table of gains a gain in stops stands; beyond MOST_STOPS is as at it."""
+        return (gain + np.float32(MOST_STOPS)) * np.float32(GAIN_STEPS)
+
+    def change(self, codes: Floats, rows: Floats) -> Floats:
+        """Return by how much codes `[h, w]` change under gains that stand at `rows` `[h, w]`."""
+        return np.asarray(cv2.remap(self.gains, codes, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32)
 
 
 def _gains(codes: Floats, linear: Floats, top: int) -> Floats:

@@ -13,7 +13,7 @@ from engines.light.curve import Floats
 from engines.model.topology import LIGHT_COARSE, LIGHT_GRID
 from engines.model.weights import Weights
 
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 """As in `network.py`, which is not imported: torch is not needed here."""
 _FOLLOW = 0.15
 """Share of a new picture's coefficients that is taken where nothing changed: a time constant of six pictures."""
@@ -36,20 +36,24 @@ class Illumination:
     def __call__(self, stops: Floats) -> Floats:
         """Return the light in stops `[h, w]` of a picture's stops `[h, w, 3]`; `is_cut` says whether a shot begins."""
         height, width = stops.shape[:2]
-        luma = stops @ LUMA
+        luma = luma_of(stops)
         mean = np.float32(luma.mean())
-        padded = cv2.copyMakeBorder(
-            stops, 0, self._rows - height, 0, self._columns - width, cv2.BORDER_REPLICATE
-        )
-        read = np.ascontiguousarray(padded.transpose(2, 0, 1)[None] - mean)
-        steady = self._steadied(self._session.coefficients(read)[0], _coarse(padded @ LUMA))
+        planes = [self._padded(plane) for plane in cv2.split(stops)]
+        read = np.stack(planes)[None]
+        read -= mean
+        steady = self._steadied(self._session.coefficients(read)[0], _coarse(self._padded(luma)))
         # each output is of the middle of the pixels that it stands for, as torch interpolates without aligned corners
-        share, light = (
-            cv2.resize(plane, (self._columns, self._rows), interpolation=cv2.INTER_LINEAR)[:height, :width]
-            for plane in steady
-        )
-        found: Floats = share * (luma - mean) + light + mean
-        return found
+        share, light = (cv2.resize(plane, (self._columns, self._rows))[:height, :width] for plane in steady)
+        luma -= mean
+        luma *= share
+        luma += light
+        luma += mean
+        return luma
+
+    def _padded(self, plane: Floats) -> Floats:
+        height, width = plane.shape
+        below, beside = self._rows - height, self._columns - width
+        return np.asarray(cv2.copyMakeBorder(plane, 0, below, 0, beside, cv2.BORDER_REPLICATE), np.float32)
 
     def _steadied(self, coefficients: Floats, coarse: Floats) -> Floats:
         """Return the coefficients averaged over the pictures before, as long as what is seen is the same."""
@@ -62,6 +66,11 @@ class Illumination:
             steady = self._before[0] + taken * (coefficients - self._before[0])
         self._before = steady, coarse
         return steady
+
+
+def luma_of(stops: Floats) -> Floats:
+    """Return luma in stops `[h, w]`: the weighted mean of the channels' stops."""
+    return np.asarray(cv2.transform(stops, LUMA), np.float32)
 
 
 def _coarse(luma: Floats) -> Floats:

@@ -36,11 +36,13 @@ class Zones:
         fill, key = (old + _FOLLOW * (new - old) for old, new in zip(self._levels, (fill, key), strict=True))
         self._levels = fill, key
         soft = max((key - fill) / 4, _LEAST_SPREAD)
-        return _risen((light - (key + fill) / 2) / soft), _risen((light - key - _PRACTICAL_STOPS) / _PRACTICAL_SOFT)
+        return _risen(light, (key + fill) / 2, soft), _risen(light, key + _PRACTICAL_STOPS, _PRACTICAL_SOFT)
 
 
-def _risen(value: Floats) -> Floats:
-    risen: Floats = (1 / (1 + np.exp(-np.clip(value, -20, 20)))).astype(np.float32)
+def _risen(light: Floats, middle: float, soft: float) -> Floats:
+    """Return 0 to 1 as light rises through a middle: x / sqrt(1 + x^2), which takes a third of an exponential's time."""
+    x = (light - np.float32(middle)) * np.float32(0.5 / soft)
+    risen: Floats = np.float32(0.5) + np.float32(0.5) * x / np.sqrt(1 + x * x)
     return risen
 
 
