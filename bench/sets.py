@@ -65,7 +65,10 @@ def person(x: float, z: float, shirt: np.ndarray) -> list[Solid]:
 def _interview(turn: float) -> Scene:
     key = Lamp((2.2 * np.sin(turn), 2.4, -2.2 * np.cos(turn)), 0.4, (9, 8.4, 7.6))
     back = Lamp((1.8, 2.5, 1.6), 0.15, (3, 3, 3.6))
-    solids = (*_room(plain(*WALL), plaid(WOOD, (0.4, 0.26, 0.16))), *person(0, 0, plaid((0.1, 0.14, 0.3), (0.5, 0.5, 0.55), 6)))
+    solids = (
+        *_room(plain(*WALL), plaid(WOOD, (0.4, 0.26, 0.16))),
+        *person(0, 0, plaid((0.1, 0.14, 0.3), (0.5, 0.5, 0.55), 6)),
+    )
     return Scene(solids, (key, back), (0.25, 0.25, 0.28), (0.2, 0.18, 0.15), (0, 1.4, -3.2), (0, 1.15, 0), 2.2)
 
 
@@ -73,7 +76,10 @@ def _window(turn: float) -> Scene:
     daylight = Lamp((-3.4, 1.9 + turn, -0.6 + turn), 0.9, (16, 18, 21))
     practical = Lamp((1.9, 1.5, 1.2), 0.12, (1.2, 0.8, 0.4))
     table = Solid("box", (0.3, 0.35, 0.2), (1, 0.35, 0.5), plaid(WOOD, (0.22, 0.13, 0.08), 2), 1.2, 0.4)
-    cups = [Solid("ball", (x, 0.82, 0.1), (0.1, 0.14, 0.1), plain(*paint)) for x, paint in ((0, SKIN), (0.5, (0.7, 0.7, 0.72)))]
+    cups = [
+        Solid("ball", (x, 0.82, 0.1), (0.1, 0.14, 0.1), plain(*paint))
+        for x, paint in ((0, SKIN), (0.5, (0.7, 0.7, 0.72)))
+    ]
     walls = _room(plaid((0.5, 0.48, 0.4), (0.62, 0.6, 0.55), 2), bricks())
     return Scene(
         (*walls, table, *cups, *person(-0.8, 0.8, plain(0.35, 0.1, 0.1))),
@@ -83,9 +89,14 @@ def _window(turn: float) -> Scene:
 
 def _corridor(turn: float) -> Scene:
     walls = [Solid("box", (side * 2.2, 0, 0), (1, 20, 20), bricks(), 1.4) for side in (-1, 1)]
-    floor, end = Solid("box", (0, -1, 0), (20, 1, 20), plaid((0.25, 0.25, 0.25), (0.6, 0.6, 0.58), 2), 1.1), Solid("box", (0, 0, 6), (9, 9, 1), plain(*CONCRETE))
+    floor, end = (
+        Solid("box", (0, -1, 0), (20, 1, 20), plaid((0.25, 0.25, 0.25), (0.6, 0.6, 0.58), 2), 1.1),
+        Solid("box", (0, 0, 6), (9, 9, 1), plain(*CONCRETE)),
+    )
     lamps = tuple(Lamp((0.2 * turn, 2.6, z), 0.15, (4, 4.2, 3.6)) for z in (-1.5 + turn, 2 + turn))
-    return Scene((floor, end, *walls, *person(0.3, 1, plain(0.2, 0.3, 0.2))), lamps, (0.06, 0.06, 0.07), (0.05, 0.05, 0.05))
+    return Scene(
+        (floor, end, *walls, *person(0.3, 1, plain(0.2, 0.3, 0.2))), lamps, (0.06, 0.06, 0.07), (0.05, 0.05, 0.05)
+    )
 
 
 def _night(turn: float) -> Scene:
@@ -95,7 +106,9 @@ def _night(turn: float) -> Scene:
         Solid("box", (-1.4 + 0.22 * n, 0.3 + 0.07 * (n % 3), 1.2), (0.09, 0.3 + 0.07 * (n % 3), 0.3), plain(*paint))
         for n, paint in enumerate(np.random.default_rng(6).uniform(0.05, 0.6, (12, 3)).tolist())
     ]
-    return Scene((*_room(plain(0.3, 0.33, 0.36), plain(*WOOD)), *shelf), (lamp, moon), (0.03, 0.04, 0.06), (0.03, 0.03, 0.03))
+    return Scene(
+        (*_room(plain(0.3, 0.33, 0.36), plain(*WOOD)), *shelf), (lamp, moon), (0.03, 0.04, 0.06), (0.03, 0.03, 0.03)
+    )
 
 
 def _street(turn: float) -> Scene:
@@ -106,7 +119,12 @@ def _street(turn: float) -> Scene:
     ]
     trees = [Solid("ball", (x, 1.5, z), (0.6, 0.8, 0.6), foliage(), 0.8) for x, z in ((-0.9, 0.8), (1.2, 0.2))]
     ground = Solid("box", (0, -1, 0), (40, 1, 40), plaid(CONCRETE, (0.25, 0.25, 0.25), 2), 2.5)
-    return Scene((ground, Solid("box", (0, 0, 9), (40, 40, 1), plain(0.4, 0.45, 0.5)), *blocks, *trees), (sun,), (0.5, 0.6, 0.8), (0.2, 0.2, 0.18))
+    return Scene(
+        (ground, Solid("box", (0, 0, 9), (40, 40, 1), plain(0.4, 0.45, 0.5)), *blocks, *trees),
+        (sun,),
+        (0.5, 0.6, 0.8),
+        (0.2, 0.2, 0.18),
+    )
 
 
 def _room(wall: np.ndarray, floor: np.ndarray) -> tuple[Solid, ...]:

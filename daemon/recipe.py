@@ -21,6 +21,7 @@ from pydantic import BeforeValidator, Field
 from daemon import yamlfile
 from daemon.config import Codec, Config, Section, space_name
 from daemon.errors import RecipeError
+from daemon.lighting import FlickerWords, Light, LimitsWords, RelightWords, light_of
 from engines.media.essence import CodeRange
 from engines.media.proxy import ProxyCodec, Rotation
 
@@ -134,6 +135,14 @@ class Words(Section):
     source: SourceWords = SourceWords()
     look: LookWords = LookWords()
     mix: MixWords = MixWords()
+    relight: RelightWords = RelightWords()
+    flicker: FlickerWords = FlickerWords()
+    limits: LimitsWords = LimitsWords()
+
+    @property
+    def light(self) -> Light:
+        """What becomes of the clip's light."""
+        return light_of(self.relight, self.flicker, self.limits)
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""

@@ -5,7 +5,7 @@ Pure data, no behaviour beyond naming. Every station speaks in these; SQL and fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engines.colour.cdl import Cdl
@@ -158,7 +158,8 @@ class Published:
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
-    where the picture was delivered as recorded.
+    where the picture was delivered as recorded. `light` says what was done to its light (stages.relight), empty for
+    nothing.
     """
 
     twin: Twin
@@ -176,6 +177,7 @@ class Published:
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
+    light: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

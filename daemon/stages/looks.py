@@ -236,11 +236,18 @@ def persons_look(production: Production, clip: Clip, words: Words) -> ClipLook |
 
 
 def wanted_of(production: Production, clip: Clip, words: Words) -> str:
-    """Return a digest of what people say of a clip's picture now; that of its words alone before it was probed."""
+    """Return a digest of what people say of a clip's picture now; that of its words alone before it was probed.
+
+    Where its light is brought to another clip's, that clip's bytes are part of it, so that a hero may come later.
+    """
+    from daemon.stages.relight import hero_identity  # it plans by what is here
+
+    hero = hero_identity(production, clip, words)
     try:
-        return wanted(look_of(production, clip, words) if clip.essence else None, words)
+        found = wanted(look_of(production, clip, words) if clip.essence else None, words)
     except EngineError:
-        return words.digest()
+        found = words.digest()
+    return f"{found} {hero}" if hero else found
 
 
 def revise(production: Production, now: Moment, *, words_changed: bool) -> None:

@@ -26,6 +26,7 @@ from daemon.slate import TWIN_FOLDER, Published, Twin
 from daemon.stages.landing import SHEET, has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
+from daemon.stages.relight import Lighting, LightTask, joined, light_marks, light_task, lighting, write_before
 from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import revision_name, unique
@@ -80,11 +81,12 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    light: LightTask | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a child made; `model` and `engine` say what enhanced it, `noise` what it measured."""
+    """What a child made; `model` and `engine` say what enhanced it, `noise` what it measured, `light` what it relit."""
 
     xxh128: str
     size_bytes: int
@@ -93,6 +95,7 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    light: dict[str, float] = field(default_factory=dict)
 
 
 class Render:
@@ -143,7 +146,8 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip),
+            marks=marks_of(production, clip) + (light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+            light=made.light,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
@@ -203,7 +207,13 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
         wire.dump(ProxySpec, spec),
         wire.dump(Restore, restore) if restore else "",
         wire.dump(Look, look) if look else "",
+        *((wire.dump(LightTask, light),) if (light := _light(production, clip, words, twin)) else ()),
     )
+
+
+def _light(production: Production, clip: Clip, words: Words, twin: Twin) -> LightTask | None:
+    """Return what becomes of a twin's light; the plain one's stays."""
+    return light_task(production, clip, words) if twin is Twin.ENHANCED else None
 
 
 def delivered_name(production: Production, clip: Clip) -> str:
@@ -257,6 +267,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        light=_light(production, clip, words, twin),
     )
 
 
@@ -293,6 +304,9 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     from engines.render import render, still_number
 
     enhance, model, engine, noise = _enhancement(task, files)
+    light = _lighting(task, files, enhance, partial(progress, 0, task.essence.frames)) if enhance else None
+    if light:
+        enhance, model, engine = light.enhance, joined(model, light.model), joined(engine, light.engine)
     staged.unlink(missing_ok=True)
     decoder = decoder_for(files, task.essence)
     grade = _grade(task)
@@ -301,6 +315,8 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=watched, progress=progress)
     if before:
         _write_sheet(task, before[0], staged)
+    if light:
+        write_before(light, grade, task.essence.matrix, staged)
     alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
@@ -311,7 +327,9 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
         hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
-    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
+    return Rendered(
+        hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, light.figures() if light else {}
+    )
 
 
 def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
@@ -335,6 +353,15 @@ def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
     made = sheet(picture, task.show, task.look, Path(task.luts), matrix=essence.matrix, code_range=essence.code_range)
     path.write_bytes(made)
     fsync_file(path)
+
+
+def _lighting(task: RenderTask, files: MediaFiles, restore: Enhance, alive: Callable[[], None]) -> Lighting | None:
+    """Return what lights the twin around its restoration; None where its light stays."""
+    if task.light is None or task.restore is None:
+        return None
+    return lighting(
+        task.light, restore, files, task.essence, task.spec, models=task.models, engine=task.restore.engine, alive=alive
+    )
 
 
 def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:

@@ -8,6 +8,7 @@ control process, since it is small.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from socket import gethostname
 
@@ -20,7 +21,7 @@ from daemon.publish import delivering, drop_stale, make_folder, replace, replace
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor
 from daemon.sounds import ClipSound, Pair, PlacedSound
-from daemon.stages.landing import roll_folder, sheet_path, still_path
+from daemon.stages.landing import before_path, roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
 from daemon.turnover.editorial import ales
@@ -209,7 +210,7 @@ def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, st
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
     """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
     hashes = {}
-    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet) if path):
+    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet, clip.unlit) if path):
         with delivering(folder / path):
             if (folder / path).is_file():
                 hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
@@ -237,11 +238,11 @@ def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) 
     )
 
 
-def _sheet(production: Production, card: Card, plain: Proxy | None) -> str:
-    """Return the path of a current proxy's contact sheet; empty where there is none."""
-    if plain is None or not (roll_folder(production, card) / sheet_path(plain)).is_file():
+def _beside(production: Production, card: Card, proxy: Proxy | None, path_of: Callable[[Proxy], str]) -> str:
+    """Return the path of what lies in the report beside a current proxy; empty where there is none."""
+    if proxy is None or not (roll_folder(production, card) / path_of(proxy)).is_file():
         return ""
-    return sheet_path(plain)
+    return path_of(proxy)
 
 
 def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
@@ -259,7 +260,8 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         published=tuple(proxy.facts for proxy in proxies),
         stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
-        sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
+        sheet=_beside(production, card, latest.get(Twin.PLAIN), sheet_path),
+        unlit=_beside(production, card, latest.get(Twin.ENHANCED), before_path),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
         sound=_sound(production, clip),
     )

@@ -166,6 +166,7 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "published_at": proxy.published_at,
         "marks": list(proxy.marks),
         "look": _look(proxy.look) if proxy.look else None,
+        "light": proxy.light,
     }
 
 

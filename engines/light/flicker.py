@@ -109,9 +109,7 @@ def find(
     return None
 
 
-def _clearest(
-    series: Doubles, rate: float, mains_hz: float | None, beat_hz: float | None
-) -> list[tuple[float, float]]:
+def _clearest(series: Doubles, rate: float, mains_hz: float | None, beat_hz: float | None) -> list[tuple[float, float]]:
     """Return the beats that stand out, in hertz and by how much, the clearest first."""
     steps, power = _power(series)
     hertz = steps * rate

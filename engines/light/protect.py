@@ -36,9 +36,7 @@ def writing(stops: Floats) -> Floats:
     """Return where writing may be, 0-1 `[h, w]`, of a picture's stops `[h, w, 3]`."""
     green = stops[..., 1]
     change = np.diff(green, axis=1, append=green[:, -1:])
-    rising, falling = (
-        cv2.blur((way * change > _EDGE_STOPS).astype(np.float32), _LINE[::-1]) for way in (1, -1)
-    )
+    rising, falling = (cv2.blur((way * change > _EDGE_STOPS).astype(np.float32), _LINE[::-1]) for way in (1, -1))
     return _soft((np.minimum(rising, falling) > _WRITTEN).astype(np.uint8), 3.0)
 
 

@@ -141,10 +141,14 @@ def _surfaces(solids: tuple[Solid, ...], points: Floats, which: npt.NDArray[np.i
         if not on.any():
             continue
         inside = _inward(solid, points[on], place=True).T
-        face = inside if solid.shape == "ball" else np.where(np.abs(inside) >= np.abs(inside).max(1)[:, None], inside, 0)
+        face = (
+            inside if solid.shape == "ball" else np.where(np.abs(inside) >= np.abs(inside).max(1)[:, None], inside, 0)
+        )
         local = face / np.array(solid.half, np.float32)
         cosine, sine = np.cos(solid.turn), np.sin(solid.turn)
-        outward = np.stack((local[:, 0] * cosine + local[:, 2] * sine, local[:, 1], local[:, 2] * cosine - local[:, 0] * sine), 1)
+        outward = np.stack(
+            (local[:, 0] * cosine + local[:, 2] * sine, local[:, 1], local[:, 2] * cosine - local[:, 0] * sine), 1
+        )
         normals[on] = _unit(outward)
         reflectance[on] = _painted(solid, inside * np.array(solid.half, np.float32), np.abs(local).argmax(1))
     return normals, reflectance
@@ -167,7 +171,11 @@ def _lamp(
 ) -> Floats:
     """Return the light of a lamp on each point, its shadow soft."""
     seen = np.zeros(len(points), np.float32)
-    offsets = _unit(rng.normal(size=(samples, 3)).astype(np.float32)) * lamp.radius * rng.uniform(0, 1, (samples, 1)) ** (1 / 3)
+    offsets = (
+        _unit(rng.normal(size=(samples, 3)).astype(np.float32))
+        * lamp.radius
+        * rng.uniform(0, 1, (samples, 1)) ** (1 / 3)
+    )
     for offset in offsets.astype(np.float32):
         toward = np.array(lamp.place, np.float32) + offset - points
         distance = np.linalg.norm(toward, axis=1)
