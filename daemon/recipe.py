@@ -186,6 +186,11 @@ class RecipeBook:
                 merged.setdefault(section, {}).update(words)
         return Words.model_validate(merged)
 
+    @property
+    def matches_light(self) -> bool:
+        """Whether any clip's light is brought to another's."""
+        return any(layer.words.get("relight", {}).get("match") for layer in self._layers)
+
     def explain(self, *, clip: str, roll: str, scene: str | None = None) -> list[tuple[str, str, str]]:
         """Return for each word of a clip its name, its value, and where that was written."""
         words = self.words(clip=clip, roll=roll, scene=scene).model_dump(mode="json")

@@ -60,6 +60,7 @@ class Looks:
     def __init__(self) -> None:
         self._roots: dict[str, _Root] = {}
         self._probed: set[int] = set()
+        self._measured: set[int] = set()
 
     def plan(self, production: Production, now: Moment) -> None:
         """Read look files that are new or changed, forget those that are gone, and revise what that touches."""
@@ -74,6 +75,9 @@ class Looks:
         if changed or probed != self._probed:
             self._probed = probed
             self._suggest(production, now)
+            revise(production, now, words_changed=False)
+        elif production.recipes.matches_light and self._measured != (known := _with_essence(production)):
+            self._measured = known
             revise(production, now, words_changed=False)
 
     def _suggest(self, production: Production, now: Moment) -> None:
@@ -108,6 +112,11 @@ class Looks:
         if None in found.values():
             root.due = now.monotonic + settle
         return found
+
+
+def _with_essence(production: Production) -> set[int]:
+    """Return the clips that were probed: any of them may be a hero that another waits for."""
+    return {clip.id for clip in production.store.clips() if clip.essence}
 
 
 def _graded(production: Production, clips: list[Clip]) -> dict[int, ClipLook]:

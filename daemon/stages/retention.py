@@ -17,7 +17,7 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, withdraw
 from daemon.slate import Twin
-from daemon.stages.landing import roll_folder, still_path
+from daemon.stages.landing import before_path, roll_folder, still_path
 from daemon.store import Card, Clip, Proxy
 
 _REST_SECONDS = 60.0
@@ -76,9 +76,10 @@ def _may_go(production: Production, clip: Clip, keep: int, now: Moment) -> Itera
 
 
 def _remove_file(folder: Path, proxy: Proxy) -> None:
-    """Remove a proxy and its still; what is not of the size that was delivered is somebody else's, and stays."""
+    """Remove a proxy and its stills; what is not of the size that was delivered is somebody else's, and stays."""
     movie = folder / proxy.facts.path
     with delivering(movie):
         if movie.is_file() and not movie.is_symlink() and movie.stat().st_size == proxy.facts.size_bytes:
             withdraw(movie)
-    withdraw(folder / still_path(proxy))
+    for path in (still_path(proxy), before_path(proxy)):
+        withdraw(folder / path)
