@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.light.renderer import Lamp, Lit, Scene, Solid, render
 
-MOVES = 4
+MOVES = 3
 SKIN, WALL, WOOD, CONCRETE = (0.45, 0.28, 0.2), (0.55, 0.53, 0.48), (0.28, 0.17, 0.1), (0.32, 0.32, 0.31)
 
 
@@ -142,4 +142,4 @@ def lit_sets(height: int, width: int) -> Iterator[tuple[str, Lit]]:
     """Yield each set under each of its lights, with the set's name."""
     for name, made in SETS.items():
         for turn in np.linspace(-0.8, 0.8, MOVES).tolist():
-            yield name, render(made(turn), height, width, samples=16, hemisphere=16)
+            yield name, render(made(turn), height, width, samples=10, hemisphere=10)

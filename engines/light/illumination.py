@@ -50,6 +50,10 @@ class Illumination:
         luma += mean
         return luma
 
+    def forget(self) -> None:
+        """Forget the past: the next picture begins a shot."""
+        self._before = None
+
     def _padded(self, plane: Floats) -> Floats:
         height, width = plane.shape
         below, beside = self._rows - height, self._columns - width
