@@ -129,7 +129,9 @@ def decibels(
     At its frequency the difference from the clean footage is measured; elsewhere the brightness itself, all places.
     """
     window = np.hanning(len(own) + 2)[1:-1, None]
-    flat = {name: np.stack(grids).reshape(len(own), -1) for name, grids in (("own", own), ("in", before), ("out", after))}
+    flat = {
+        name: np.stack(grids).reshape(len(own), -1) for name, grids in (("own", own), ("in", before), ("out", after))
+    }
     wave = (window[:, 0] * np.exp(-2j * np.pi * turns * np.arange(len(own)))) @ np.stack(
         [flat["in"] - flat["own"], flat["out"] - flat["own"]]
     ).transpose(1, 0, 2).reshape(len(own), -1)
@@ -159,7 +161,9 @@ def matched(samples: Path) -> bool:
         pictures, _ = clip(samples / "footage" / name, 48, HEIGHT, WIDTH)
         hero = level_of(pictures[:24])
         for stops in (-1.0, 0.6):
-            other = [lit(p, np.full((HEIGHT // 2, WIDTH // 2), stops, np.float32), CURVE, MATRIX) for p in pictures[24:]]
+            other = [
+                lit(p, np.full((HEIGHT // 2, WIDTH // 2), stops, np.float32), CURVE, MATRIX) for p in pictures[24:]
+            ]
             own = level_of([Picture(n, p.y, p.cb, p.cr) for n, p in enumerate(other)])
             relight = relit(Dials(), brought(own, hero))
             made = [relight(p) for p in other]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -109,7 +110,10 @@ class Relight:
         luma = luma_of(stops)
         still = np.eye(2, 3, dtype=np.float32)
         return [
-            _sized(weight_of(window, *luma.shape[:2], self._scale(), track(luma) if window.track else still), size)
+            _sized(
+                weight_of(window, luma.shape[0], luma.shape[1], self._scale(), track(luma) if window.track else still),
+                size,
+            )
             for window, track in zip(self.dials.windows, self._tracks, strict=True)
         ]
 
@@ -121,7 +125,7 @@ class Relight:
         sparse = np.ascontiguousarray(stops[::2, ::2])
         found = [_sized(detector(sparse), size) for detector in detectors]
         found += [_sized(self._region(region, stops.shape[:2]), size) for region in self.limits.regions]
-        now = np.maximum.reduce(found)
+        now = np.asarray(np.maximum.reduce(found), np.float32)
         if self._protected is not None and not is_cut:
             now = self._protected + np.float32(_FOLLOW) * (now - self._protected)
         self._protected = now
@@ -134,6 +138,10 @@ class Relight:
 
 def _sized(plane: Floats, size: tuple[int, ...]) -> Floats:
     return np.asarray(cv2.resize(plane, (size[1], size[0])), np.float32)
+
+
+def _split(channels: Any) -> list[Floats]:
+    return [np.asarray(channel, np.float32) for channel in cv2.split(channels)]
 
 
 def lit(picture: Picture, gain: Floats, curve: Curve, matrix: str) -> Picture:
@@ -150,16 +158,16 @@ def _lit(picture: Picture, codes: Floats, rgb: Floats, gain: Floats, curve: Curv
     height, width = codes.shape[:2]
     size, colours = (picture.width, picture.height), gain.ndim > 2  # noqa: PLR2004 - a gain for each channel
     if gain.shape[:2] != (height, width):
-        gain = cv2.resize(gain, (width, height))
+        gain = np.asarray(cv2.resize(gain, (width, height)), np.float32)
     rows = np.asarray(curve.rows_of(gain), np.float32)
     of_luma = luma_of(rows) if colours else rows
-    channels = cv2.split(rows) if colours else [rows] * 3
-    changes = [curve.change(code, row) for code, row in zip(cv2.split(rgb), channels, strict=True)]
-    y, cb, cr = cv2.split(cv2.transform(cv2.merge(changes), to_ycbcr(matrix)))
+    channels = _split(rows) if colours else [rows] * 3
+    changes = [curve.change(code, row) for code, row in zip(_split(rgb), channels, strict=True)]
+    y, cb, cr = _split(cv2.transform(cv2.merge(changes), to_ycbcr(matrix)))
     y -= curve.change(np.ascontiguousarray(codes[..., 0]), of_luma)
-    own = curve.change(picture.y.astype(np.float32), cv2.resize(of_luma, size))
-    own += cv2.resize(y, size)
-    wide = [cv2.resize(plane, (width, picture.height)) for plane in (cb, cr)]
+    own = curve.change(picture.y.astype(np.float32), _sized(of_luma, size[::-1]))
+    own += _sized(y, size[::-1])
+    wide = [_sized(plane, (picture.height, width)) for plane in (cb, cr)]
     planes = zip((picture.y, picture.cb, picture.cr), (own, *wide), strict=True)
     return Picture(picture.number, *(_added(plane, change) for plane, change in planes))
 

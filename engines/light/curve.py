@@ -104,7 +104,7 @@ def _gains(codes: Floats, linear: Floats, top: int) -> Floats:
 
 def _code_of(linear: Floats, lit: Floats, at: Floats) -> Floats:
     """Return the code of light; above the last one that 10 bits hold, on along the curve's last stop."""
-    code: Floats = np.interp(linear, lit, at)
+    code = np.asarray(np.interp(linear, lit, at), np.float32)
     over = linear > lit[-1]
     a_stop = at[-1] - np.interp(lit[-1] / 2, lit, at)
     code[over] = at[-1] + a_stop * np.log2(linear[over] / lit[-1])

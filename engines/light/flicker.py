@@ -46,7 +46,7 @@ _LEAST_SEEN = 0.05
 def grid_of(picture: Picture, curve: Curve) -> Floats:
     """Return the mean luma of each place of the grid in stops."""
     codes = cv2.resize(picture.y.astype(np.float32), GRID[::-1], interpolation=cv2.INTER_AREA)
-    return curve.of(codes)
+    return curve.of(np.asarray(codes, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _power(series: Doubles) -> tuple[Doubles, Doubles]:
     size = 1 << (4 * count - 1).bit_length()
     power = np.abs(np.fft.rfft(flat, size, axis=0)) ** 2
     own = np.median(power[size // 32 :], axis=0) + 1e-12  # where something moves, all frequencies are loud
-    return np.fft.rfftfreq(size), (power / own).mean(1)
+    return np.asarray(np.fft.rfftfreq(size), np.float64), np.asarray((power / own).mean(1), np.float64)
 
 
 def _even(series: Doubles) -> Doubles:
@@ -221,4 +221,4 @@ def _depths(depth: Doubles, noise: Doubles) -> Doubles:
         return np.full_like(depth, (weights * depth)[agrees].sum() / weights[agrees].sum())
     smooth = cv2.GaussianBlur(depth * weights, (0, 0), 0.8) / cv2.GaussianBlur(weights, (0, 0), 0.8)
     clear = smooth**2 / (smooth**2 + cv2.GaussianBlur(noise, (0, 0), 0.8) / 4)  # Wiener's share
-    return np.maximum(smooth * clear, 0)
+    return np.asarray(np.maximum(smooth * clear, 0), np.float64)

@@ -38,7 +38,7 @@ class Illumination:
         height, width = stops.shape[:2]
         luma = luma_of(stops)
         mean = np.float32(luma.mean())
-        planes = [self._padded(plane) for plane in cv2.split(stops)]
+        planes = [self._padded(np.asarray(plane, np.float32)) for plane in cv2.split(stops)]
         read = np.stack(planes)[None]
         read -= mean
         steady = self._steadied(self._session.coefficients(read)[0], _coarse(self._padded(luma)))

@@ -30,7 +30,7 @@ class LightNetwork(nn.Module):
 
         Range: stops of scene-linear red, green and blue less their mean luma; h and w are multiples of LIGHT_GRID.
         """
-        share, light = through(self.topology, self.convolutions, stops).split(1, 1)
+        share, light = torch.split(through(self.topology, self.convolutions, stops), 1, 1)
         return torch.cat(((bounded(share) + 1) / 2, light), 1)
 
     def light(self, stops: Tensor) -> Tensor:

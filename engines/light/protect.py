@@ -29,7 +29,7 @@ def skin(stops: Floats) -> Floats:
     away = ((red - _SKIN[0]) / _REACH[0]) ** 2 + ((blue - _SKIN[1]) / _REACH[1]) ** 2
     seen = (away < 1) & (stops[..., 1] > _DARK) & (stops[..., 1] < _BRIGHT)
     whole = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return _soft(whole, 2.0)
+    return _soft(np.asarray(whole, np.uint8), 2.0)
 
 
 def writing(stops: Floats) -> Floats:

@@ -129,8 +129,7 @@ def _inward(solid: Solid, vectors: Floats, *, place: bool) -> Floats:
     cosine, sine = np.float32(np.cos(solid.turn)), np.float32(np.sin(solid.turn))
     x, y, z = (vectors[:, axis] - np.float32(solid.centre[axis] * place) for axis in range(3))
     half = np.array(solid.half, np.float32)[:, None]
-    inward: Floats = np.stack((x * cosine - z * sine, y, x * sine + z * cosine)) / half
-    return inward
+    return np.asarray(np.stack((x * cosine - z * sine, y, x * sine + z * cosine)) / half, np.float32)
 
 
 def _surfaces(solids: tuple[Solid, ...], points: Floats, which: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -184,7 +183,7 @@ def _lamp(
         lit = np.flatnonzero(facing > 0)
         met, _ = _cast(solids, points[lit] + normals[lit] * np.float32(_NEAR * 4), rays[lit])
         seen[lit] += np.where(met < distance[lit] - 2 * _NEAR, 0, facing[lit] / distance[lit] ** 2)
-    return seen[:, None] / samples * np.array(lamp.power, np.float32)
+    return np.asarray(seen[:, None] / samples * np.array(lamp.power, np.float32), np.float32)
 
 
 def _hemisphere(scene: Scene, points: Floats, normals: Floats, rays: int) -> Floats:
@@ -200,7 +199,7 @@ def _hemisphere(scene: Scene, points: Floats, normals: Floats, rays: int) -> Flo
         open_ = np.minimum(met / _HIDES_WITHIN, 1)
         found += (facing * open_)[:, None] * (high * sky + (1 - high) * glow)
         share += facing
-    return found / share[:, None]
+    return np.asarray(found / share[:, None], np.float32)
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -27,8 +27,8 @@ def drawn_set(rng: np.random.Generator) -> Scene:
         solids.append(Solid("box", (side * (wide + 1), 0, 0), (1, 30, 30), _paint(rng), rng.uniform(1, 6)))
     solids += [_thing(rng, depth, wide) for _ in range(rng.integers(3, 9))]
     key = 10 ** rng.uniform(-0.3, 0.5)
-    lamps = [_lamp(rng, depth, wide, key)]
-    lamps += [_lamp(rng, depth, wide, key * 2 ** rng.uniform(-4, 0)) for _ in range(rng.integers(0, 3))]
+    lamps = [_lamp(rng, depth, key)]
+    lamps += [_lamp(rng, depth, key * 2 ** rng.uniform(-4, 0)) for _ in range(rng.integers(0, 3))]
     around = key / 10 * 2 ** rng.uniform(-3, 1.5)
     sky, glow = (_tinted(rng, around * rng.uniform(0.5, 1.5)) for _ in range(2))
     eye = (rng.uniform(-1.5, 1.5), rng.uniform(0.8, 2.2), rng.uniform(-6, -3.5))
@@ -37,19 +37,19 @@ def drawn_set(rng: np.random.Generator) -> Scene:
 
 def _thing(rng: np.random.Generator, depth: float, wide: float) -> Solid:
     shape = "ball" if rng.uniform() < 0.6 else "box"  # noqa: PLR2004 - more round ones: people are
-    half = tuple(float(x) for x in rng.uniform(0.12, 0.7, 3) * (1, rng.uniform(0.7, 1.6), 1))
+    x, y, z = (float(side) for side in rng.uniform(0.12, 0.7, 3) * (1, rng.uniform(0.7, 1.6), 1))
+    half = (x, y, z)
     lifted = rng.uniform(0, 0.6) if rng.uniform() < 0.3 else 0.0  # noqa: PLR2004 - some hang
     centre = (rng.uniform(-0.6, 0.6) * wide, half[1] + lifted, rng.uniform(-1.5, depth - half[2]))
     return Solid(shape, centre, half, _paint(rng), rng.uniform(0.4, 3), rng.uniform(0, np.pi))
 
 
-def _lamp(rng: np.random.Generator, depth: float, wide: float, power: float) -> Lamp:
+def _lamp(rng: np.random.Generator, depth: float, power: float) -> Lamp:
     """Return a lamp: near, or far away and strong as the sun is; a small one casts hard shadows."""
     angle, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 4)
     away = rng.uniform(1.5, 3.5) if rng.uniform() < 0.7 else 15.0  # noqa: PLR2004 - most are in the room
     place = (away * np.cos(angle), height * away / 3, min(away * np.sin(angle), depth - 0.2 if away < 15 else 15))  # noqa: PLR2004
     distance = float(np.linalg.norm(place))
-    del wide
     return Lamp(place, rng.uniform(0.02, 0.15) * distance, _tinted(rng, power * distance**2))
 
 

@@ -36,9 +36,9 @@ class Track:
         points = cv2.goodFeaturesToTrack(before, _POINTS, 0.01, 5, mask=inside)
         if points is None or len(points) < _LEAST:
             return None
-        there, found, _ = cv2.calcOpticalFlowPyrLK(before, grey, points, None, winSize=(_SIDE, _SIDE))
+        there, found, _ = cv2.calcOpticalFlowPyrLK(before, grey, points, np.zeros_like(points), winSize=(_SIDE, _SIDE))
         seen = found.ravel() == 1
         if seen.sum() < _LEAST:
             return None
         step, _ = cv2.estimateAffinePartial2D(points[seen], there[seen], ransacReprojThreshold=_APART_PIXELS)
-        return step
+        return None if step is None else np.asarray(step, np.float64)

@@ -31,7 +31,7 @@ class Zones:
         self._levels: tuple[float, float] | None = None
 
     def __call__(self, light: Floats, *, is_cut: bool) -> tuple[Floats, Floats]:
-        """Return how far each place is in the key, and in what practicals light, 0-1 `[h, w]`, of its light in stops."""
+        """Return how far each place is in the key, and in what practicals light, 0-1 `[h, w]` of its stops."""
         fill, key = (float(x) for x in np.percentile(light[::4, ::4], (_FILL, _KEY)))
         if self._levels is None or is_cut:
             self._levels = fill, key
@@ -42,7 +42,7 @@ class Zones:
 
 
 def _risen(light: Floats, middle: float, soft: float) -> Floats:
-    """Return 0 to 1 as light rises through a middle: x / sqrt(1 + x^2), which takes a third of an exponential's time."""
+    """Return 0 to 1 as light rises through a middle: x / sqrt(1 + x^2), a third of an exponential."""
     x = (light - np.float32(middle)) * np.float32(0.5 / soft)
     risen: Floats = np.float32(0.5) + np.float32(0.5) * x / np.sqrt(1 + x * x)
     return risen
@@ -65,10 +65,10 @@ def gains(
         local += np.float32(bring.contrast - 1) * (light - np.float32(bring.mean_stops))
     for window, weight in zip(dials.windows, windows, strict=True):
         local += np.float32(window.stops) * weight
-    coloured = [(dials.tint, None), (dials.key, key), (dials.ambient, 1 - key)]
+    coloured: list[tuple[Tint, Floats | None]] = [(dials.tint, None), (dials.key, key), (dials.ambient, 1 - key)]
     coloured += [(window.tint, weight) for window, weight in zip(dials.windows, windows, strict=True)]
     coloured = [(tint, weight) for tint, weight in coloured if not tint.is_neutral]
-    found = cv2.merge([local] * 3) if coloured else local
+    found = np.asarray(cv2.merge([local] * 3), np.float32) if coloured else local
     for tint, weight in coloured:
         found += channel_stops(tint) * (1 if weight is None else weight[..., None])
     return dials.exposure_stops + bring.stops, found
@@ -103,7 +103,7 @@ def _daylight(kelvin: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     if kelvin > 7000:  # noqa: PLR2004 - where the standard's other polynomial begins
         x = -2.0064 * t**3 + 1.9018 * t**2 + 0.24748 * t + 0.237040
     y = -3 * x**2 + 2.870 * x - 0.275
-    return _FROM_XYZ @ np.array([x / y, 1, (1 - x - y) / y])
+    return np.asarray(_FROM_XYZ @ np.array([x / y, 1, (1 - x - y) / y]), np.float64)
 
 
 def weight_of(window: Window, height: int, width: int, scale: float, moved: Floats) -> Floats:

@@ -3,8 +3,8 @@
 Two interpreters read it: `network.py` (torch: training and the reference) and `onnx_graph.py` (every other
 back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
 
-Restoration is a streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the picture
-less its local mean and how the restored picture before, carried along the motion (`carry.py`), differs from it
+Restoration is a streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
+picture less its local mean and how the restored picture before, carried along the motion (`carry.py`), differs from it
 (differences stay exact where bfloat16 would round code values away), both divided by the noise's deviation and drawn in
 where they are large, what is told of the noise, and the hidden state, carried too:
 
@@ -137,7 +137,8 @@ def _illumination() -> Topology:
     """Return the illumination network: no state, so that any picture of a clip may be asked about by itself.
 
         stops 3 -> [down1] 12 -> [down2] 16 -> [enc2] 16 -> [down3] 24 -> [down4] 28 -> [down5] 28 -> [mid1] -> [mid2]
-                -> [up5] 28 (+ down4) -> [dec4] -> [up4] 24 (+ down3) -> [dec3] -> [up3] 16 (+ enc2) -> [dec2] -> [last] 2
+                -> [up5] 28 (+ down4) -> [dec4] -> [up4] 24 (+ down3) -> [dec3] -> [up3] 16 (+ enc2) -> [dec2]
+                -> [last] 2
 
     It gives two coefficients an eighth of the proxy: which share of the picture's variation is the light's (drawn in to
     0-1), and how bright the light is where that share is none. Source of the form: the guided filter's local linear

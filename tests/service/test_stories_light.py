@@ -50,7 +50,8 @@ def test_a_word_for_light_makes_a_new_revision_of_the_enhanced_twin_alone(cart: 
     offload(cart, A001C001=footage(1), A001C002=footage(2))
     cart.serve()
     cart.recipe.write_text(
-        PLAIN + "clips:\n  A001C001:\n    relight: {exposure_stops: 0.5, warmth_kelvin: 300}\n    limits: {protect: []}\n"
+        PLAIN
+        + "clips:\n  A001C001:\n    relight: {exposure_stops: 0.5, warmth_kelvin: 300}\n    limits: {protect: []}\n"
     )
     with cart.shift() as shift:
         shift.drive()
