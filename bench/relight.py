@@ -27,7 +27,7 @@ from engines.enhance.relight import Relight, lit
 from engines.enhance.restore import Restore
 from engines.light.curve import FLOOR, curve_of
 from engines.light.dials import Bring, Dials, Level, Limits, Tint, brought
-from engines.light.flicker import GRID, find, grid_of
+from engines.light.flicker import find, grid_of
 from engines.light.illumination import Illumination, luma_of
 from engines.light.level import measured
 from engines.media.essence import CodeRange

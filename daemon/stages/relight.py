@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.lighting import Light
+from daemon.presets import specs_for
 from daemon.production import Production
 from daemon.publish import fsync_file
 from daemon.recipe import Words
 from daemon.stages.landing import BEFORE
-from daemon.stages.looks import spec_of
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.store import Clip
 from engines.colour.spaces import camera_space
@@ -101,7 +101,8 @@ def _hero(production: Production, clip: Clip, words: Words) -> Hero | None:
         return None
     theirs = words_of(production, other)
     space = _space(production, other.essence, theirs)
-    return Hero(other.identity, source_of(production, other), other.essence, spec_of(other, theirs), space)
+    spec = specs_for(other.essence, theirs, other.name, other.reel).working
+    return Hero(other.identity, source_of(production, other), other.essence, spec, space)
 
 
 def _space(production: Production, essence: Essence, words: Words) -> str:

@@ -17,13 +17,13 @@ import numpy as np
 from engines.backends.base import LightBackend
 from engines.enhance.restore import HIGHEST, LOWEST
 from engines.light import protect
-from engines.light.curve import MOST_STOPS, Curve, Floats
+from engines.light.curve import Curve, Floats
 from engines.light.dials import Bring, Dials, Limits, Region, Window
 from engines.light.illumination import Illumination, luma_of
 from engines.light.still import halved, rgb_codes, to_ycbcr
 from engines.light.track import Track
 from engines.light.zones import Zones, gains, limited, weight_of
-from engines.media.frames import CODE_MAX, Picture, Plane
+from engines.media.frames import Picture, Plane
 from engines.model.weights import Weights
 
 _FOLLOW = 0.3
