@@ -1,10 +1,10 @@
-"""Prints how well light is told, flicker taken out and shots matched, and what relighting costs: `python -m bench.relight`.
+"""Prints how well light is told, flicker taken out and shots matched, and what relighting costs.
 
-Exits 1 if a goal is missed. Light: rendered sets whose light is known (`bench/sets.py`), error in stops, one brightness a
-picture free, against a blur of the picture (Retinex) and a gamma of it, each at the best of its settings over these very
-sets. Flicker: a beat multiplied onto real footage in linear light; what is left of it against what was put on; and what
-became of all other frequencies of the picture's brightness. Match: a clip at another exposure and contrast of light, brought
-to its own other half. Time: processor time of relight over restore's, 960x540.
+Run: `python -m bench.relight`; exits 1 if a goal is missed. Light: rendered sets whose light is known, error in stops,
+one brightness a picture free, against a blur of the picture (Retinex) and a gamma of it, each at the best of its
+settings over these very sets. Flicker: a beat multiplied onto real footage in linear light; what is left of it
+against what was put on; and what became of all other frequencies of the picture's brightness. Match: a clip at another
+exposure, brought to its own other half. Time: processor time of relight over restore's, 960x540.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def level_of(pictures: list[Picture]) -> Level:
     return measured(pictures, CURVE, MATRIX, eye, grids=False)[1]
 
 
-def relit(dials: Dials, bring: Bring = Bring()) -> Relight:
+def relit(dials: Dials, bring: Bring) -> Relight:
     weights = base_weights("relight")
     return Relight(choose_light("auto"), weights, CURVE, MATRIX, dials, Limits(), HEIGHT, WIDTH, WIDTH, bring)
 
@@ -195,17 +195,17 @@ def timed(samples: Path) -> bool:
     restore = Restore(
         choose("openvino"), base_weights("lite"), HEIGHT, WIDTH, strength=1.0, noise=estimate(pictures[:8])
     )
-    base = cpu_of(lambda picture: restore(picture), pictures)
+    base = cpu_of(restore, pictures)
     print(f"processor time a picture, {WIDTH}x{HEIGHT}: restore {base:.1f} ms")
     shares = []
     for name, dials in (
         ("key and fill", Dials(key_stops=0.5, fill_stops=-0.3)),
         ("key, fill and their colour", Dials(key_stops=0.5, fill_stops=-0.3, key=Tint(300.0))),
     ):
-        cost = cpu_of(relit(dials), pictures)
+        cost = cpu_of(relit(dials, Bring()), pictures)
         shares.append(cost / base)
         print(f"  {name:28} {cost:.1f} ms, {100 * cost / base:.0f} %")
-    same = all(relit(Dials())(picture) is picture for picture in pictures)
+    same = all(relit(Dials(), Bring())(picture) is picture for picture in pictures)
     print(f"  goal 25 %; all at zero gives the {'very picture' if same else 'picture CHANGED'}")
     return same and max(shares) <= 0.25
 

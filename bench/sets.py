@@ -1,4 +1,4 @@
-"""Rendered sets with known lights to judge relighting by: an interview, a room by a window, a corridor, a night, a street.
+"""Rendered sets with known lights to judge relighting by: interview, room by a window, corridor, night, street.
 
 Solids, cloth and light of `engines.light.renderer`; none of the paints, sets or lamps is one that the network learned
 from. In each set the lamps are moved `MOVES` times.

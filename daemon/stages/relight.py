@@ -243,9 +243,9 @@ def joined(*names: str) -> str:
 
 
 def write_before(light: Lighting, grade: Callable[[Picture], Picture] | None, matrix: str, staged: Path) -> None:
-    """Write the still from before a clip was relit beside its staged proxy, under the same look; none of one that was not.
+    """Write the still from before a clip was relit beside its staged proxy, under the same look, for the report.
 
-    It is there for the report's slider.
+    A clip that was not relit has none.
     """
     from engines.media.still import jpeg_of
 

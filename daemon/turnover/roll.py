@@ -16,8 +16,9 @@ class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
-    contact sheet of its look, empty where there is none, and `unlit`, the still from before it was relit. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for.
+    contact sheet of its look, empty where there is none, and `unlit`, the still from before it was relit. `words` are
+    the recipe's words as text. `let_go` are revisions that were removed, by `delivery.keep_revisions`. `sound` is
+    None where no production sound was looked for.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Relight: the balance and colour of a picture's own light, by dials, in scene-linear light. One picture in, one out.
 
 Light is told from what it falls on by the illumination network (`engines/light/`) at half resolution; dials make a gain
-of it at a quarter, limits hold it, and it is multiplied on at full resolution, channel by channel. It casts no shadow and takes
-none away: a window is a gain, no lamp. All at zero is the very picture.
+of it at a quarter, limits hold it, and it is multiplied on at full resolution, channel by channel. It casts no shadow
+and takes none away: a window is a gain, no lamp. All at zero is the very picture.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Relight:
     height: int
     width: int
     source_width: int
-    bring: Bring = Bring()
+    bring: Bring = field(default_factory=Bring)
     change: Change = field(default_factory=Change)
     _light: Illumination | None = None
     _zones: Zones = field(default_factory=Zones)
@@ -147,8 +147,8 @@ def _split(channels: Any) -> list[Floats]:
 def lit(picture: Picture, gain: Floats, curve: Curve, matrix: str) -> Picture:
     """Return a picture under a gain in stops, `[h, w]` or `[h, w, 3]` of any raster; where that is zero, bit for bit.
 
-    Colour changes as it does at half resolution, channel by channel. Luma changes by the curve at each pixel, and by what
-    colour adds to that at half resolution.
+    Colour changes as it does at half resolution, channel by channel. Luma changes by the curve at each pixel, and by
+    what colour adds to that at half resolution.
     """
     codes = halved(picture)
     return _lit(picture, codes, rgb_codes(codes, matrix), gain, curve, matrix)

@@ -87,8 +87,8 @@ class Curve:
 def _gains(codes: Floats, linear: Floats, top: int) -> Floats:
     """Return how many codes each code changes by under each gain; what is black stays black.
 
-    What is lifted comes to rest under `top`, drawn in softly over the last seventh of the way, and never goes below where
-    it was.
+    What is lifted comes to rest under `top`, drawn in softly over the last seventh of the way, and never goes below
+    where it was.
     """
     rising = np.concatenate(([True], np.diff(linear) > 0))
     at, lit = codes[rising], linear[rising]

@@ -1,9 +1,9 @@
 """Flicker: the beat of lamps on the mains, or of an LED wall, with the shutter, found over a whole clip and taken out.
 
-A lamp's ripple and a shutter beat at one frequency in the picture, in bands where the shutter rolls: light is multiplied
-by 1 + m sin(2 pi f t + k y + p). Frequency, bands and phase are one for all of a stretch of the clip; the depth m is told
-place by place, since a wall may flicker and the room may not. All is told from the stops of a coarse grid, in windows
-that overlap, since mains drift. What is not clearly there is left alone.
+A lamp's ripple and a shutter beat at one frequency in the picture, in bands where the shutter rolls: light is
+multiplied by 1 + m sin(2 pi f t + k y + p). Frequency, bands and phase are one for all of a stretch of the clip; the
+depth m is told place by place, since a wall may flicker and the room may not. All is told from the stops of a coarse
+grid, in windows that overlap, since mains drift. What is not clearly there is left alone.
 
 Colour is not told apart: a lamp whose colour beats with its brightness keeps that.
 """
@@ -30,7 +30,7 @@ _WINDOW, _HOP = 96, 48
 _LOWEST_HZ = 0.7
 """Slower beats are not told from what a scene does."""
 _CLEAR, _CLEAR_MAINS = 12.0, 6.0
-"""How many times its neighbours' power a beat must have: where anything may be one, and where mains say where to look."""
+"""How many times its neighbours' power a beat must have: anywhere, and where mains say where to look."""
 _MAINS_WITHIN_HZ = 0.35
 _LEAST_STOPS = 0.002
 _TRIED = 6
@@ -39,7 +39,7 @@ _LOUD, _LEAST_PLACES, _ONE_WAVE = 8.0, 6, 0.8
 _BANDS = np.linspace(-8 * np.pi, 8 * np.pi, 641)
 """Phases over the picture's height that are tried: four bands either way."""
 _ALIKE, _AGREE = 0.15, 0.8
-"""Depths within a share of each other, or within their noise, are alike; where so many (by weight) are, there is one."""
+"""Depths within a share of each other, or their noise, are alike; where so many (by weight) are, there is one."""
 _LEAST_SEEN = 0.05
 
 
@@ -155,7 +155,7 @@ def _seen_at(hz: float, rate: float) -> float:
 
 
 def _power(series: Doubles) -> tuple[Doubles, Doubles]:
-    """Return frequencies, in turns a picture, and the power there, in each place's own median, slow change taken out."""
+    """Return frequencies, in turns a picture, and the power there in each place's median, slow change taken out."""
     count = len(series)
     window = np.hanning(count + 2)[1:-1]
     flat = (_even(series) * window[:, None, None]).reshape(count, -1)
@@ -204,7 +204,7 @@ def _phasors(flat: Doubles, first: int, turn: float) -> Complex:
 
 
 def _sensitivity(series: Doubles) -> Doubles:
-    """Return which share of a beat each place shows: in the dark, light that is added before stops are taken hides it."""
+    """Return which share of a beat each place shows: in the dark the FLOOR under stops hides it."""
     light = np.exp2(series.mean(0))
     seen: Doubles = np.maximum((light - FLOOR) / light, _LEAST_SEEN)
     return seen

@@ -11,7 +11,7 @@ from engines.model.topology import RELIGHT, topology
 from engines.model.weights import Weights
 
 LUMA = (0.2126, 0.7152, 0.0722)
-"""What red, green and blue weigh. Source: ITU-R BT.709-6, item 3.2; in stops here, so that light and reflectance add."""
+"""What red, green and blue weigh. Source: ITU-R BT.709-6, item 3.2; in stops here, so that light and paint add."""
 
 
 class LightNetwork(nn.Module):

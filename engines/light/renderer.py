@@ -4,7 +4,7 @@ Rays are cast at ellipsoids and boxes; a lamp is a sphere that light comes from 
 by samples over it; the sky and the ground's glow come from all sides, less what solids hide. One bounce at most is
 stood for by that glow. Picture = reflectance x light, in scene-linear light. Knows no network.
 
-Source: Lambert's law and the hemisphere's mean, Pharr, Jakob and Humphreys, "Physically Based Rendering", chapters 8, 14.
+Source: Lambert's law and the hemisphere's mean, Pharr, Jakob and Humphreys, "Physically Based Rendering", ch. 8 and 14.
 """
 
 from __future__ import annotations

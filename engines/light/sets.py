@@ -1,6 +1,6 @@
-"""Sets to learn light from: rooms of solids put up at random, painted with dead leaves, cloth and plain colour, and lit.
+"""Sets to learn light from: rooms of solids put up at random, painted with dead leaves and plain colour, and lit.
 
-What the base weights learn from, and the gate's canaries. The bench judges on sets of its own that are never drawn here.
+What the base weights learn from. The bench judges on sets of its own that are never drawn here.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Track:
         self.moved = np.eye(2, 3)
 
     def __call__(self, luma: Floats) -> Floats:
-        """Return where the rectangle is in a picture's luma in stops `[h, w]`; where nothing is to hold to, it stays."""
+        """Return where the rectangle is by a picture's luma in stops `[h, w]`; with nothing to hold to, it stays."""
         grey = (np.clip((luma + 8) / 10, 0, 1) * 255).astype(np.uint8)
         if self._before is not None:
             step = self._step(self._before, grey)

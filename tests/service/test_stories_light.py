@@ -1,4 +1,4 @@
-"""A director of photography's light on the editors' enhanced twins: by the recipe, undone by it, marked in the record."""
+"""Light by the recipe: on the enhanced twin alone, undone by the recipe, marked in the record."""
 
 from __future__ import annotations
 
