@@ -65,12 +65,12 @@ def gains(
         local += np.float32(bring.contrast - 1) * (light - np.float32(bring.mean_stops))
     for window, weight in zip(dials.windows, windows, strict=True):
         local += np.float32(window.stops) * weight
-    coloured: list[tuple[Tint, Floats | None]] = [(dials.tint, None), (dials.key, key), (dials.ambient, 1 - key)]
+    coloured = [(dials.tint, np.ones_like(key)), (dials.key, key), (dials.ambient, 1 - key)]
     coloured += [(window.tint, weight) for window, weight in zip(dials.windows, windows, strict=True)]
     coloured = [(tint, weight) for tint, weight in coloured if not tint.is_neutral]
     found = np.asarray(cv2.merge([local] * 3), np.float32) if coloured else local
     for tint, weight in coloured:
-        found += channel_stops(tint) * (1 if weight is None else weight[..., None])
+        found += channel_stops(tint) * weight[..., None]
     return dials.exposure_stops + bring.stops, found
 
 
