@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from daemon.recipe import LimitsWords
+from daemon.limits import LimitsWords
 from engines.media.departure import Departure, Fidelity
 
 _AIM = 0.9

@@ -22,6 +22,8 @@ from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, space_name
 from daemon.config import Config, Section
 from daemon.errors import NearsetError, RecipeError
+from daemon.lighting import FlickerWords, Light, RelightWords, light_of
+from daemon.limits import LimitsWords
 from daemon.places import reaches
 from daemon.sidecars import fdl
 from engines.media.essence import CodeRange
@@ -199,19 +201,6 @@ class MixWords(Section):
     )
 
 
-class LimitsWords(Section):
-    """How far an enhanced picture may go from its source, in its worst second; further is not delivered."""
-
-    luma: float = Field(6.0, ge=0, le=876, description="Code values of 10 bit, over areas of 16 x 16 pixels.")
-    chroma: float = Field(10.0, ge=0, le=896, description="Code values of 10 bit, over areas of 16 x 16 samples.")
-    structure: float = Field(0.12, ge=0, le=2, description="1 - SSIM's contrast and structure; 0: the same.")
-    edge: float = Field(0.25, ge=0, le=100, description="Energy of edges gained or lost; 0.25: a quarter.")
-    temporal: float = Field(0.6, ge=0, le=100, description="Energy from picture to picture gained or lost.")
-    over: Literal["blend", "plain"] = Field(
-        "blend", description="Over a limit: blend back toward the source, or deliver the plain proxy alone."
-    )
-
-
 class Words(Section):
     """Every word, resolved for one clip."""
 
@@ -222,7 +211,14 @@ class Words(Section):
     framing: FramingWords = FramingWords()
     burn_in: BurnInWords = BurnInWords()
     mix: MixWords = MixWords()
+    relight: RelightWords = RelightWords()
+    flicker: FlickerWords = FlickerWords()
     limits: LimitsWords = LimitsWords()
+
+    @property
+    def light(self) -> Light:
+        """What becomes of the clip's light."""
+        return light_of(self.relight, self.flicker, self.limits)
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""
@@ -265,6 +261,11 @@ class RecipeBook:
             for section, words in layer.words.items():
                 merged.setdefault(section, {}).update(words)
         return Words.model_validate(merged)
+
+    @property
+    def matches_light(self) -> bool:
+        """Whether any clip's light is brought to another's."""
+        return any(layer.words.get("relight", {}).get("match") for layer in self._layers)
 
     def explain(self, *, clip: str, roll: str, scene: str | None = None) -> list[tuple[str, str, str]]:
         """Return for each word of a clip its name, its value, and where that was written."""

@@ -5,7 +5,7 @@ Pure data, no behaviour beyond naming. Every station speaks in these; SQL and fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
@@ -210,8 +210,9 @@ class Published:
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
-    where the picture was delivered as recorded. `fidelity` is how far an enhanced picture went from its source, None
-    where it was not measured. `signed` is of the first file.
+    where the picture was delivered as recorded. `light` says what was done to its light (stages.relight), empty for
+    nothing. `fidelity` is how far an enhanced picture went from its source, None where it was not measured. `signed` is
+    of the first file.
     """
 
     twin: Twin
@@ -229,6 +230,7 @@ class Published:
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
+    light: dict[str, float] = field(default_factory=dict)
     fidelity: Fidelity | None = None
     signed: str = ""
 

@@ -19,6 +19,8 @@ from daemon.turnover.naming import safe_name
 
 SHEET = ".look.jpg"
 """What the staged contact sheet of a look is called, behind its proxy's name."""
+BEFORE = ".before.jpg"
+"""What the staged still from before a clip was relit is called, behind its proxy's name."""
 _EVENTS = {Twin.PLAIN: ClipEvent.PLAIN_PUBLISHED, Twin.ENHANCED: ClipEvent.ENHANCED_PUBLISHED}
 
 
@@ -38,11 +40,12 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         if proxy.still and still.exists():
             replace(still.read_bytes(), roll / still_path(proxy), production.staging)
             still.unlink()
-    sheet = production.staging / f"{proxy.staged}{SHEET}"
-    with delivering(sheet):
-        if sheet.exists():
-            replace(sheet.read_bytes(), roll / sheet_path(proxy), production.staging)
-            sheet.unlink()
+    for ending, path in ((SHEET, sheet_path(proxy)), (BEFORE, before_path(proxy))):
+        beside = production.staging / f"{proxy.staged}{ending}"
+        with delivering(beside):
+            if beside.exists():
+                replace(beside.read_bytes(), roll / path, production.staging)
+                beside.unlink()
     try:
         for file, staged in reversed(_files(production, proxy)):  # the one that sidecars name comes last
             publish_new(staged, roll / file.path, file.xxh128)
@@ -136,6 +139,11 @@ def roll_folder(production: Production, card: Card) -> Path:
 def sheet_path(proxy: Proxy) -> str:
     """Return where the contact sheet of a proxy's look lies in its roll's folder."""
     return f"report/{PurePosixPath(proxy.facts.path).stem}_look.jpg"
+
+
+def before_path(proxy: Proxy) -> str:
+    """Return where the still from before a proxy was relit lies in its roll's folder."""
+    return f"report/{PurePosixPath(proxy.facts.path).stem}_before_relight.jpg"
 
 
 def still_path(proxy: Proxy) -> str:

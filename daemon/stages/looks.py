@@ -60,6 +60,7 @@ class Looks:
     def __init__(self) -> None:
         self._roots: dict[str, _Root] = {}
         self._probed: set[int] = set()
+        self._measured: set[int] = set()
 
     def plan(self, production: Production, now: Moment) -> None:
         """Read look files that are new or changed, forget those that are gone, and revise what that touches."""
@@ -74,6 +75,9 @@ class Looks:
         if changed or probed != self._probed:
             self._probed = probed
             self._suggest(production, now)
+            revise(production, now, words_changed=False)
+        elif production.recipes.matches_light and self._measured != (known := _with_essence(production)):
+            self._measured = known
             revise(production, now, words_changed=False)
 
     def _suggest(self, production: Production, now: Moment) -> None:
@@ -108,6 +112,11 @@ class Looks:
         if None in found.values():
             root.due = now.monotonic + settle
         return found
+
+
+def _with_essence(production: Production) -> set[int]:
+    """Return the clips that were probed: any of them may be a hero that another waits for."""
+    return {clip.id for clip in production.store.clips() if clip.essence}
 
 
 def _graded(production: Production, clips: list[Clip]) -> dict[int, ClipLook]:
@@ -236,11 +245,18 @@ def persons_look(production: Production, clip: Clip, words: Words) -> ClipLook |
 
 
 def wanted_of(production: Production, clip: Clip, words: Words) -> str:
-    """Return a digest of what people say of a clip's picture now; that of its words alone before it was probed."""
+    """Return a digest of what people say of a clip's picture now; that of its words alone before it was probed.
+
+    Where its light is brought to another clip's, that clip's bytes are part of it, so that a hero may come later.
+    """
+    from daemon.stages.relight import hero_identity  # it plans by what is here
+
+    hero = hero_identity(production, clip, words)
     try:
-        return wanted(look_of(production, clip, words) if clip.essence else None, words)
+        found = wanted(look_of(production, clip, words) if clip.essence else None, words)
     except EngineError:
-        return words.digest()
+        found = words.digest()
+    return f"{found} {hero}" if hero else found
 
 
 def revise(production: Production, now: Moment, *, words_changed: bool) -> None:

@@ -13,14 +13,16 @@ from daemon import wire
 from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
 from daemon.fidelity import Restraint, restrained
+from daemon.limits import LimitsWords
 from daemon.log import get
 from daemon.presets import Specs, Written, renditions, specs_for
 from daemon.production import Moment, Production, key_of
-from daemon.recipe import LimitsWords, Words
+from daemon.recipe import Words
 from daemon.slate import Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, wanted_of
 from daemon.stages.probe import Source, source_of, words_of
+from daemon.stages.relight import LightTask, light_marks, light_task
 from daemon.stages.signing import origin_of
 from daemon.stages.spans import identity_of, lacking
 from daemon.states import ClipEvent, ClipState, JobEvent
@@ -78,6 +80,7 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    light: LightTask | None = None
     share: float = 1.0
     origin: Origin | None = None
 
@@ -86,7 +89,8 @@ class RenderTask:
 class Rendered:
     """What a child made: the files of each proxy.
 
-    `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured.
+    `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured, `light` what became of
+    the light.
     """
 
     files: tuple[tuple[Written, ...], ...]
@@ -95,6 +99,7 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    light: dict[str, float] = field(default_factory=dict)
     fidelity: Fidelity | None = None
 
 
@@ -160,7 +165,9 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip, task.twin),
+            marks=marks_of(production, clip, task.twin)
+            + (light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+            light=made.light,
             fidelity=made.fidelity,
             signed=first.signed,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
@@ -257,7 +264,13 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
         *(wire.dump(ProxySpec, spec) for spec in _specs(production, clip, words).proxies),
         wire.dump(Restore, restore) if restore else "",
         wire.dump(Look, look) if look else "",
+        *((wire.dump(LightTask, light),) if (light := _light(production, clip, words, twin)) else ()),
     )
+
+
+def _light(production: Production, clip: Clip, words: Words, twin: Twin) -> LightTask | None:
+    """Return what becomes of a twin's light; the plain one's stays."""
+    return light_task(production, clip, words) if twin is Twin.ENHANCED else None
 
 
 def delivered_name(production: Production, clip: Clip) -> str:
@@ -333,6 +346,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        light=_light(production, clip, words, twin),
         share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
         origin=origin_of(production, clip, wanted_of(production, clip, words)),
     )

@@ -21,6 +21,7 @@ from daemon.rows import staged_name
 from daemon.slate import Twin
 from daemon.stages.landing import SHEET
 from daemon.stages.probe import opened
+from daemon.stages.relight import Lighting, joined, lighting, write_before
 from daemon.stages.render import Rendered, RenderTask
 from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
@@ -72,14 +73,27 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
 
     enhance, model, engine, noise, mark = _enhancement(task, files)
     watching = Watched(enhance, task.share) if enhance else None
+    light = _lighting(task, files, watching, partial(progress, 0, task.essence.frames)) if watching else None
+    if light:
+        model, engine = joined(model, light.model), joined(engine, light.engine)
     outputs = _outputs(task, staged, mark)
     decoder = decoder_for(files, task.essence)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.working, outputs, enhance=watching, grade=watched, progress=progress)
+    rendered = render(
+        decoder,
+        task.essence,
+        task.working,
+        outputs,
+        enhance=light.enhance if light else watching,
+        grade=watched,
+        progress=progress,
+    )
     if before:
         _write_sheet(task, before[0], staged)
+    if light:
+        write_before(light, grade, task.essence.matrix, staged)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
@@ -90,7 +104,9 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         _checked(task, output, digests, done, alive)
         for output, digests in zip(outputs, rendered.sound_digests, strict=True)
     ]
-    return Rendered(tuple(checked), model, engine, noise, bool(rendered.still), 0.0, fidelity)
+    return Rendered(
+        tuple(checked), model, engine, noise, bool(rendered.still), 0.0, light.figures() if light else {}, fidelity
+    )
 
 
 def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None) -> Said:
@@ -159,6 +175,14 @@ def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
     made = sheet(picture, task.show, task.look, Path(task.luts), matrix=essence.matrix, code_range=essence.code_range)
     path.write_bytes(made)
     fsync_file(path)
+
+
+def _lighting(task: RenderTask, files: MediaFiles, restore: Enhance, alive: Callable[[], None]) -> Lighting | None:
+    """Return what lights the twin around its restoration; None where its light stays."""
+    if task.light is None or task.restore is None:
+        return None
+    spec, engine = task.working, task.restore.engine
+    return lighting(task.light, restore, files, task.essence, spec, models=task.models, engine=engine, alive=alive)
 
 
 def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:

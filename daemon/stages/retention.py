@@ -20,7 +20,7 @@ from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, withdraw
 from daemon.slate import Twin
-from daemon.stages.landing import roll_folder, still_path
+from daemon.stages.landing import before_path, roll_folder, still_path
 from daemon.store import Card, Clip, Proxy
 
 _REST_SECONDS = 60.0
@@ -115,7 +115,7 @@ def _is_ours(movie: Path, size_bytes: int) -> bool:
 
 
 def _remove_file(folder: Path, proxy: Proxy) -> None:
-    """Remove a proxy's files and its still; what is not of the size that was delivered is somebody else's, and stays.
+    """Remove a proxy's files and its stills; what is not of the size that was delivered is somebody else's, and stays.
 
     Raises:
         DeliveryError: somebody has one of them open, or the volume refuses; then all of them stay.
@@ -127,4 +127,5 @@ def _remove_file(folder: Path, proxy: Proxy) -> None:
                 raise DeliveryError(f"{movie.name} stays", why=_WHY[Use.OPEN], fix="it goes once that is closed")
         for movie in ours:
             withdraw(movie)
-    withdraw(folder / still_path(proxy))
+    for path in (still_path(proxy), before_path(proxy)):
+        withdraw(folder / path)

@@ -9,7 +9,7 @@ at a later turn.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace as replace_fields
 from pathlib import Path
 from socket import gethostname
@@ -25,7 +25,7 @@ from daemon.publish import delivering, drop_stale, make_folder, point, replace, 
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound, Pair, PlacedSound, Recording, TakeFile
-from daemon.stages.landing import roll_folder, sheet_path, still_path
+from daemon.stages.landing import before_path, roll_folder, sheet_path, still_path
 from daemon.stages.render import restraint_of
 from daemon.stages.sync import take_files
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
@@ -249,7 +249,7 @@ def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, st
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
     """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
     hashes = {}
-    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet) if path):
+    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet, clip.unlit) if path):
         with delivering(folder / path):
             if (folder / path).is_file():
                 hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
@@ -286,11 +286,11 @@ def _root(production: Production) -> bytes:
     return certificates.root if certificates.are_there else b""
 
 
-def _sheet(production: Production, card: Card, plain: Proxy | None) -> str:
-    """Return the path of a current proxy's contact sheet; empty where there is none."""
-    if plain is None or not (roll_folder(production, card) / sheet_path(plain)).is_file():
+def _beside(production: Production, card: Card, proxy: Proxy | None, path_of: Callable[[Proxy], str]) -> str:
+    """Return the path of what lies in the report beside a current proxy; empty where there is none."""
+    if proxy is None or not (roll_folder(production, card) / path_of(proxy)).is_file():
         return ""
-    return sheet_path(plain)
+    return path_of(proxy)
 
 
 def _clip(production: Production, card: Card, clip: Clip, recordings: dict[int, Recording]) -> TurnoverClip:
@@ -308,7 +308,8 @@ def _clip(production: Production, card: Card, clip: Clip, recordings: dict[int, 
         published=tuple(proxy.facts for proxy in proxies),
         stills={twin: still_path(proxy) for twin, proxy in latest.items() if proxy.still and twin in set(Twin)},
         words=tuple(production.recipes.explain(clip=clip.name, roll=card.roll)),
-        sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
+        sheet=_beside(production, card, latest.get(Twin.PLAIN), sheet_path),
+        unlit=_beside(production, card, latest.get(Twin.ENHANCED), before_path),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
         sound=_sound(production, clip, recordings),
         held_back=restraint_of(production, clip),

@@ -184,6 +184,7 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "published_at": proxy.published_at,
         "marks": list(proxy.marks),
         "look": _look(proxy.look) if proxy.look else None,
+        "light": proxy.light,
         "fidelity": asdict(proxy.fidelity) if proxy.fidelity else None,
         "signed": provenance.place_of(proxy.files[0]),
         "renditions": [_rendition(rendition) for rendition in proxy.renditions],

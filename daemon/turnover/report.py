@@ -70,7 +70,7 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "custody": clip.custody,
         "sync": shown(clip),
         "timecode_source": essence.timecode_source,
-        "marks": plain.marks if plain else (),
+        "marks": tuple(dict.fromkeys(mark for twin in (plain, enhanced) if twin for mark in twin.marks)),
         "notes": essence.notes,
         "plain": plain,
         "enhanced": enhanced,
@@ -80,6 +80,8 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "fidelity": _fidelity_text(enhanced.fidelity) if enhanced and enhanced.fidelity else "",
         "held_back": clip.held_back.note if clip.held_back else "",
         "sheet": basename(clip.sheet),
+        "unlit": basename(clip.unlit),
+        "light": _light_text(enhanced.light if enhanced else {}),
         "look": plain.look if plain else None,
         "words": [word for word in clip.words if word[2] != "default"],
         "hash": clip.files[0].hashes["xxh128"] if clip.files else "",
@@ -101,3 +103,17 @@ def _noise_text(noise: dict[str, float]) -> str:
         return ""
     variance = max(noise.get("shot", 0.0) * 0.45 + noise.get("read", 0.0), 0.0)
     return f"{variance**0.5 * 1023:.1f} code values at middle grey"
+
+
+def _light_text(light: dict[str, float]) -> str:
+    """Return what was done to a clip's light."""
+    said = []
+    if "most_stops" in light:
+        share = 100 * light["protected_share"]
+        said.append(f"{light['mean_stops']:.2f} stops on average, {light['most_stops']:.2f} at most")
+        said.append(f"{share:.0f} % of the picture protected")
+    if "match_stops" in light:
+        said.append(f"{light['match_stops']:+.2f} stops to match")
+    if "flicker_hz" in light:
+        said.append(f"flicker of {light['flicker_stops']:.2f} stops at {light['flicker_hz']:.2f} Hz taken out")
+    return "; ".join(said)

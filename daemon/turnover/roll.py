@@ -17,10 +17,10 @@ class TurnoverClip:
     """A clip with what was delivered of it: all revisions, the current one of a twin last.
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
-    contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for,
-    `held_back` where nothing holds the clip's enhancement back. `parts` are those that the clip was put together of,
-    over several rolls, as `A002/0001CD`; empty where it lies on one.
+    contact sheet of its look, empty where there is none, and `unlit`, the still from before it was relit. `words` are
+    the recipe's words as text. `let_go` are revisions that were removed, by `delivery.keep_revisions`. `sound` is
+    None where no production sound was looked for, `held_back` where nothing holds the clip's enhancement back. `parts`
+    are those that the clip was put together of, over several rolls, as `A002/0001CD`; empty where it lies on one.
     """
 
     name: str
@@ -32,6 +32,7 @@ class TurnoverClip:
     stills: dict[Twin, str]
     words: tuple[tuple[str, str, str], ...]
     sheet: str = ""
+    unlit: str = ""
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
     held_back: Restraint | None = None

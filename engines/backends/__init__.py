@@ -7,7 +7,7 @@ import importlib.util
 from functools import cache
 from typing import Any, cast
 
-from engines.backends.base import Backend
+from engines.backends.base import Backend, LightBackend
 from engines.backends.instead import Instead
 from engines.errors import BackendUnavailable
 from engines.gpu.device import gpu
@@ -17,6 +17,7 @@ from engines.plans.store import PlanStore
 CHOICES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
 _BEST_FIRST = ("eager-cuda", "openvino", "eager")
 """What auto takes. TensorRT is not among them until it was seen to run on a GPU, as eager CUDA was (2026-11-27)."""
+_LIGHT = frozenset({"openvino", "eager", "identity"})
 _FACTORIES = {
     "openvino": ("engines.backends.openvino", "OpenVinoBackend"),
     "eager": ("engines.backends.eager", "EagerBackend"),
@@ -39,6 +40,14 @@ def choose(name: str, plans: PlanStore | None = None, instead: str = "") -> Back
     if instead and instead != name:
         return Instead(name, lambda: _only(name, plans), lambda: _only(instead, plans))
     return _only(name, plans)
+
+
+def choose_light(name: str) -> LightBackend:
+    """Return what runs the illumination network where `name` restores.
+
+    It is so small that every engine on a GPU leaves it to the processor's; `describe` says which that is.
+    """
+    return cast(LightBackend, _only(name if name in _LIGHT else "openvino", None))
 
 
 @cache

@@ -40,3 +40,25 @@ class Backend(Protocol):
 
     def open(self, weights: Weights, height: int, width: int) -> Session:
         """Return a session for packed pictures of `height` x `width`."""
+
+
+class LightSession(Protocol):
+    """The illumination network for one clip; it has no state."""
+
+    weights: Weights
+
+    def coefficients(self, stops: Packed) -> Packed:
+        """Return share and light `[1, 2, h/4, w/4]` of a picture's stops `[1, 3, h, w]`, less their mean.
+
+        The result is valid until the next call.
+        """
+
+
+class LightBackend(Protocol):
+    """Runs the illumination network somewhere."""
+
+    def describe(self) -> str:
+        """Return what runs and how, for records."""
+
+    def open_light(self, weights: Weights, height: int, width: int) -> LightSession:
+        """Return a session for pictures of `height` x `width`, multiples of LIGHT_GRID."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from engines.backends.base import Session
+from engines.backends.base import LightSession, Session
+from engines.light.network import light_network_of
 from engines.model.carry import carried_on
 from engines.model.network import network_of
 from engines.model.packing import Packed
@@ -25,6 +26,11 @@ class EagerBackend:
         """Return a session in float32."""
         return _EagerSession(weights, height, width)
 
+    def open_light(self, weights: Weights, height: int, width: int) -> LightSession:
+        """Return a session of the illumination network in float32."""
+        del height, width
+        return _EagerLight(weights)
+
 
 class _EagerSession:
     def __init__(self, weights: Weights, height: int, width: int) -> None:
@@ -42,3 +48,14 @@ class _EagerSession:
 
     def reset(self) -> None:
         self._before = None
+
+
+class _EagerLight:
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self._network = light_network_of(weights)
+
+    def coefficients(self, stops: Packed) -> Packed:
+        with torch.inference_mode():
+            found: Packed = self._network(torch.from_numpy(np.ascontiguousarray(stops))).numpy()
+        return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from engines.backends.base import Session
+import numpy as np
+
+from engines.backends.base import LightSession, Session
+from engines.light.graph import coarse_size
 from engines.model.packing import Packed
 from engines.model.weights import Weights
 
@@ -21,6 +24,10 @@ class IdentityBackend:
         del height, width
         return _IdentitySession(weights)
 
+    def open_light(self, weights: Weights, height: int, width: int) -> LightSession:
+        """Return a session that takes all light for even."""
+        return _EvenLight(weights, height, width)
+
 
 class _IdentitySession:
     def __init__(self, weights: Weights) -> None:
@@ -32,3 +39,13 @@ class _IdentitySession:
 
     def reset(self) -> None:
         """There is nothing to forget."""
+
+
+class _EvenLight:
+    def __init__(self, weights: Weights, height: int, width: int) -> None:
+        self.weights = weights
+        self._even = np.zeros((1, 2, *coarse_size(height, width)), np.float32)
+
+    def coefficients(self, stops: Packed) -> Packed:
+        del stops
+        return self._even

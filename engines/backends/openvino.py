@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import openvino as ov
 
-from engines.backends.base import Session
+from engines.backends.base import LightSession, Session
+from engines.light.graph import coarse_size, light_graph
 from engines.model.carry import carried_on
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import Packed
@@ -34,9 +35,16 @@ class OpenVinoBackend:
     def open(self, weights: Weights, height: int, width: int) -> Session:
         """Return a session compiled for this size, in well under a second."""
         graph = onnx_graph(weights.topology, weights.tensors, height, width, apart=True)
-        model = self._core.read_model(graph.SerializeToString(), b"")
+        return _OpenVinoSession(self._compiled(graph.SerializeToString()), weights, height, width)
+
+    def open_light(self, weights: Weights, height: int, width: int) -> LightSession:
+        """Return a session of the illumination network."""
+        graph = light_graph(weights, height, width)
+        return _OpenVinoLight(self._compiled(graph.SerializeToString()), weights, height, width)
+
+    def _compiled(self, graph: bytes) -> ov.CompiledModel:
         settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
-        return _OpenVinoSession(self._core.compile_model(model, "CPU", settings), weights, height, width)
+        return self._core.compile_model(self._core.read_model(graph, b""), "CPU", settings)
 
 
 class _OpenVinoSession:
@@ -65,3 +73,16 @@ class _OpenVinoSession:
 
     def reset(self) -> None:
         self._fresh = True
+
+
+class _OpenVinoLight:
+    def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
+        self.weights = weights
+        self._request = compiled.create_infer_request()
+        self._output = np.zeros((1, 2, *coarse_size(height, width)), np.float32)
+
+    def coefficients(self, stops: Packed) -> Packed:
+        self._request.set_tensor("input", ov.Tensor(np.ascontiguousarray(stops), shared_memory=True))
+        self._request.set_tensor("coefficients", ov.Tensor(self._output, shared_memory=True))
+        self._request.infer()
+        return self._output

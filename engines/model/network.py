@@ -19,10 +19,7 @@ class Network(nn.Module):
     def __init__(self, topology: Topology) -> None:
         super().__init__()
         self.topology = topology
-        self.convolutions = nn.ModuleDict({layer.name: _convolution(layer) for layer in topology.layers})
-        for layer in topology.layers:
-            nn.init.kaiming_normal_(self._named(layer.name).weight, a=SLOPE)
-            nn.init.zeros_(self._named(layer.name).bias)  # type: ignore[arg-type] # every layer has a bias
+        self.convolutions = convolutions(topology)
         last, bias = self._named("last").weight, self._named("last").bias
         gates = slice(PICTURE_CHANNELS, 2 * PICTURE_CHANNELS)
         nn.init.normal_(last, std=1e-2)
@@ -39,19 +36,12 @@ class Network(nn.Module):
         unit = torch.cat((noise[:, :1].expand(-1, 4, -1, -1), noise[:, 1:2].expand(-1, 4, -1, -1)), 1)
         deviation = unit / NOISE_SCALE
         detail, change = (now - _local_mean(now)) / deviation, (carried - now) / deviation
-        tensors = {"input": torch.cat((_softened(detail), _softened(change), noise, hidden), dim=1)}
-        for layer in self.topology.layers:
-            value = self.convolutions[layer.name](tensors[layer.source])
-            if layer.op == "up":
-                value = functional.pixel_shuffle(value, 2)
-            if layer.skip:
-                value = value + tensors[layer.skip]
-            if layer.op in {"conv", "down"}:
-                value = functional.leaky_relu(value, SLOPE)
-            tensors[layer.name] = value
-        out, gate, state = torch.split(tensors["last"], [PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden], 1)
-        wanted = (out + (_bounded(gate) + 1) / 2 * change) / NOISE_SCALE
-        return now + unit * _bounded(wanted), _bounded(state)
+        last = through(
+            self.topology, self.convolutions, torch.cat((_softened(detail), _softened(change), noise, hidden), dim=1)
+        )
+        out, gate, state = torch.split(last, [PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden], 1)
+        wanted = (out + (bounded(gate) + 1) / 2 * change) / NOISE_SCALE
+        return now + unit * bounded(wanted), bounded(state)
 
     def run(self, noisy: Tensor, noise: Tensor, motion: Tensor | None = None) -> Iterator[Tensor]:
         """Yield the restored pictures of sequences `[T, N, 8, h, w]` whose noise is told as `[T, N, 3, h, w]`.
@@ -73,6 +63,31 @@ class Network(nn.Module):
         return layer
 
 
+def convolutions(topology: Topology) -> nn.ModuleDict:
+    """Return the convolutions of a topology by name, drawn at random; every bias is zero."""
+    made = nn.ModuleDict({layer.name: _convolution(layer) for layer in topology.layers})
+    for convolution in made.values():
+        assert isinstance(convolution, nn.Conv2d)
+        nn.init.kaiming_normal_(convolution.weight, a=SLOPE)
+        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type] # every layer has a bias
+    return made
+
+
+def through(topology: Topology, convolutions: nn.ModuleDict, value: Tensor) -> Tensor:
+    """Return what the last layer makes of the network's input `[N, C, h, w]`."""
+    tensors = {"input": value}
+    for layer in topology.layers:
+        value = convolutions[layer.name](tensors[layer.source])
+        if layer.op == "up":
+            value = functional.pixel_shuffle(value, 2)
+        if layer.skip:
+            value = value + tensors[layer.skip]
+        if layer.op in {"conv", "down"}:
+            value = functional.leaky_relu(value, SLOPE)
+        tensors[layer.name] = value
+    return value
+
+
 def network_of(weights: Weights) -> Network:
     """Return the network with these weights, ready to run."""
     network = Network(weights.topology)
@@ -80,7 +95,7 @@ def network_of(weights: Weights) -> Network:
     return network.eval()
 
 
-def tensors_of(network: Network) -> Tensors:
+def tensors_of(network: nn.Module) -> Tensors:
     """Return a network's numbers under the topology's names, copied."""
     state = network.state_dict()
     return {
@@ -93,7 +108,7 @@ def _softened(in_noise: Tensor) -> Tensor:
     return in_noise * torch.rsqrt(1 + in_noise.abs())
 
 
-def _bounded(value: Tensor) -> Tensor:
+def bounded(value: Tensor) -> Tensor:
     """Return a value drawn in to between -1 and 1: x / sqrt(1 + x^2), which a CPU does in a third of a tanh's time."""
     return value * torch.rsqrt(1 + value * value)
 

@@ -37,9 +37,9 @@ def onnx_graph(
         raise ValueError(f"{height}x{width} is not on the network's grid of four")
     parts = (PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden)
     nodes = [
-        _constant("parts", parts, np.int64),
-        _constant("of_channel", [0] * 4 + [1] * 4, np.int64),
-        *(_constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
+        constant("parts", parts, np.int64),
+        constant("of_channel", [0] * 4 + [1] * 4, np.int64),
+        *(constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
         _mean("now", "mean_down", (MEAN_SIDE, 1)),
         _mean("mean_down", "mean", (1, MEAN_SIDE)),
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
@@ -51,19 +51,19 @@ def onnx_graph(
     head, *layers, last = topology.layers
     nodes += _head_apart(head, topology.hidden) if apart else _head(head)
     for layer in layers:
-        nodes += _nodes(layer)
+        nodes += layer_nodes(layer)
     nodes += _last_apart(last) if apart else _last(last)
     nodes += [
-        *_bounded("gate", "gate_bounded"),
+        *bounded_nodes("gate", "gate_bounded"),
         helper.make_node("Add", ["gate_bounded", "one"], ["gate_doubled"]),
         helper.make_node("Mul", ["gate_doubled", "half"], ["share"]),
         helper.make_node("Mul", ["share", "change_in_noise"], ["held"]),
         helper.make_node("Add", ["out", "held"], ["wanted"]),
         helper.make_node("Div", ["wanted", "scale"], ["scaled"]),
-        *_bounded("scaled", "bounded"),
+        *bounded_nodes("scaled", "bounded"),
         helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
         helper.make_node("Add", ["now", "residual"], ["output"]),
-        *_bounded("state", "hidden_next"),
+        *bounded_nodes("state", "hidden_next"),
     ]
     channels = (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, topology.hidden)
     graph = helper.make_graph(
@@ -81,7 +81,7 @@ def onnx_graph(
     return model
 
 
-def _constant(name: str, value: npt.ArrayLike, kind: type) -> onnx.NodeProto:
+def constant(name: str, value: npt.ArrayLike, kind: type) -> onnx.NodeProto:
     """Return a node that gives a constant: initialisers are trained weights alone, which engines exchange."""
     return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value, kind), name))
 
@@ -97,7 +97,7 @@ def _in_noise(part: str) -> list[onnx.NodeProto]:
     ]
 
 
-def _bounded(source: str, target: str) -> list[onnx.NodeProto]:
+def bounded_nodes(source: str, target: str) -> list[onnx.NodeProto]:
     """Return the nodes that draw a value in to between -1 and 1: x / sqrt(1 + x^2)."""
     return [
         helper.make_node("Mul", [source, source], [f"{source}_squared"]),
@@ -120,7 +120,7 @@ _GIVEN = ["out", "gate", "state"]
 
 
 def _head(layer: Layer) -> list[onnx.NodeProto]:
-    return [helper.make_node("Concat", _READ, ["input"], axis=1), *_nodes(layer)]
+    return [helper.make_node("Concat", _READ, ["input"], axis=1), *layer_nodes(layer)]
 
 
 def _head_apart(layer: Layer, hidden: int) -> list[onnx.NodeProto]:
@@ -131,7 +131,7 @@ def _head_apart(layer: Layer, hidden: int) -> list[onnx.NodeProto]:
         for part, kernel, result, bias in zip(_READ, kernels, found, ([f"{layer.name}.bias"], [], [], []), strict=True)
     ]
     return [
-        _constant("read", (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, hidden), np.int64),
+        constant("read", (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, hidden), np.int64),
         helper.make_node("Split", [f"{layer.name}.weight", "read"], kernels, axis=1),
         *convolutions,
         helper.make_node("Sum", found, [f"{layer.name}:sum"]),
@@ -140,7 +140,7 @@ def _head_apart(layer: Layer, hidden: int) -> list[onnx.NodeProto]:
 
 
 def _last(layer: Layer) -> list[onnx.NodeProto]:
-    return [*_nodes(layer), helper.make_node("Split", [layer.name, "parts"], _GIVEN, axis=1)]
+    return [*layer_nodes(layer), helper.make_node("Split", [layer.name, "parts"], _GIVEN, axis=1)]
 
 
 def _last_apart(layer: Layer) -> list[onnx.NodeProto]:
@@ -163,7 +163,7 @@ def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoP
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, height, width])
 
 
-def _nodes(layer: Layer) -> list[onnx.NodeProto]:
+def layer_nodes(layer: Layer) -> list[onnx.NodeProto]:
     """Return the nodes of one layer."""
     chain: list[tuple[str, list[str], dict[str, Any]]] = []
     if layer.op == "up":

@@ -1,10 +1,10 @@
-"""The restoration network described once: layers, tensors, sizes. Pure data, no tensor library.
+"""The networks described once: layers, tensors, sizes. Pure data, no tensor library.
 
 Two interpreters read it: `network.py` (torch: training and the reference) and `onnx_graph.py` (every other
 back-end). So the two cannot drift apart, and initialiser names stay stable for engines that are refitted.
 
-A streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the picture
-less its local mean and how the restored picture before, carried along the motion (`carry.py`), differs from it
+Restoration is a streaming, causal, recurrent U-net at half resolution on Y'CbCr 4:2:2 code values. One step takes the
+picture less its local mean and how the restored picture before, carried along the motion (`carry.py`), differs from it
 (differences stay exact where bfloat16 would round code values away), both divided by the noise's deviation and drawn in
 where they are large, what is told of the noise, and the hidden state, carried too:
 
@@ -85,13 +85,15 @@ class Layer:
 class Topology:
     """A network: its size by name, its channels and its layers in order.
 
-    The last layer gives the residual (8 channels), the gate (8) and the next hidden state. The last two are drawn in to
-    bounds, so that what is carried from frame to frame stays bounded over any length.
+    Restoration's last layer gives the residual (8 channels), the gate (8) and the next hidden state. The last two are
+    drawn in to bounds, so that what is carried from frame to frame stays bounded over any length. `scheme` tells, with
+    the layers, what goes in and comes out.
     """
 
     name: str
     hidden: int
     layers: tuple[Layer, ...]
+    scheme: str
 
     @property
     def parameters(self) -> int:
@@ -102,8 +104,7 @@ class Topology:
     def digest(self) -> str:
         """Digest that names the topology; weights and engines carry it."""
         text = json.dumps([[x.name, x.op, x.inputs, x.outputs, x.source, x.skip] for x in self.layers])
-        scheme = f"{SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}:{self.hidden}"
-        return hashlib.sha256(f"{scheme}:{text}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.scheme}:{text}".encode()).hexdigest()[:16]
 
 
 _WIDTHS = {
@@ -116,8 +117,54 @@ _WIDTHS = {
 _HIDDEN = {"nano": 8, "lite": 8, "start": 8, "mid": 16, "full": 24}
 
 
+RELIGHT = "relight"
+"""The size by which the illumination network goes; there is one."""
+LIGHT_CHANNELS = 3
+"""What the illumination network reads: red, green and blue in stops of scene-linear light, less the picture's mean."""
+LIGHT_GRID = 32
+"""Rows and columns of its picture, half the proxy's each, are padded to a multiple of this."""
+LIGHT_COARSE = 4
+"""Its coefficients are this much coarser than what it reads."""
+_LIGHT_SCHEME = 1
+
+
 def topology(size: str) -> Topology:
-    """Return the network of a size: nano, lite, start, mid or full; KeyError for another."""
+    """Return the network of a size: nano, lite, start, mid or full, or `relight`; KeyError for another."""
+    return _illumination() if size == RELIGHT else _restoration(size)
+
+
+def _illumination() -> Topology:
+    """Return the illumination network: no state, so that any picture of a clip may be asked about by itself.
+
+        stops 3 -> [down1] 12 -> [down2] 16 -> [enc2] 16 -> [down3] 24 -> [down4] 28 -> [down5] 28 -> [mid1] -> [mid2]
+                -> [up5] 28 (+ down4) -> [dec4] -> [up4] 24 (+ down3) -> [dec3] -> [up3] 16 (+ enc2) -> [dec2]
+                -> [last] 2
+
+    It gives two coefficients an eighth of the proxy: which share of the picture's variation is the light's (drawn in to
+    0-1), and how bright the light is where that share is none. Source of the form: the guided filter's local linear
+    model, He et al. 2010, "Guided Image Filtering", equation 4, whose coefficients are learned here.
+    """
+    layers = (
+        Layer("down1", "down", LIGHT_CHANNELS, 12, "input"),
+        Layer("down2", "down", 12, 16, "down1"),
+        Layer("enc2", "conv", 16, 16, "down2"),
+        Layer("down3", "down", 16, 24, "enc2"),
+        Layer("down4", "down", 24, 28, "down3"),
+        Layer("down5", "down", 28, 28, "down4"),
+        Layer("mid1", "conv", 28, 28, "down5"),
+        Layer("mid2", "conv", 28, 28, "mid1"),
+        Layer("up5", "up", 28, 28, "mid2", skip="down4"),
+        Layer("dec4", "conv", 28, 28, "up5"),
+        Layer("up4", "up", 28, 24, "dec4", skip="down3"),
+        Layer("dec3", "conv", 24, 24, "up4"),
+        Layer("up3", "up", 24, 16, "dec3", skip="enc2"),
+        Layer("dec2", "conv", 16, 16, "up3"),
+        Layer("last", "last", 16, 2, "dec2"),
+    )
+    return Topology(RELIGHT, 0, layers, f"light:{_LIGHT_SCHEME}:{SLOPE}")
+
+
+def _restoration(size: str) -> Topology:
     first, second, third = _WIDTHS[size]
     hidden = _HIDDEN[size]
     inputs = 2 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden
@@ -136,4 +183,5 @@ def topology(size: str) -> Topology:
         Layer("dec1", "conv", first, first, "up1"),
         Layer("last", "last", first, 2 * PICTURE_CHANNELS + hidden, "dec1"),
     )
-    return Topology(f"restore-{size}", hidden, layers)
+    scheme = f"{SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}:{hidden}"
+    return Topology(f"restore-{size}", hidden, layers, scheme)

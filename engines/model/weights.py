@@ -67,7 +67,9 @@ def load_weights(path: Path, size: str) -> Weights:
 
 def base_weights(size: str) -> Weights:
     """Return the base weights of a size that ship with nearset."""
-    with resources.as_file(resources.files("engines") / "model" / "base" / f"restore-{size}.safetensors") as path:
+    with resources.as_file(
+        resources.files("engines") / "model" / "base" / f"{topology(size).name}.safetensors"
+    ) as path:
         if not path.exists():
             raise BadWeights(
                 f"there are no base weights of size {size}",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.fidelity import over, restrained
-from daemon.recipe import LimitsWords
+from daemon.limits import LimitsWords
 from engines.media.departure import Departure, Fidelity
 
 LIMITS = LimitsWords(luma=6.0, edge=0.25)
