@@ -19,6 +19,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
+from daemon.assists import (
+    CompWords,
+    MatteWords,
+    PlateWords,
+    ReframeWords,
+    RemoveWords,
+    StabiliseWords,
+    is_still,
+    painted_in,
+)
 from daemon.config import Codec, Config, Section, space_name
 from daemon.errors import RecipeError
 from engines.media.essence import CodeRange
@@ -134,6 +144,12 @@ class Words(Section):
     source: SourceWords = SourceWords()
     look: LookWords = LookWords()
     mix: MixWords = MixWords()
+    remove: RemoveWords = RemoveWords()
+    stabilise: StabiliseWords = StabiliseWords()
+    reframe: ReframeWords = ReframeWords()
+    matte: MatteWords = MatteWords()
+    plate: PlateWords = PlateWords()
+    comp: CompWords = CompWords()
 
     def digest(self) -> str:
         """Return a digest that changes when a word does."""
@@ -164,10 +180,11 @@ class _Layer:
 
 
 class RecipeBook:
-    """A production's recipe."""
+    """A production's recipe; paths in it start from its `folder`."""
 
-    def __init__(self, layers: list[_Layer]) -> None:
+    def __init__(self, layers: list[_Layer], folder: Path = Path()) -> None:
         self._layers = sorted(layers, key=lambda layer: layer.nearness)
+        self.folder = folder
 
     def words(self, *, clip: str, roll: str, scene: str | None = None) -> Words:
         """Return the words for a clip."""
@@ -210,14 +227,14 @@ def load(path: Path | None, config: Config) -> RecipeBook:
             why=str(error),
             fix="put it there, or take production.recipe out of the config",
         ) from error
-    layers += _layers(document)
+    layers += _layers(document, path.parent)
     if document.faults:
         raise RecipeError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
             why="\n  " + "\n  ".join(document.faults),
             fix="correct them; the last good recipe stays in force until then",
         )
-    return RecipeBook(layers)
+    return RecipeBook(layers, path.parent)
 
 
 def _from_config(config: Config) -> _Layer:
@@ -229,7 +246,7 @@ def _from_config(config: Config) -> _Layer:
     return _Layer("config", "", words, where, 0)
 
 
-def _layers(document: yamlfile.Document) -> list[_Layer]:
+def _layers(document: yamlfile.Document, folder: Path) -> list[_Layer]:
     if not isinstance(document.value, dict):
         if not document.faults:
             document.fault((), "sections are needed: defaults, scenes, rolls, clips")
@@ -239,9 +256,9 @@ def _layers(document: yamlfile.Document) -> list[_Layer]:
         if value is None:
             continue
         if section == "defaults":
-            layers.append(_layer(document, (section,), section, ""))
+            layers.append(_layer(document, (section,), section, "", folder))
         elif section in _SECTIONS and isinstance(value, dict):
-            layers += [_layer(document, (section, pattern), section, pattern) for pattern in value]
+            layers += [_layer(document, (section, pattern), section, pattern, folder) for pattern in value]
         elif section in _SECTIONS:
             document.fault((section,), "names with words are needed")
         else:
@@ -249,12 +266,16 @@ def _layers(document: yamlfile.Document) -> list[_Layer]:
     return [layer for layer in layers if layer is not None]
 
 
-def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str) -> _Layer | None:
-    if yamlfile.fit(document, Words, path) is None:
-        return None
+def _layer(
+    document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str, folder: Path
+) -> _Layer | None:
     value: Any = document.value
     for step in path:
         value = value[step]
+    _spell_out(document, path, value)
+    if (fitting := yamlfile.fit(document, Words, path)) is None:
+        return None
+    _look_for_files(document, path, fitting, folder)
     words = {name: dict(part) for name, part in value.items()}
     where = {}
     for name, part in words.items():
@@ -262,3 +283,29 @@ def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, patte
             line, column = document.place((*path, name, word))
             where[name, word] = f"{document.name}:{line}:{column} {'.'.join(str(step) for step in path)}"
     return _Layer(section, pattern, words, where, document.place(path)[0])
+
+
+def _spell_out(document: yamlfile.Document, path: yamlfile.Path, value: Any) -> None:
+    """Make of `remove: [shapes]` the section that it stands for, places and all."""
+    if not isinstance(value, dict) or not isinstance(shapes := value.get("remove"), list):
+        return
+    short, long = (*path, "remove"), (*path, "remove", "shapes")
+    value["remove"] = {"shapes": shapes}
+    document.places |= {
+        (*long, *place[len(short) :]): at for place, at in list(document.places.items()) if place[: len(short)] == short
+    }
+
+
+def _look_for_files(document: yamlfile.Document, path: yamlfile.Path, words: Words, folder: Path) -> None:
+    """Note a fault for each painted mask and each still plate that is not there."""
+    for section, word, shapes in (
+        ("remove", "shapes", words.remove.shapes),
+        ("matte", "garbage", words.matte.garbage),
+        ("matte", "keep", words.matte.keep),
+    ):
+        for painted in painted_in(shapes):
+            if not Path(folder, painted).is_file():
+                document.fault((*path, section, word), f"the painted mask {painted} is not there; put it there or name it")
+    over = words.comp.over
+    if over and is_still(over) and not Path(folder, over).is_file():
+        document.fault((*path, "comp", "over"), f"the plate {over} is not there; put it there, or name a clip")
