@@ -32,6 +32,7 @@ from engines.enhance.shapes import Mask, Shape, mask_of
 from engines.enhance.steady import Framing, Steady
 from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
+from engines.media.still import rgb_of
 from engines.model.footage import TRAINING
 from engines.model.keys import coverage, kept_apart, keyed
 
@@ -50,8 +51,9 @@ FRONTS = (
 MOVING = (
     ("footage/media3_london_pan_60p.mp4", (320, 240), 0),
     ("footage/editly_palawan.mp4", (640, 360), 0),
-    ("footage/media3_hdr10_av1_pan.mp4", (270, 480), 30),
     ("footage/media3_hlg_editlist.mp4", (640, 360), 10),
+    ("footage/media3_hdr10_rooftop.mp4", (640, 360), 0),
+    ("cards/gopro/karma.mp4", (428, 240), 0),
 )
 """Footage whose camera moves: path, size, and the first frame taken."""
 _FRAMES = 36
@@ -78,17 +80,6 @@ def shot(path: Path, size: tuple[int, int], frames: int, first: int = 0) -> list
     return found
 
 
-def rgb_of(picture: Picture) -> Floats:
-    """Return a picture as R'G'B' 0-1, BT.709."""
-    y = (picture.y.astype(np.float32) - 64) / 876
-    cb, cr = (
-        (cv2.resize(plane.astype(np.float32), (picture.width, picture.height)) - 512) / 896
-        for plane in (picture.cb, picture.cr)
-    )
-    rgb = np.stack((y + 1.5748 * cr, y - 0.187324 * cb - 0.468124 * cr, y + 1.8556 * cb), -1)
-    return np.clip(rgb, 0, 1).astype(np.float32)
-
-
 def sad(alpha: Floats, truth: Floats) -> float:
     """Return the sum of absolute differences, in thousands. Source: Rhemann et al. 2009."""
     return float(np.abs(alpha - truth).sum() / 1000)
@@ -112,7 +103,7 @@ def keys(samples: Path) -> dict[str, Any]:
     for number, (path, colour) in enumerate((path, colour) for path in FRONTS for colour in KeyColour):
         assert path not in trained, path
         rng = np.random.default_rng(9000 + number)
-        front = kept_apart(rgb_of(shot(samples / path, (640, 360), 1, 4)[0]), colour)
+        front = kept_apart(np.clip(rgb_of(shot(samples / path, (640, 360), 1, 4)[0]), 0, 1), colour)
         made = keyed(front, coverage(360, 640, rng), colour, rng, linear=number % 4 < 2)  # noqa: PLR2004 - half
         screen = screen_of(made.picture, colour)
         told = (float(screen.y.mean()), 512 + float(screen.cb.mean()), 512 + float(screen.cr.mean()))
@@ -239,7 +230,7 @@ def rates(samples: Path) -> dict[str, Any]:
     size, count = (960, 540), 20
     clean = shot(samples / "footage/editly_palawan.mp4", size, count)
     rng = np.random.default_rng(3)
-    front = rgb_of(shot(samples / FRONTS[1], size, 1, 4)[0])
+    front = np.clip(rgb_of(shot(samples / FRONTS[1], size, 1, 4)[0]), 0, 1)
     made = keyed(kept_apart(front, KeyColour.GREEN), coverage(540, 960, rng), KeyColour.GREEN, rng, linear=True)
     mask = mask_of([Shape("line", ((528, 1), (528, 538)), _WIRE)], size, size)
     wired = [_wired(picture, mask) for picture in clean]

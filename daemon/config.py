@@ -53,10 +53,10 @@ def _clock_time(value: object) -> time:
 
 
 def _codec(word: object) -> ProxyCodec:
-    try:
-        return ProxyCodec(str(word))
-    except ValueError:
-        raise ValueError(f"one of {', '.join(ProxyCodec)} is needed") from None
+    codecs = [codec for codec in ProxyCodec if codec is not ProxyCodec.PRORES_4444]  # that one is for mattes
+    if word not in codecs:
+        raise ValueError(f"one of {', '.join(codecs)} is needed")
+    return ProxyCodec(str(word))
 
 
 def _working(word: object) -> Working:

@@ -162,9 +162,10 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
-    """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
+    """Look at each line of the contract on every current proxy, as probed; guide mix, matte and plate relink to nothing."""
+    relinking = (Twin.PLAIN, Twin.ENHANCED, Twin.COMP)
     for clip in clips:
-        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
+        for path in (path for twin, path in clip["current"].items() if twin in relinking):
             (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
             found = _probed(roll, path, child)
             lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}

@@ -9,6 +9,7 @@
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
     sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
     mix       make the guide mix of what was found                                               [child: mix]
+    assist    make the matte, clean plate and slap comp that the recipe asks for                 [child: decode, encode]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
     retention remove revisions that were replaced, where the configuration keeps only so many
     sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
@@ -23,6 +24,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
+from daemon.stages.assist import Assist
 from daemon.stages.intake import Intake
 from daemon.stages.listen import Listen
 from daemon.stages.looks import Looks
@@ -60,13 +62,13 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Turnover(), Retention())
-    return (*line, Sampling(), Refine())
+    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Assist())
+    return (*line, Turnover(), Retention(), Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import listen, manifest, mix, probe, refine, render, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import assist, listen, manifest, mix, probe, refine, render, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
@@ -75,6 +77,7 @@ def work_of(stage: str) -> Work:
         "listen": listen.work,
         "sync": sync.work,
         "mix": mix.work,
+        "assist": assist.work,
         "sample": sample.work,
         "refine": refine.work,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from av.video.frame import VideoFrame
 
-from engines.enhance import LOOK_AHEAD, Enhance
+from engines.enhance import LOOK_AHEAD, Enhance, Step
 from engines.media.conform import Conform, frame_of, picture_of
 from engines.media.decode import Block, Decoder, Sound
 from engines.media.encode import ProxyWriter
@@ -49,10 +49,14 @@ def render(
     path: Path,
     *,
     enhance: Enhance | None,
+    before: Sequence[Step] = (),
+    after: Sequence[Step] = (),
     grade: Callable[[Picture], Picture] | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
     """Write the proxy to `path` and return what was made; `grade` puts the look on and makes it Rec.709.
+
+    Each of the steps `before` and `after` restoration is a station of its own, in their order.
 
     Raises:
         MediaError: the source breaks, or the encoder refuses; the file at `path` is then not to be used.
@@ -60,8 +64,9 @@ def render(
     shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
     writer = ProxyWriter(path, shown, spec)
     stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
-    if enhance is not None:
-        stations.append(_Ahead(_enhanced(stations[-1], enhance)))
+    restore = [] if enhance is None else [(enhance, LOOK_AHEAD)]
+    for step, ahead in [*((s, s.look_ahead) for s in before), *restore, *((s, s.look_ahead) for s in after)]:
+        stations.append(_Ahead(_enhanced(stations[-1], step, ahead)))
     if grade is not None:
         stations.append(_Ahead(_graded(stations[-1], grade)))
     still, frames = b"", 0
@@ -112,8 +117,8 @@ def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> It
     yield from conform.flush()
 
 
-def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
-    """Yield the blocks in their order, each picture enhanced once the next LOOK_AHEAD are there."""
+def _enhanced(blocks: Iterable[Block], enhance: Enhance, ahead: int = LOOK_AHEAD) -> Iterator[Block]:
+    """Yield the blocks in their order, each picture enhanced once the next ones that it must see are there."""
     held: deque[tuple[Block, Picture | None]] = deque()
 
     def first() -> Block:
@@ -125,7 +130,7 @@ def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
 
     for block in blocks:
         held.append((block, picture_of(block) if isinstance(block, VideoFrame) else None))
-        while held and (held[0][1] is None or sum(1 for _, picture in held if picture) > LOOK_AHEAD):
+        while held and (held[0][1] is None or sum(1 for _, picture in held if picture) > ahead):
             yield first()
     while held:
         yield first()

@@ -12,13 +12,15 @@ from daemon.errors import DeliveryError, NameTaken
 from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, holds, make_folder, publish_new, replace
-from daemon.slate import Twin
+from daemon.slate import BESIDE, Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Card, Job, Proxy
 from daemon.turnover.naming import safe_name
 
 SHEET = ".look.jpg"
 """What the staged contact sheet of a look is called, behind its proxy's name."""
+LAYERS = (".removal.jpg", ".steady.jpg")
+"""What the staged stills after each assist of the enhanced twin are called, likewise."""
 _EVENTS = {Twin.PLAIN: ClipEvent.PLAIN_PUBLISHED, Twin.ENHANCED: ClipEvent.ENHANCED_PUBLISHED}
 
 
@@ -38,11 +40,13 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         if proxy.still and still.exists():
             replace(still.read_bytes(), roll / still_path(proxy), production.staging)
             still.unlink()
-    sheet = production.staging / f"{proxy.staged}{SHEET}"
-    with delivering(sheet):
-        if sheet.exists():
-            replace(sheet.read_bytes(), roll / sheet_path(proxy), production.staging)
-            sheet.unlink()
+    beside = {SHEET: sheet_path(proxy), **{suffix: layer_path(proxy, suffix) for suffix in LAYERS}}
+    for suffix, path in beside.items():
+        still = production.staging / f"{proxy.staged}{suffix}"
+        with delivering(still):
+            if still.exists():
+                replace(still.read_bytes(), roll / path, production.staging)
+                still.unlink()
     try:
         publish_new(production.staging / proxy.staged, target, proxy.facts.xxh128)
     except NameTaken:
@@ -50,7 +54,7 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         raise
     with production.store.transaction():
         production.store.landed(proxy.id)
-        if proxy.facts.twin is Twin.SOUND:  # no clip waits for its guide mix, and the roll is written anew
+        if proxy.facts.twin in BESIDE:  # no clip waits for it, and the roll is written anew
             production.store.set_card(production.store.clip(proxy.clip).card, turnover_due=1)
         else:
             production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
@@ -70,7 +74,7 @@ def take_up(production: Production, now: Moment) -> None:
 def _take_up(production: Production, proxy: Proxy, now: Moment) -> None:
     clip = production.store.clip(proxy.clip)
     staged = production.staging / proxy.staged
-    is_due = proxy.facts.twin is Twin.SOUND or _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
+    is_due = proxy.facts.twin in BESIDE or _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
     if is_due and (holds(staged, proxy.facts.xxh128) or _is_in_place(production, proxy)):
         land(production, proxy, now)
     else:
@@ -117,3 +121,8 @@ def sheet_path(proxy: Proxy) -> str:
 def still_path(proxy: Proxy) -> str:
     """Return where a proxy's still lies in its roll's folder."""
     return f"report/{PurePosixPath(proxy.facts.path).stem}_{proxy.facts.twin}.jpg"
+
+
+def layer_path(proxy: Proxy, suffix: str) -> str:
+    """Return where the still after one assist of a proxy lies in its roll's folder; `suffix` as in LAYERS."""
+    return f"report/{PurePosixPath(proxy.facts.path).stem}{suffix.replace('.', '_', 1)}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
+from daemon.assists import Assists, assists
 from daemon.config import Config
 from daemon.engine import EngineChoice, backend_of, choice_of
 from daemon.hashing import hash_file
@@ -23,7 +24,7 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.publish import replace as replace_whole
 from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, Published, Twin
-from daemon.stages.landing import SHEET, has_landed, land
+from daemon.stages.landing import LAYERS, SHEET, has_landed, land
 from daemon.stages.looks import look_of, spec_of, wanted_of
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import ClipEvent, ClipState
@@ -36,6 +37,7 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of
 
 if TYPE_CHECKING:
+    from daemon.enhancing import Steps
     from engines.enhance import Enhance
     from engines.media.frames import Picture
     from engines.media.source import MediaFiles
@@ -80,11 +82,12 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    assists: Assists | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a child made; `model` and `engine` say what enhanced it, `noise` what it measured."""
+    """What a child made; `model` and `engine` say what enhanced it, `noise` what it measured, `notes` what to know."""
 
     xxh128: str
     size_bytes: int
@@ -93,6 +96,7 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 class Render:
@@ -143,7 +147,7 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip),
+            marks=(*marks_of(production, clip), *made.notes),
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
@@ -193,6 +197,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     spec = spec_of(clip, words)
     look = _look(production, clip, words)
+    done = _assists(production, clip, words, twin)
     return key_of(
         "render",
         _VERSION,
@@ -203,6 +208,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
         wire.dump(ProxySpec, spec),
         wire.dump(Restore, restore) if restore else "",
         wire.dump(Look, look) if look else "",
+        *([wire.dump(Assists, done)] if done else []),
     )
 
 
@@ -238,6 +244,13 @@ def _look(production: Production, clip: Clip, words: Words) -> Look | None:
     return found.look if found and not found.look.changes_nothing else None
 
 
+def _assists(production: Production, clip: Clip, words: Words, twin: Twin) -> Assists | None:
+    """Return what is done to a twin beside restoration; None for the plain one, and where all dials are at rest."""
+    if twin is not Twin.ENHANCED or not clip.essence:
+        return None
+    return assists(words.remove, words.stabilise, words.reframe, clip.essence, production.recipes.folder)
+
+
 def _restore(production: Production, words: Words) -> Restore:
     return Restore(words.restore.strength, production.config.enhance.restore.model, production.config.engine)
 
@@ -257,6 +270,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        assists=_assists(production, clip, words, twin),
     )
 
 
@@ -298,9 +312,21 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.spec, staged, enhance=enhance, grade=watched, progress=progress)
+    steps = _steps(task, files)
+    rendered = render(
+        decoder,
+        task.essence,
+        task.spec,
+        staged,
+        enhance=enhance,
+        before=steps.before,
+        after=steps.after,
+        grade=watched,
+        progress=progress,
+    )
     if before:
         _write_sheet(task, before[0], staged)
+    steps.write_layers(staged, LAYERS, grade, task.essence.matrix)
     alive = partial(progress, rendered.frames, rendered.frames)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
@@ -311,7 +337,17 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         check(here, task.essence, task.spec, rendered.sound_digests, lambda *_: alive())
         hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
-    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0)
+    return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, steps.notes)
+
+
+def _steps(task: RenderTask, files: MediaFiles) -> Steps:
+    """Return the steps of a render beside restoration."""
+    from daemon.enhancing import steps_of
+    from engines.media.decode import decoder_for
+    from engines.render import pictures
+
+    essence, spec = task.essence, task.spec
+    return steps_of(task.assists, spec, essence, lambda: pictures(decoder_for(files, essence), essence, spec))
 
 
 def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:

@@ -20,7 +20,8 @@ from daemon.publish import delivering, drop_stale, make_folder, replace, replace
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor
 from daemon.sounds import ClipSound, Pair, PlacedSound
-from daemon.stages.landing import roll_folder, sheet_path, still_path
+from daemon.stages.assist import asked_for
+from daemon.stages.landing import LAYERS, layer_path, roll_folder, sheet_path, still_path
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
 from daemon.store import Card, Clip, Proxy, trouble_of
 from daemon.turnover.editorial import ales
@@ -209,7 +210,7 @@ def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, st
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
     """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
     hashes = {}
-    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet) if path):
+    for path in (path for clip in roll.clips for path in clip.pictures):
         with delivering(folder / path):
             if (folder / path).is_file():
                 hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
@@ -262,7 +263,15 @@ def _clip(production: Production, card: Card, clip: Clip) -> TurnoverClip:
         sheet=_sheet(production, card, latest.get(Twin.PLAIN)),
         let_go=tuple(proxy.facts for state in _REMOVED for proxy in store.proxies(clip.id, state=state)),
         sound=_sound(production, clip),
+        assists=asked_for(production.recipes.words(clip=clip.name, roll=card.roll)),
+        layers=_layers(production, card, latest.get(Twin.ENHANCED)),
     )
+
+
+def _layers(production: Production, card: Card, enhanced: Proxy | None) -> tuple[tuple[str, str], ...]:
+    """Return name and path of the still after each assist of the current enhanced twin."""
+    paths = [(suffix.split(".")[1], layer_path(enhanced, suffix)) for suffix in LAYERS] if enhanced else []
+    return tuple((name, path) for name, path in paths if (roll_folder(production, card) / path).is_file())
 
 
 def _sound(production: Production, clip: Clip) -> ClipSound | None:

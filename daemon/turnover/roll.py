@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.slate import ASSISTS, Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
 from engines.media.essence import Essence
 
@@ -16,7 +16,8 @@ class TurnoverClip:
 
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
-    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for.
+    that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for. `assists`
+    are what the recipe asks for beside the proxies; `layers` the stills after each assist of the enhanced twin, by name.
     """
 
     name: str
@@ -30,15 +31,25 @@ class TurnoverClip:
     sheet: str = ""
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
+    assists: tuple[Twin, ...] = ()
+    layers: tuple[tuple[str, str], ...] = ()
 
     @property
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
 
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stills of the clip."""
+        layers = (path for _, path in self.layers)
+        return tuple(path for path in (*self.stills.values(), self.sheet, *layers) if path)
+
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""
+        """Return the twin's current revision; nothing beside the proxies that is not asked for any more."""
         if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
+        if twin in ASSISTS and twin not in self.assists:
             return None
         revisions = [proxy for proxy in self.published if proxy.twin is twin]
         return max(revisions, key=lambda proxy: proxy.revision, default=None)

@@ -29,6 +29,8 @@ Homography = npt.NDArray[np.float64]
 _POINTS, _QUALITY, _APART = 600, 0.005, 8
 _ENOUGH, _SOME = 40, 12
 """Points that agree: for a homography, for a turn, shift and scale; fewer tell nothing."""
+_MORE = 1.15
+"""How many more points a homography must explain than turn, shift and scale do: it also bends to noise and to actors."""
 _OFF = 1.0
 """Pixels that a point may be off and still agree."""
 _STILL = 0.06
@@ -109,14 +111,13 @@ def _fitted(one: Floats, other: Floats, guess: Homography | None) -> Homography:
         return standing
     if guess is None and np.median(np.hypot(*(other - one).T)) < _STILL:
         return standing
+    similar, close = cv2.estimateAffinePartial2D(one, other, method=cv2.RANSAC, ransacReprojThreshold=_OFF)
+    agreeing = 0 if similar is None else int(close.sum())
     if len(one) >= _ENOUGH:
         homography, agree = cv2.findHomography(one, other, cv2.USAC_MAGSAC, _OFF)
-        if homography is not None and agree.sum() >= _ENOUGH:
+        if homography is not None and agree.sum() >= max(_ENOUGH, _MORE * agreeing):
             return np.asarray(homography, np.float64)
-    similar, agree = cv2.estimateAffinePartial2D(one, other, method=cv2.RANSAC, ransacReprojThreshold=_OFF)
-    if similar is None or agree.sum() < _SOME:
-        return standing
-    return np.vstack((similar, (0, 0, 1)))
+    return standing if agreeing < _SOME else np.vstack((similar, (0, 0, 1)))
 
 
 def places(homography: Homography, window: tuple[slice, slice]) -> tuple[Floats, Floats]:

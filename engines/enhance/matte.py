@@ -21,7 +21,7 @@ from engines.enhance.plate import Plate
 from engines.enhance.screen import Floats, KeyColour, Screen, measured, planes, screen_of
 from engines.enhance.shapes import Mask
 from engines.media.frames import CODE_MAX, Picture
-from engines.model.edge import EdgeSession, edge_weights, packed, unpacked
+from engines.model.edge import EdgeSession, edge_weights
 
 MATTE_FORMAT = "yuva444p10le"
 _THIN = 0.1
@@ -76,7 +76,7 @@ class Key:
     ) -> None:
         self._colour, self._limits = colour, limits
         self._edges, self._spill = np.float32(edges), np.float32(spill)
-        self._session = EdgeSession(edge_weights(), height + height % 2, width) if edges else None
+        self._session = EdgeSession(edge_weights(), height, width) if edges else None
         self._allowed = None if limits.garbage is None else ~limits.garbage
 
     def __call__(self, picture: Picture) -> Matte:
@@ -98,9 +98,7 @@ class Key:
         found = measured(picture, screen)
         alpha = found.alpha
         if self._session is not None:
-            below = ((0, picture.height % 2), (0, 0))
-            reading = packed(*(np.pad(p, below, "edge") for p in (found.luma, found.along, found.beside, found.alpha)))
-            alpha = alpha + self._edges * unpacked(self._session(reading))[: picture.height]
+            alpha = alpha + self._edges * self._session(found.luma, found.along, found.beside, found.alpha)
         return ended(alpha)
 
 

@@ -22,9 +22,9 @@ PICTURES = 25
 """Pictures of a shot that its plate is made of: a median of more is hardly quieter, and each takes 2 MB at 960x540."""
 _LEAST_SEEN = 4
 """Pictures that must have seen a pixel."""
-_AGREE = 0.6
+_AGREE = 0.7
 """Share of those that must agree with their median."""
-_APART = 24.0
+_APART = 16.0
 """10-bit codes of luma, and of each chroma, within which they do."""
 _KEPT_OFF = 2
 """Pixels that samples keep off a mask: a cubic's reach."""

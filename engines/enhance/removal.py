@@ -66,13 +66,16 @@ class Removed:
 
 
 class Removal:
-    """The removal over one clip, picture after picture; `removed` counts."""
+    """The removal over one clip, picture after picture; `strength` 0-1, `removed` counts."""
 
     name = "removal"
     look_ahead = REACH
 
-    def __init__(self, mask_of: MaskOf, move: Move, plates: dict[int, Plate] | None = None) -> None:
+    def __init__(
+        self, mask_of: MaskOf, move: Move, plates: dict[int, Plate] | None = None, *, strength: float = 1.0
+    ) -> None:
         self._mask_of, self._move, self._plates = mask_of, move, plates or {}
+        self._strength = strength
         self._past: deque[Picture] = deque(maxlen=REACH)
         self.removed = Removed()
 
@@ -81,7 +84,7 @@ class Removal:
         mask = self._mask_of(picture.number)
         neighbours = {other.number: other for other in (*self._past, *coming)}
         self._past.append(picture)
-        if not mask.any():
+        if not self._strength or not mask.any():
             return picture
         window = _window(mask)
         fill = _Fill(picture, mask, window)
@@ -97,7 +100,7 @@ class Removal:
         return self._counted(fill, picture)
 
     def _counted(self, fill: _Fill, picture: Picture) -> Picture:
-        filled, unseen = fill.filled()
+        filled, unseen = fill.filled(self._strength)
         counts = self.removed
         counts.masked += fill.count
         counts.unseen += unseen
@@ -163,7 +166,7 @@ class _Fill:
         self._weights += weight
         self._asked += seen & self._mask & (off < _GOOD**2)
 
-    def filled(self) -> tuple[Picture, int]:
+    def filled(self, strength: float) -> tuple[Picture, int]:
         """Return the picture with what was seen in the hole, and how many of its pixels nobody has seen."""
         half = (slice(None), slice(None, None, 2))
         planes = [plane.copy() for plane in (self._picture.y, self._picture.cb, self._picture.cr)]
@@ -172,7 +175,8 @@ class _Fill:
         for number, (plane, window) in enumerate(zip(planes, windows, strict=True)):
             weights = self._weights if number == 0 else self._weights[half]
             seen = (weights > 0) & self._holes[number]
-            codes = np.rint(self._sums[number][seen] / weights[seen])
+            found, before = self._sums[number][seen] / weights[seen], self._near[number][seen]
+            codes = np.rint(before + strength * (found - before))
             plane[window][seen] = np.clip(codes, 4, 1019).astype(np.uint16)
         return Picture(self._picture.number, *planes), int((self._mask & (self._weights <= 0)).sum())
 

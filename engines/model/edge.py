@@ -1,11 +1,13 @@
 """The network that refines a key's edges: what it is, its weights, and how it runs on the processor without torch.
 
-Six 3x3 convolutions at half resolution, the middle ones dilated and residual: twenty pixels of reach to each side, which
-is what hair and motion blur take. It reads a picture in its screen's measure and adds to the alpha that colour alone gives.
+Six 3x3 convolutions at half resolution, the middle ones dilated and residual, reach as far as hair and motion blur take;
+two more at a sixteenth tell them where they are, deep in an actor or at his edge, since screen's light on a grey coat looks
+like a thin veil. It reads a picture in its screen's measure and adds to the alpha that colour alone gives.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,20 +31,29 @@ Tensors = dict[str, Floats]
 INPUTS, WIDTH, OUTPUTS = 12, 24, 4
 DILATIONS = (1, 1, 2, 4, 1)
 """Of the convolutions but the last."""
+AROUND, AROUND_DILATIONS = 8, (1, 2)
+"""Packed pixels that are one for the convolutions that see far, and those convolutions' dilations."""
+GRID = 2 * AROUND
+"""Pixels that a picture's sides are padded to a multiple of."""
+_SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+"""Whole precision: alpha of ten bits shows what bfloat16 rounds away."""
 NAME = "matte-edge"
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor by name."""
     sizes = [(INPUTS, WIDTH), *[(WIDTH, WIDTH)] * (len(DILATIONS) - 1), (WIDTH, OUTPUTS)]
+    around = [(INPUTS, WIDTH), (WIDTH, WIDTH)]
+    named = [(f"conv{number}", *size) for number, size in enumerate(sizes)]
+    named += [(f"around{number}", *size) for number, size in enumerate(around)]
     found: dict[str, tuple[int, ...]] = {}
-    for number, (before, after) in enumerate(sizes):
-        found |= {f"conv{number}.weight": (after, before, 3, 3), f"conv{number}.bias": (after,)}
+    for name, before, after in named:
+        found |= {f"{name}.weight": (after, before, 3, 3), f"{name}.bias": (after,)}
     return found
 
 
 def packed(luma: Floats, along: Floats, beside: Floats, alpha: Floats) -> Floats:
-    """Return what the network reads, `[12, H/2, W/2]`; H even."""
+    """Return what the network reads, `[12, H/2, W/2]`; H and W even."""
     full = [plane[row::2, column::2] for plane in (luma, alpha) for row, column in PHASES]
     half = [plane[row::2] for plane in (along, beside) for row in (0, 1)]
     return np.stack([*full, *half])
@@ -62,6 +73,12 @@ class EdgeWeights:
 
     tensors: Tensors
     card: dict[str, Any]
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Name for records: the network and the first twelve digits of its weights' digest."""
+        return f"{NAME}@{self.digest[:12]}"
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +90,8 @@ def edge_weights() -> EdgeWeights:
     """
     folder = resources.files("engines") / "model" / "base"
     try:
-        tensors = load_tensors((folder / f"{NAME}.safetensors").read_bytes())
+        data = (folder / f"{NAME}.safetensors").read_bytes()
+        tensors = load_tensors(data)
         card = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
     except (OSError, SafetensorError, ValueError) as error:
         raise _bad(str(error)) from error
@@ -81,7 +99,7 @@ def edge_weights() -> EdgeWeights:
         raise _bad("its layers are not those of the network")
     if not all(np.isfinite(array).all() for array in tensors.values()):
         raise _bad("it holds values that are not finite")
-    return EdgeWeights(tensors, card)
+    return EdgeWeights(tensors, card, hashlib.sha256(data).hexdigest())
 
 
 class EdgeSession:
@@ -89,41 +107,59 @@ class EdgeSession:
 
     def __init__(self, weights: EdgeWeights, height: int, width: int) -> None:
         core = ov.Core()
-        model = core.read_model(_graph(weights.tensors, height // 2, width // 2).SerializeToString(), b"")
-        self._request = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
+        self._height, self._width = height, width
+        rows, columns = -(-height // GRID) * GRID, -(-width // GRID) * GRID
+        self._beyond = (rows - height, columns - width)
+        model = core.read_model(_graph(weights.tensors, rows // 2, columns // 2).SerializeToString(), b"")
+        self._request = core.compile_model(model, "CPU", _SETTINGS).create_infer_request()
 
-    def __call__(self, inputs: Floats) -> Floats:
-        """Return what is to be added to alpha, as phases `[4, H/2, W/2]`."""
-        result = self._request.infer({"picture": inputs[None]})
-        found: Floats = np.array(next(iter(result.values()))[0], np.float32)
-        return found
+    def __call__(self, luma: Floats, along: Floats, beside: Floats, alpha: Floats) -> Floats:
+        """Return what is to be added to alpha `[H, W]`; luma and alpha are `[H, W]`, the others `[H, W/2]`."""
+        below, right = self._beyond
+        full = [np.pad(plane, ((0, below), (0, right)), "edge") for plane in (luma, alpha)]
+        half = [np.pad(plane, ((0, below), (0, right // 2)), "edge") for plane in (along, beside)]
+        result = self._request.infer({"picture": packed(full[0], half[0], half[1], full[1])[None]})
+        phases: Floats = np.array(next(iter(result.values()))[0], np.float32)
+        return unpacked(phases)[: self._height, : self._width]
 
 
 def _graph(tensors: Tensors, height: int, width: int) -> onnx.ModelProto:
-    nodes, before = [], "picture"
-    for number, dilation in enumerate(DILATIONS):
-        nodes.append(_conv(number, before, f"sum{number}", dilation))
-        nodes.append(helper.make_node("Relu", [f"sum{number}"], [f"live{number}"]))
-        if number:
-            nodes.append(helper.make_node("Add", [f"live{number}", before], [f"kept{number}"]))
-        before = f"kept{number}" if number else f"live{number}"
-    nodes.append(_conv(len(DILATIONS), before, "added", 1))
+    side = (AROUND, AROUND)
+    nodes = [
+        helper.make_node("AveragePool", ["picture"], ["coarse"], kernel_shape=side, strides=side),
+        *_live("around0", "coarse", AROUND_DILATIONS[0]),
+        *_live("around1", "around0_live", AROUND_DILATIONS[1]),
+        helper.make_node("Resize", ["around1_live", "", "wider"], ["around"], mode="nearest", nearest_mode="floor",
+                         coordinate_transformation_mode="asymmetric"),
+        *_live("conv0", "picture", DILATIONS[0]),
+        helper.make_node("Add", ["conv0_live", "around"], ["kept0"]),
+    ]
+    for number, dilation in list(enumerate(DILATIONS))[1:]:
+        nodes += _live(f"conv{number}", f"kept{number - 1}", dilation)
+        nodes.append(helper.make_node("Add", [f"conv{number}_live", f"kept{number - 1}"], [f"kept{number}"]))
+    nodes.append(_conv(f"conv{len(DILATIONS)}", f"kept{len(DILATIONS) - 1}", "added", 1))
+    wider = numpy_helper.from_array(np.array((1, 1, AROUND, AROUND), np.float32), "wider")
+    kernels = [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in tensors.items()]
     graph = helper.make_graph(
         nodes,
         NAME,
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, (1, INPUTS, height, width))],
         [helper.make_tensor_value_info("added", TensorProto.FLOAT, (1, OUTPUTS, height, width))],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in tensors.items()],
+        [wider, *kernels],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
     return model
 
 
-def _conv(number: int, before: str, after: str, dilation: int) -> onnx.NodeProto:
-    names = [before, f"conv{number}.weight", f"conv{number}.bias"]
+def _live(name: str, before: str, dilation: int) -> list[onnx.NodeProto]:
+    return [_conv(name, before, name, dilation), helper.make_node("Relu", [name], [f"{name}_live"])]
+
+
+def _conv(name: str, before: str, after: str, dilation: int) -> onnx.NodeProto:
+    inputs = [before, f"{name}.weight", f"{name}.bias"]
     return helper.make_node(
-        "Conv", names, [after], kernel_shape=(3, 3), pads=(dilation,) * 4, dilations=(dilation,) * 2
+        "Conv", inputs, [after], kernel_shape=(3, 3), pads=(dilation,) * 4, dilations=(dilation,) * 2
     )
 
 

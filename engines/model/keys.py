@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from engines.enhance.screen import KeyColour
 from engines.media.frames import Picture
+from engines.media.still import picture_of_rgb
 
 Floats = npt.NDArray[np.float32]
 
 _GAMMA = 2.4
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_SPILL = 0.15
+"""Most of the screen's light that falls back on what stands right before it."""
 _BASE = {KeyColour.GREEN: (0.16, 0.58, 0.22), KeyColour.BLUE: (0.12, 0.24, 0.62)}
 """R'G'B' of painted screens, about which ours are drawn."""
 
@@ -36,7 +38,7 @@ class Keyed:
 def keyed(front: Floats, alpha: Floats, colour: KeyColour, rng: np.random.Generator, *, linear: bool) -> Keyed:
     """Return a front `[H, W, 3]` R'G'B' 0-1 put before a screen by its alpha, as filmed."""
     screen = _screen(alpha.shape, colour, rng)
-    spill = rng.uniform(0, 0.25) * cv2.GaussianBlur(1 - alpha, (0, 0), max(2.0, alpha.shape[0] / 40))
+    spill = rng.uniform(0, _SPILL) * cv2.GaussianBlur(1 - alpha, (0, 0), max(2.0, alpha.shape[0] / 50))
     fore, back = (_light(front), _light(screen)) if linear else (front, screen)
     lit = fore + spill[..., None] * back
     mixed = alpha[..., None] * lit + (1 - alpha[..., None]) * back
@@ -46,22 +48,20 @@ def keyed(front: Floats, alpha: Floats, colour: KeyColour, rng: np.random.Genera
     if rng.random() < 0.5:  # noqa: PLR2004 - half of the cameras smooth their noise
         noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 2
     shown = seen + deviation * np.sqrt(0.3 + seen) * noise
-    return Keyed(picture_of_rgb(shown, flat=rng.uniform(0.45, 1.0), thin=rng.random() < 0.5), alpha, front)  # noqa: PLR2004 - half
+    return Keyed(filmed(shown, flat=rng.uniform(0.45, 1.0), thin=rng.random() < 0.5), alpha, front)  # noqa: PLR2004 - half
 
 
-def picture_of_rgb(rgb: Floats, *, flat: float = 1.0, thin: bool = False) -> Picture:
+def filmed(rgb: Floats, *, flat: float = 1.0, thin: bool = False) -> Picture:
     """Return R'G'B' 0-1 as a working picture; `flat` shrinks its contrast as log does, `thin` makes chroma 4:2:0."""
-    shown = 0.5 + flat * (rgb - 0.5) if flat < 1 else rgb
-    luma = shown @ _LUMA
-    chroma = [(shown[..., 2] - luma) / 1.8556, (shown[..., 0] - luma) / 1.5748]
-    halves = [cv2.resize(plane, None, fx=0.5, fy=1, interpolation=cv2.INTER_AREA) for plane in chroma]
-    if thin:
-        size = (halves[0].shape[1], halves[0].shape[0])
-        halves = [
-            cv2.resize(cv2.resize(half, (size[0], size[1] // 2), interpolation=cv2.INTER_AREA), size) for half in halves
-        ]
-    y, cb, cr = 64 + 876 * luma, *(512 + 896 * half for half in halves)
-    return Picture(0, *(np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in (y, cb, cr)))
+    picture = picture_of_rgb(0.5 + flat * (rgb - 0.5))
+    if not thin:
+        return picture
+    size = (picture.width // 2, picture.height)
+    cb, cr = (
+        cv2.resize(cv2.resize(plane, (size[0], size[1] // 2), interpolation=cv2.INTER_AREA), size)
+        for plane in (picture.cb, picture.cr)
+    )
+    return Picture(0, picture.y, cb.astype(np.uint16), cr.astype(np.uint16))
 
 
 def coverage(height: int, width: int, rng: np.random.Generator) -> Floats:
@@ -70,7 +70,7 @@ def coverage(height: int, width: int, rng: np.random.Generator) -> Floats:
     alpha = np.zeros(size, np.float32)
     for _ in range(rng.integers(1, 4)):
         alpha = np.maximum(alpha, _body(size, rng))
-    if rng.random() < 0.25:  # noqa: PLR2004 - one in four
+    if rng.random() < 0.1:  # noqa: PLR2004 - one in ten
         alpha = np.maximum(alpha, _smoke(size, rng))
     if rng.random() < 0.3:  # noqa: PLR2004 - three in ten
         alpha = alpha * (1 - _body(size, rng, scale=0.35))

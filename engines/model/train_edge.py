@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from engines.enhance.screen import KeyColour, measured, screen_of
 from engines.errors import NoScreen
-from engines.model.edge import DILATIONS, INPUTS, NAME, OUTPUTS, WIDTH, packed
+from engines.model.edge import AROUND, AROUND_DILATIONS, DILATIONS, INPUTS, NAME, OUTPUTS, WIDTH, packed
 from engines.model.footage import TRAINING, decode_stills, sha256_of
 from engines.model.keys import Keyed, coverage, kept_apart, keyed, made_up
 from engines.model.weights import save_weights
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float32]
 
 _SIDE = 256
 """Pixels of a composite; four patches are cut from each."""
-_PATCH = 96
+_PATCH = 128
 _BATCH = 8
 _RATE = 2e-3
 _EDGE_WEIGHT = 4.0
@@ -45,16 +45,21 @@ class EdgeNetwork(nn.Module):
         for number, dilation in enumerate(DILATIONS):
             layer = nn.Conv2d(sizes[number], sizes[number + 1], 3, padding=dilation, dilation=dilation)
             self.add_module(f"conv{number}", layer)
+        for number, dilation in enumerate(AROUND_DILATIONS):
+            layer = nn.Conv2d(sizes[number], WIDTH, 3, padding=dilation, dilation=dilation)
+            self.add_module(f"around{number}", layer)
         last = nn.Conv2d(WIDTH, OUTPUTS, 3, padding=1)
         nn.init.zeros_(last.weight)
         self.add_module(f"conv{len(DILATIONS)}", last)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return what is to be added to alpha: `[N, 12, h, w]` to `[N, 4, h, w]`."""
-        kept = inputs
-        for number in range(len(DILATIONS)):
-            live = torch.relu(self.get_submodule(f"conv{number}")(kept))
-            kept = kept + live if number else live
+        around = functional.avg_pool2d(inputs, AROUND)
+        for number in range(len(AROUND_DILATIONS)):
+            around = torch.relu(self.get_submodule(f"around{number}")(around))
+        kept = torch.relu(self.get_submodule("conv0")(inputs)) + functional.interpolate(around, scale_factor=AROUND)
+        for number in range(1, len(DILATIONS)):
+            kept = kept + torch.relu(self.get_submodule(f"conv{number}")(kept))
         added: Tensor = self.get_submodule(f"conv{len(DILATIONS)}")(kept)
         return added
 
