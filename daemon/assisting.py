@@ -12,11 +12,11 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from daemon.assists import Drawn
-from daemon.enhancing import plates_of, shape_of
+from daemon.enhancing import shape_of
 from daemon.hashing import hash_file
 from daemon.publish import delivering, disk_full, fsync_file
 from daemon.slate import Twin
-from daemon.stages.assist import AssistTask, CompTold, Made, MatteTold, Taken
+from daemon.stages.assist import AssistTask, CompTold, Made, Taken
 from daemon.stages.probe import opened
 from daemon.worker import Progress
 from engines.colour.grade import Grade
@@ -34,7 +34,7 @@ from engines.media.encode import ProxyWriter
 from engines.media.essence import Essence
 from engines.media.faults import is_full
 from engines.media.frames import Picture
-from engines.media.proxy import ProxySpec, spec_for
+from engines.media.proxy import ProxySpec
 from engines.media.source import MediaFile
 from engines.media.still import jpeg_of, picture_of_rgb, rgb_of
 from engines.model.edge import edge_weights
@@ -206,11 +206,11 @@ def _plate_of(task: AssistTask, clip: _Clip, stack: ExitStack) -> tuple[Plate, i
 
 def _sights(clip: _Clip, move: Move, shot: range) -> list[Sight]:
     chosen, middle = set(numbers_of(shot)), shot[len(shot) // 2]
-    found = []
-    for picture in clip.pictures():
-        if picture.number in chosen and (way := move.between(middle, picture.number)) is not None:
-            found.append(Sight(picture, way))
-    return found
+    return [
+        Sight(picture, way)
+        for picture in clip.pictures()
+        if picture.number in chosen and (way := move.between(middle, picture.number)) is not None
+    ]
 
 
 def _others(clip: _Clip, framed: np.ndarray) -> list[Sight]:
@@ -256,7 +256,9 @@ def _still(path: Path, spec: ProxySpec) -> Picture:
     found = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     if found is None:
         raise BadPlate(
-            f"the plate {path} cannot be read", why="it is no picture, or not there", fix="put a PNG, JPEG or TIFF there"
+            f"the plate {path} cannot be read",
+            why="it is no picture, or not there",
+            fix="put a PNG, JPEG or TIFF there",
         )
     rgb = found[..., ::-1].astype(np.float32) / (65535 if found.dtype == np.uint16 else 255)
     scale = max(spec.width / rgb.shape[1], spec.height / rgb.shape[0])

@@ -1,7 +1,7 @@
 """Words of the assists: mattes, clean plates, removal, slap comps, a steady camera; and what of them a render is told.
 
-Points are pixels of the source's frame, x to the right and y down. All of it is off until a recipe says otherwise. A path
-is taken from the recipe's folder.
+Points are pixels of the source's frame, x to the right and y down. All of it is off until a recipe says otherwise. A
+path is taken from the recipe's folder.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class ShapeWords(Section):
     ellipse: Points = Field(None, description="Two corners of the box around it.")
     outline: Points = Field(None, description="Corners of a closed outline.")
     painted: str | None = Field(None, min_length=1, description="Path of a PNG as large as the frame; white is inside.")
-    follow: Literal["picture", "frame"] = Field("picture", description="picture: moves with what is filmed; frame: stays.")
+    follow: Literal["picture", "frame"] = Field(
+        "picture", description="picture: moves with what is filmed; frame: stays."
+    )
     at: int = Field(0, ge=0, description="Number of the frame that it was drawn on, from 0.")
 
     @model_validator(mode="after")
@@ -95,7 +97,9 @@ class PlateWords(Section):
     """A clean plate in `plates/`, with its validity as alpha."""
 
     enabled: bool = Field(default=False, description="Make it.")
-    takes: str | None = Field(None, min_length=1, description="Pattern of other clips of the set-up that it is made of, too.")
+    takes: str | None = Field(
+        None, min_length=1, description="Pattern of other clips of the set-up that it is made of, too."
+    )
 
 
 class RemoveWords(Section):
@@ -110,7 +114,9 @@ class CompWords(Section):
 
     over: str | None = Field(None, min_length=1, description="A still's path, or the name of a clip.")
     sync: Literal["start", "timecode"] = Field("start", description="What of a clip's plate is in step.")
-    loop: bool = Field(default=False, description="From the start again where the plate ends; else its last frame is held.")
+    loop: bool = Field(
+        default=False, description="From the start again where the plate ends; else its last frame is held."
+    )
     position: Point = Field(None, description="Pixels that the plate is moved by.")
     scale: float = Field(1.0, ge=0.1, le=10, description="Size of the plate.")
     track: Literal["frame", "picture"] = Field("frame", description="picture: the plate moves with what is filmed.")
@@ -188,9 +194,7 @@ def drawn(shapes: tuple[ShapeWords, ...], folder: Path) -> tuple[Drawn, ...]:
         kind = next(kind for kind in _KINDS if getattr(shape, kind) is not None)
         path = str(Path(folder, shape.painted).resolve()) if shape.painted else ""
         points = () if shape.painted else getattr(shape, kind)
-        found.append(
-            Drawn(kind, points, shape.width or 0.0, path, stamp(path), shape.follow == "picture", shape.at)
-        )
+        found.append(Drawn(kind, points, shape.width or 0.0, path, stamp(path), shape.follow == "picture", shape.at))
     return tuple(found)
 
 

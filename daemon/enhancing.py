@@ -1,7 +1,7 @@
 """What the assists of a recipe are to a render: steps before and after restoration, set up in the child.
 
-Runs in the child alone: it goes through the clip once or twice before the render does, to see how the camera moved and what
-stands behind what is taken out.
+Runs in the child alone: it goes through the clip once or twice before the render does, to see how the camera moved
+and what stands behind what is taken out.
 """
 
 from __future__ import annotations

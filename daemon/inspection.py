@@ -162,7 +162,7 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
-    """Look at each line of the contract on every current proxy, as probed; guide mix, matte and plate relink to nothing."""
+    """Look at each line of the contract on every current proxy, as probed; what is no proxy relinks to nothing."""
     relinking = (Twin.PLAIN, Twin.ENHANCED, Twin.COMP)
     for clip in clips:
         for path in (path for twin, path in clip["current"].items() if twin in relinking):

@@ -266,9 +266,7 @@ def _layers(document: yamlfile.Document, folder: Path) -> list[_Layer]:
     return [layer for layer in layers if layer is not None]
 
 
-def _layer(
-    document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str, folder: Path
-) -> _Layer | None:
+def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str, folder: Path) -> _Layer | None:
     value: Any = document.value
     for step in path:
         value = value[step]
@@ -305,7 +303,9 @@ def _look_for_files(document: yamlfile.Document, path: yamlfile.Path, words: Wor
     ):
         for painted in painted_in(shapes):
             if not Path(folder, painted).is_file():
-                document.fault((*path, section, word), f"the painted mask {painted} is not there; put it there or name it")
+                document.fault(
+                    (*path, section, word), f"the painted mask {painted} is not there; put it there or name it"
+                )
     over = words.comp.over
     if over and is_still(over) and not Path(folder, over).is_file():
         document.fault((*path, "comp", "over"), f"the plate {over} is not there; put it there, or name a clip")

@@ -1,7 +1,7 @@
 """Assist: what a clip's recipe asks for beside its proxies: a matte, a clean plate, a slap comp.
 
-Plan side: queue what is not there yet, put in place what a child made; other words make a new revision of that alone. It
-comes behind the proxies, and no clip waits for it. Work side: `daemon/assisting.py`.
+Plan side: queue what is not there yet, put in place what a child made; other words make a new revision of that alone.
+It comes behind the proxies, and no clip waits for it. Work side: `daemon/assisting.py`.
 """
 
 from __future__ import annotations
@@ -165,7 +165,9 @@ class Assist:
             published_at=now.iso,
             noise={},
             marks=made.notes,
-            look=look_of(production, clip, words_of(production, clip)) if task.twin is Twin.COMP and task.clip.look else None,
+            look=look_of(production, clip, words_of(production, clip))
+            if task.twin is Twin.COMP and task.clip.look
+            else None,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)

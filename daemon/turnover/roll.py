@@ -17,7 +17,7 @@ class TurnoverClip:
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none. `words` are the recipe's words as text. `let_go` are revisions
     that were removed, by `delivery.keep_revisions`. `sound` is None where no production sound was looked for. `assists`
-    are what the recipe asks for beside the proxies; `layers` the stills after each assist of the enhanced twin, by name.
+    are what the recipe asks for beside the proxies; `layers` the stills after each assist of the enhanced twin.
     """
 
     name: str

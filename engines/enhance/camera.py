@@ -1,8 +1,8 @@
 """How the camera moved: from picture to picture over a shot, and what moves beyond it.
 
-A `Move` says of each picture where its pixels lie in the shot's first one, by a homography; a shot is what lies between
-two cuts. What is left over (parallax, things that move) is optical flow, carried over from beside where a mask says that
-the picture is not to be believed.
+A `Move` says of each picture where its pixels lie in the shot's first one, by a homography; a shot is what lies
+between two cuts. What is left over (parallax, things that move) is optical flow, carried over from beside where a
+mask says that the picture is not to be believed.
 
 Source: Shi and Tomasi 1994 and Bouguet 2000 (points and their pyramidal tracking), Barath et al. 2020 (MAGSAC++),
 Kroeger et al. 2016 (DIS); the carrying over is normalised convolution, Knutsson and Westin 1993.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +31,7 @@ _POINTS, _QUALITY, _APART = 600, 0.005, 8
 _ENOUGH, _SOME = 40, 12
 """Points that agree: for a homography, for a turn, shift and scale; fewer tell nothing."""
 _MORE = 1.15
-"""How many more points a homography must explain than turn, shift and scale do: it also bends to noise and to actors."""
+"""How many more points a homography must explain than turn, shift and scale do: it bends to noise and actors, too."""
 _OFF = 1.0
 """Pixels that a point may be off and still agree."""
 _STILL = 0.06
@@ -59,8 +60,8 @@ class Move:
         """Return where pixels of one picture lie in another; None across a cut, or where there is no such picture."""
         if not (0 <= one < len(self.shots) and 0 <= other < len(self.shots)) or self.shots[one] != self.shots[other]:
             return None
-        found: Homography = np.linalg.solve(self.to_first[other], self.to_first[one])
-        return found / found[2, 2]
+        found = np.linalg.solve(self.to_first[other], self.to_first[one])
+        return np.asarray(found / found[2, 2], np.float64)
 
     def shot_of(self, number: int) -> range:
         """Return the numbers of the pictures of the shot that a picture is in."""
@@ -94,15 +95,22 @@ def between(one: Grey, other: Grey, mask: Mask | None = None, guess: Homography 
     points = cv2.goodFeaturesToTrack(one, _POINTS, _QUALITY, _APART, mask=allowed)
     if points is None or len(points) < _SOME:
         return np.eye(3) if guess is None else guess
-    first = None if guess is None else cv2.perspectiveTransform(points, guess).astype(np.float32)
-    flags = 0 if guess is None else cv2.OPTFLOW_USE_INITIAL_FLOW
-    found, there, _ = cv2.calcOpticalFlowPyrLK(one, other, points, first, winSize=(21, 21), maxLevel=4, flags=flags)  # type: ignore[call-overload] # None makes it allocate
-    back, again, _ = cv2.calcOpticalFlowPyrLK(other, one, found, points.copy(), winSize=(21, 21), maxLevel=4, flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
+    first = points.copy() if guess is None else cv2.perspectiveTransform(points, guess).astype(np.float32)
+    found, there = _tracked(one, other, points, first)
+    back, again = _tracked(other, one, found, points.copy())
     good = (there[:, 0] > 0) & (again[:, 0] > 0) & (np.hypot(*(back - points)[:, 0].T) < _OFF)
     if mask is not None:
         at = np.clip(np.round(found[:, 0]), 0, (mask.shape[1] - 1, mask.shape[0] - 1)).astype(int)
         good &= ~mask[at[:, 1], at[:, 0]]
     return _fitted(points[good, 0], found[good, 0], guess)
+
+
+def _tracked(one: Grey, other: Grey, points: Any, first: Any) -> tuple[Any, Any]:
+    """Return where points `[N, 1, 2]` of a picture are in another, sought from a first guess, and which were found."""
+    found, there, _ = cv2.calcOpticalFlowPyrLK(
+        one, other, points, first, winSize=(21, 21), maxLevel=4, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+    )
+    return found, there
 
 
 def _fitted(one: Floats, other: Floats, guess: Homography | None) -> Homography:
@@ -137,18 +145,17 @@ def left_over(now: Grey, brought: Grey, believed: Mask) -> Floats:
     flow: Floats = search.calc(_filled(now, believed), _filled(brought, believed), None)  # type: ignore[call-overload] # None makes it allocate
     seen = moved(brought, flow)
     off = cv2.blur(cv2.absdiff(now, seen).astype(np.float32), (5, 5)) / _SURE
-    weight = believed / (1 + off**2)
+    weight = (believed / (1 + off**2)).astype(np.float32)
     smooth = spread(flow, weight, 5.0, spread(flow, weight, 30.0, np.zeros_like(flow)))
-    taken: Floats = smooth + weight[..., None] * (flow - smooth)
-    return taken.astype(np.float32)
+    return np.asarray(smooth + weight[..., None] * (flow - smooth), np.float32)
 
 
-def spread(values: Floats, weight: npt.NDArray[np.floating], sigma: float, instead: Floats) -> Floats:
+def spread(values: Floats, weight: Floats | Mask, sigma: float, instead: Floats) -> Floats:
     """Return values averaged by weight over some pixels; `instead` where there is next to no weight."""
-    weight = weight.astype(np.float32)
+    share_of = weight.astype(np.float32)
     channels = values if values.ndim == 3 else values[..., None]  # noqa: PLR2004 - with channels
-    total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
-    summed = cv2.GaussianBlur(channels * weight[..., None], (0, 0), sigma).reshape(channels.shape)
+    total = np.asarray(cv2.GaussianBlur(share_of, (0, 0), sigma))[..., None]
+    summed = np.asarray(cv2.GaussianBlur(channels * share_of[..., None], (0, 0), sigma)).reshape(channels.shape)
     share = total / (total + np.float32(1e-3))
     mean = summed / np.maximum(total, np.float32(1e-6))
     found = share * mean + (1 - share) * instead.reshape(channels.shape)
@@ -164,12 +171,20 @@ def moved(plane: Grey, flow: Floats) -> Grey:
 
 def sampled(picture: Picture, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
     """Return luma at x and y `[h, w]`, and chroma at those of even columns `[h, w/2]`, cubic."""
-    half = (x[:, ::2] / 2, y[:, ::2])
-    found = [
-        cv2.remap(plane.astype(np.float32), *at, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
+    half = ((x[:, ::2] / 2).astype(np.float32), np.ascontiguousarray(y[:, ::2]))
+    luma, *chroma = (
+        np.asarray(cv2.remap(plane.astype(np.float32), *at, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE), np.float32)
         for plane, at in ((picture.y, (x, y)), (picture.cb, half), (picture.cr, half))
-    ]
-    return found[0].astype(np.float32), found[1].astype(np.float32), found[2].astype(np.float32)
+    )
+    return luma, chroma[0], chroma[1]
+
+
+def along(x: Floats, y: Floats, flow: Floats) -> tuple[Floats, Floats]:
+    """Return positions x and y themselves sampled where a flow leads: two motions, one after the other."""
+    rows, columns = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
+    there = ((columns + flow[..., 0]).astype(np.float32), (rows + flow[..., 1]).astype(np.float32))
+    at_x, at_y = (cv2.remap(at, *there, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) for at in (x, y))
+    return np.asarray(at_x, np.float32), np.asarray(at_y, np.float32)
 
 
 def inside(x: Floats, y: Floats, shape: Sequence[int]) -> Mask:
@@ -178,7 +193,7 @@ def inside(x: Floats, y: Floats, shape: Sequence[int]) -> Mask:
 
 
 def _filled(plane: Grey, believed: Mask) -> Grey:
-    """Return a plane whose unbelieved pixels are averages of what lies beside them, so that no flow holds on to them."""
+    """Return a plane whose unbelieved pixels are averages of what lies beside: no flow then holds on to them."""
     if believed.all():
         return plane
     values = plane.astype(np.float32)

@@ -1,7 +1,7 @@
 """Slap comp: the actor over a plate, rough and for the cut alone, each of them under its own look.
 
-The matte is pulled before the look, from what the camera recorded; what is put together is what editors see. The plate is a
-still or a clip, in step or looped, moved and sized as the recipe says, or tied to the camera's own move.
+The matte is pulled before the look, from what the camera recorded; what is put together is what editors see. The
+plate is a still or a clip, in step or looped, moved and sized as the recipe says, or tied to the camera's own move.
 """
 
 from __future__ import annotations
@@ -97,12 +97,13 @@ class Comp:
 
 def _since_first(move: Move, number: int) -> Homography:
     """Return where a picture's pixels lie in its shot's first one."""
-    return move.to_first[number] / move.to_first[number][2, 2]
+    way = move.to_first[number]
+    return np.asarray(way / way[2, 2], np.float64)
 
 
 def _way(placing: Placing, size: tuple[int, int]) -> Homography:
     """Return where pixels of the raster lie in a plate that was placed on it."""
-    turn = cv2.getRotationMatrix2D((size[0] / 2 - 0.5, size[1] / 2 - 0.5), 0, 1 / placing.scale)
+    turn = np.asarray(cv2.getRotationMatrix2D((size[0] / 2 - 0.5, size[1] / 2 - 0.5), 0, 1 / placing.scale), np.float64)
     turn[:, 2] -= np.array(placing.position) / placing.scale
     return np.vstack((turn, (0, 0, 1)))
 

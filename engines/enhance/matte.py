@@ -1,7 +1,8 @@
 """Mattes: how much of each pixel the actor covers, and the actor's own colour, freed of the screen behind.
 
-A chroma key by the screen's colour, its edges refined by a small network; or the difference from a clean plate. Shapes from
-the recipe say what is garbage and what is kept. A matte holds for its picture alone; nothing is carried over in time.
+A chroma key by the screen's colour, its edges refined by a small network; or the difference from a clean plate.
+Shapes from the recipe say what is garbage and what is kept. A matte holds for its picture alone; nothing is carried
+over in time.
 
 Source: the matting equation C = aF + (1-a)B, solved for F where a is known (Smith and Blinn 1996).
 """
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
-from engines.enhance.camera import between, grey, inside, left_over, places, sampled
+from engines.enhance.camera import along, between, grey, inside, left_over, places, sampled
 from engines.enhance.plate import Plate
 from engines.enhance.screen import Floats, KeyColour, Screen, measured, planes, screen_of
 from engines.enhance.shapes import Mask
@@ -65,7 +66,9 @@ class Limits:
         found = alpha
         if self.garbage is not None:
             found = np.where(self.garbage, np.float32(0), found)
-        return found if self.keep is None else np.where(self.keep, np.float32(1), found)
+        if self.keep is not None:
+            found = np.where(self.keep, np.float32(1), found)
+        return np.asarray(found, np.float32)
 
 
 class Key:
@@ -119,9 +122,7 @@ class Difference:
         brought = cv2.remap(self._grey, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
         close = cv2.absdiff(now, np.asarray(brought, np.uint8)) < _PARTS / 4
         flow = left_over(now, np.asarray(brought, np.uint8), seen & close)
-        rows, columns = np.mgrid[: picture.height, : picture.width].astype(np.float32)
-        there = (columns + flow[..., 0], rows + flow[..., 1])
-        x, y = (cv2.remap(at, *there, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) for at in (x, y))
+        x, y = along(x, y, flow)
         valid = cv2.remap(self._plate.valid.astype(np.uint8), x, y, cv2.INTER_NEAREST, None, cv2.BORDER_CONSTANT, 0) > 0
         self._unseen += int((~valid).sum())
         self._pixels += valid.size
@@ -145,7 +146,9 @@ def frame_of_matte(matte: Matte, like: VideoFrame) -> VideoFrame:
     """Return a matte as a frame with alpha, 4:4:4, timed like another: colour not multiplied, alpha of full range."""
     fill = matte.fill
     frame = VideoFrame(fill.width, fill.height, MATTE_FORMAT)
-    full = [cv2.resize(plane, (fill.width, fill.height), interpolation=cv2.INTER_LINEAR) for plane in (fill.cb, fill.cr)]
+    full = [
+        cv2.resize(plane, (fill.width, fill.height), interpolation=cv2.INTER_LINEAR) for plane in (fill.cb, fill.cr)
+    ]
     alpha = np.rint(matte.alpha * CODE_MAX).astype(np.uint16)
     for plane, codes in zip(frame.planes, (fill.y, *full, alpha), strict=True):
         np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)[:, : plane.width] = codes
@@ -166,7 +169,7 @@ def over(matte: Matte, front: Picture, back: Picture) -> Picture:
 def _freed(picture: Picture, alpha: Floats, screen: Screen, spill: np.float32) -> Picture:
     """Return the actor's own colour: the screen's share taken out, and its light on him."""
     height, width = picture.height, picture.width
-    half = cv2.resize(alpha, (width // 2, height), interpolation=cv2.INTER_AREA)
+    half = np.asarray(cv2.resize(alpha, (width // 2, height), interpolation=cv2.INTER_AREA), np.float32)
     screen_y, _, _ = screen.at(height, width)
     _, cb, cr = screen.at(height, width // 2)
     y = _unmixed(picture.y.astype(np.float32), alpha, screen_y)

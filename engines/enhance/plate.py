@@ -1,8 +1,9 @@
-"""Clean plates: what a shot shows where nobody stands, by a registered median in time, and where that is to be believed.
+"""Clean plates: what a shot shows where nobody stands, by a registered median in time, and where to believe it.
 
-Pictures spread over the shot are brought over its middle one, first by the camera's move, then by the flow that is left
-over to a first median, in which what moves through is gone. A pixel is valid where enough of the pictures have seen it
-and most of those agree; everything else is flagged, and is not to be used. What stands still all the shot is background.
+Pictures spread over the shot are brought over its middle one, first by the camera's move, then by the flow that is
+left over to a first median, in which what moves through is gone. A pixel is valid where enough of the pictures have
+seen it and most of those agree; everything else is flagged, and is not to be used. What stands still all the shot is
+background.
 """
 
 from __future__ import annotations
@@ -14,7 +15,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from engines.enhance.camera import Floats, Grey, Homography, Move, between, grey, inside, left_over, places, sampled
+from engines.enhance.camera import (
+    Floats,
+    Grey,
+    Homography,
+    Move,
+    along,
+    between,
+    grey,
+    inside,
+    left_over,
+    places,
+    sampled,
+)
 from engines.enhance.shapes import Mask, grown
 from engines.media.frames import Picture
 
@@ -101,9 +114,7 @@ def _brought(sight: Sight, base: Grey | None = None) -> tuple[Codes, Codes, Code
     if base is not None:
         brought = cv2.remap(grey(picture), x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
         flow = left_over(base, np.asarray(brought, np.uint8), _seen(x, y, picture, avoid))
-        rows, columns = np.mgrid[whole].astype(np.float32)
-        there = (columns + flow[..., 0], rows + flow[..., 1])
-        x, y = (cv2.remap(at, *there, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE) for at in (x, y))
+        x, y = along(x, y, flow)
     return _coded(sampled(picture, x, y), _seen(x, y, picture, avoid))
 
 

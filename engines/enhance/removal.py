@@ -1,8 +1,8 @@
 """Removal of wires and rigs: what a mask covers is filled with what was filmed there a little earlier or later.
 
-A neighbour's picture is brought over by the camera's move and the flow that is left over, never sampled inside its own
-mask, and weighed by how well it agrees beside the mask. Then the clean plate is asked. What neither has seen stays as it
-is, and is counted: nothing is invented. Outside the mask every code stays as it is.
+A neighbour's picture is brought over by the camera's move and the flow that is left over, never sampled inside its
+own mask, and weighed by how well it agrees beside the mask. Then the clean plate is asked. What neither has seen
+stays as it is, and is counted: nothing is invented. Outside the mask every code stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from engines.enhance.camera import Floats, Grey, Homography, Move, grey, inside, left_over, places, sampled, spread
+from engines.enhance.camera import (
+    Floats,
+    Grey,
+    Homography,
+    Move,
+    along,
+    grey,
+    inside,
+    left_over,
+    places,
+    sampled,
+    spread,
+)
 from engines.enhance.plate import Plate
 from engines.enhance.shapes import Mask, grown, in_pairs
 from engines.media.frames import Picture
@@ -144,18 +156,15 @@ class _Fill:
         brought = cv2.remap(plane, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
         believed = self._outside & (_at(avoid, x, y) == 0) & inside(x, y, theirs.shape)
         flow = left_over(self._grey, np.asarray(brought, np.uint8), believed)
-        rows, columns = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
-        x, y = (
-            cv2.remap(at, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-            for at in (x, y)
-        )
+        x, y = along(x, y, flow)
         seen = in_pairs(~((_at(avoid, x, y) == 0) & inside(x, y, theirs.shape)))
-        self._take(sampled(other, x.astype(np.float32), y.astype(np.float32)), ~seen)
+        self._take(sampled(other, x, y), ~seen)
 
     def _take(self, planes: tuple[Floats, ...], seen: Mask) -> None:
         """Add another picture's pixels, brought to our brightness, by how well they agree beside the hole."""
         beside = self._outside & seen
-        off = spread(((self._near[0] - planes[0]) / 4) ** 2, beside, _RING, np.full(seen.shape, 400.0, np.float32))
+        apart = (((self._near[0] - planes[0]) / 4) ** 2).astype(np.float32)
+        off = spread(apart, beside, _RING, np.full(seen.shape, 400.0, np.float32))
         weight = np.where(seen & self._mask & (off < _FIT**2), 1 / (off + _NOISE**2) ** 2, 0).astype(np.float32)
         half = (slice(None), slice(None, None, 2))
         for number, plane in enumerate(planes):

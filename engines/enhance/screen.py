@@ -36,7 +36,6 @@ _SMOOTH = 10
 """The screen's light changes over a tenth of the picture's height, not faster."""
 _OFF_AXIS = 0.55
 """How much of what lies beside the screen's axis counts against it being screen."""
-FEATURES = 4
 
 
 class KeyColour(StrEnum):
@@ -84,8 +83,8 @@ def screen_of(picture: Picture, colour: KeyColour, allowed: npt.NDArray[np.bool_
     Raises:
         NoScreen: no part of the picture is of that colour.
     """
-    y, cb, cr = (cv2.resize(_float(plane), _small(picture), interpolation=cv2.INTER_AREA) for plane in planes(picture))
-    cb, cr = cb - _CHROMA_CENTRE, cr - _CHROMA_CENTRE
+    y, cb, cr = (_shrunk(plane, picture) for plane in planes(picture))
+    cb, cr = cb - np.float32(_CHROMA_CENTRE), cr - np.float32(_CHROMA_CENTRE)
     looked = np.ones(y.shape, bool)
     if allowed is not None:
         looked = cv2.resize(allowed.astype(np.uint8), _small(picture), interpolation=cv2.INTER_NEAREST) > 0
@@ -127,6 +126,10 @@ def planes(picture: Picture) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uin
 
 def _small(picture: Picture) -> tuple[int, int]:
     return max(8, picture.width // 16), max(8, picture.height // 8)
+
+
+def _shrunk(plane: npt.NDArray[np.uint16], picture: Picture) -> Floats:
+    return np.asarray(cv2.resize(_float(plane), _small(picture), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _float(plane: npt.NDArray[np.uint16]) -> Floats:

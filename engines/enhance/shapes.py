@@ -74,7 +74,9 @@ def _draw(drawn: npt.NDArray[np.uint8], shape: Shape, scale: npt.NDArray[np.floa
     fixed = np.round(points * (1 << _FRACTION)).astype(np.int32)
     if shape.kind == "line":
         thickness = max(1, int(np.ceil(shape.width * float(scale.mean()))))
-        cv2.polylines(drawn, [fixed], isClosed=False, color=1, thickness=thickness, lineType=cv2.LINE_8, shift=_FRACTION)
+        cv2.polylines(
+            drawn, [fixed], isClosed=False, color=1, thickness=thickness, lineType=cv2.LINE_8, shift=_FRACTION
+        )
     elif shape.kind == "ellipse":
         centre, axes = (fixed[0] + fixed[1]) // 2, abs(fixed[1] - fixed[0]) // 2
         at, reach = (int(centre[0]), int(centre[1])), (int(axes[0]), int(axes[1]))
@@ -87,7 +89,9 @@ def _painted(path: Path, size: tuple[int, int], source: tuple[int, int]) -> npt.
     data = np.frombuffer(path.read_bytes(), np.uint8) if path.is_file() else np.zeros(0, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if picture is None:
-        raise BadMask(f"the mask {path} cannot be read", why="it is no PNG, or not there", fix="paint it again, or name it right")
+        raise BadMask(
+            f"the mask {path} cannot be read", why="it is no PNG, or not there", fix="paint it again, or name it right"
+        )
     width, height = picture.shape[1], picture.shape[0]
     if width * source[1] != height * source[0]:
         raise BadMask(
@@ -95,8 +99,7 @@ def _painted(path: Path, size: tuple[int, int], source: tuple[int, int]) -> npt.
             why=f"it is {width}x{height}, and the clip {source[0]}x{source[1]}",
             fix="paint it on a frame of the clip",
         )
-    if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)
+    picture = np.asarray(picture, np.float32) / (257 if picture.dtype == np.uint16 else 1)
     plane = picture if picture.ndim == 2 else picture[..., 3] if picture.shape[2] == 4 else picture.max(-1)  # noqa: PLR2004 - grey, RGBA, RGB
     inside = (plane >= _PAINTED).astype(np.uint8)
     return cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)

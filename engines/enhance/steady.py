@@ -1,7 +1,8 @@
 """Steady and reframe: the picture moved within its own frame, one dial for a shaky camera, three for the framing.
 
 The camera's way over a shot is smoothed, and each picture moved by what it lies off it, never further than what was
-filmed reaches: there is no edge to make up. What moves is resampled once, for both. All dials at rest give the same picture.
+filmed reaches: there is no edge to make up. What moves is resampled once, for both. All dials at rest give the same
+picture.
 
 Source: Gaussian smoothing of the camera's path, Matsushita et al. 2006, section 3 (their inpainting is not ours).
 """
@@ -88,8 +89,10 @@ class Steady:
 
 def _framed(framing: Framing, size: tuple[int, int]) -> Homography:
     width, height = size
-    turn = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), framing.roll_degrees, 1 / framing.zoom)
-    turn[:, 2] += ((framing.centre[0] - 0.5) * width, (framing.centre[1] - 0.5) * height)
+    middle = (width / 2 - 0.5, height / 2 - 0.5)
+    turn = np.asarray(cv2.getRotationMatrix2D(middle, framing.roll_degrees, 1 / framing.zoom), np.float64)
+    moved = np.array(((framing.centre[0] - 0.5) * width, (framing.centre[1] - 0.5) * height))
+    turn[:, 2] += moved
     return np.vstack((turn, (0, 0, 1)))
 
 

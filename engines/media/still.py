@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -68,4 +69,6 @@ def jpeg(frame: VideoFrame, matrix: str) -> bytes:
 
 def jpeg_of(picture: Picture, matrix: str) -> bytes:
     """Return a working picture as JPEG, its size kept."""
-    return jpeg(frame_of(picture, VideoFrame(picture.width, picture.height, WORKING_FORMAT)), matrix)
+    like = VideoFrame(picture.width, picture.height, WORKING_FORMAT)
+    like.pts, like.time_base = 0, Fraction(1)
+    return jpeg(frame_of(picture, like), matrix)

@@ -1,8 +1,9 @@
 """The network that refines a key's edges: what it is, its weights, and how it runs on the processor without torch.
 
-Six 3x3 convolutions at half resolution, the middle ones dilated and residual, reach as far as hair and motion blur take;
-two more at a sixteenth tell them where they are, deep in an actor or at his edge, since screen's light on a grey coat looks
-like a thin veil. It reads a picture in its screen's measure and adds to the alpha that colour alone gives.
+Six 3x3 convolutions at half resolution, the middle ones dilated and residual, reach as far as hair and motion blur
+take; two more at a sixteenth tell them where they are, deep in an actor or at his edge, since screen's light on a
+grey coat looks like a thin veil. It reads a picture in its screen's measure and adds to the alpha that colour alone
+gives.
 """
 
 from __future__ import annotations
@@ -129,8 +130,14 @@ def _graph(tensors: Tensors, height: int, width: int) -> onnx.ModelProto:
         helper.make_node("AveragePool", ["picture"], ["coarse"], kernel_shape=side, strides=side),
         *_live("around0", "coarse", AROUND_DILATIONS[0]),
         *_live("around1", "around0_live", AROUND_DILATIONS[1]),
-        helper.make_node("Resize", ["around1_live", "", "wider"], ["around"], mode="nearest", nearest_mode="floor",
-                         coordinate_transformation_mode="asymmetric"),
+        helper.make_node(
+            "Resize",
+            ["around1_live", "", "wider"],
+            ["around"],
+            mode="nearest",
+            nearest_mode="floor",
+            coordinate_transformation_mode="asymmetric",
+        ),
         *_live("conv0", "picture", DILATIONS[0]),
         helper.make_node("Add", ["conv0_live", "around"], ["kept0"]),
     ]

@@ -1,8 +1,9 @@
-"""Keys that we make ourselves, so that their alpha is known exactly: pictures put before a screen, as a camera sees them.
+"""Keys that we make ourselves, so that their alpha is known exactly: pictures put before a screen, as filmed.
 
-Alpha is rendered (bodies, hair, holes, smoke, blur of motion and lens), at twice the size and averaged down. What it cuts
-out is footage that may be trained on, or colour made up. The screen has a light of its own, its colour spills over the
-edges, the lens mixes in linear light or the compositor in code values, and the camera adds noise and thins out chroma.
+Alpha is rendered (bodies, hair, holes, smoke, blur of motion and lens), at twice the size and averaged down. What it
+cuts out is footage that may be trained on, or colour made up. The screen has a light of its own, its colour spills
+over the edges, the lens mixes in linear light or the compositor in code values, and the camera adds noise and thins
+out chroma.
 """
 
 from __future__ import annotations
@@ -107,7 +108,9 @@ def _screen(shape: tuple[int, ...], colour: KeyColour, rng: np.random.Generator)
     """Return a screen `[H, W, 3]`: its paint, unevenly lit, with folds."""
     height, width = shape[:2]
     paint = np.clip(np.array(_BASE[colour], np.float32) + rng.uniform(-0.07, 0.07, 3).astype(np.float32), 0.02, 0.9)
-    light = cv2.resize(rng.uniform(0.75, 1.15, (3, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    light = cv2.resize(
+        rng.uniform(0.75, 1.15, (3, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
     folds = cv2.resize(rng.standard_normal((6, 9)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     lit: Floats = paint * (light * (1 + rng.uniform(0, 0.04) * folds))[..., None]
     return np.clip(lit, 0, 1)
@@ -145,8 +148,15 @@ def _strand(
     along = np.linspace(0, 1, 8)[:, None]
     points = root + reach * rng.uniform(0.1, 0.6) * (along * out + along**2 * side)
     thickness, opacity = int(rng.integers(1, 4)), float(rng.uniform(0.4, 1.0))
-    cv2.polylines(hair, [np.round(points * 16).astype(np.int32)], isClosed=False, color=opacity, thickness=thickness,
-                  lineType=cv2.LINE_AA, shift=4)
+    cv2.polylines(
+        hair,
+        [np.round(points * 16).astype(np.int32)],
+        isClosed=False,
+        color=opacity,
+        thickness=thickness,
+        lineType=cv2.LINE_AA,
+        shift=4,
+    )
 
 
 def _smoke(size: tuple[int, int], rng: np.random.Generator) -> Floats:

@@ -1,14 +1,15 @@
 """Training of the network that refines a key's edges, on keys that we make ourselves.
 
-    python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--seed N]
+    python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--seed N] [--parent FILE]
 
-Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. The loss is the
-error of alpha and of its gradient, edges counting more than the flat.
+Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. The loss
+is the error of alpha and of its gradient, edges counting more than the flat.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.numpy import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,10 +32,12 @@ Floats = npt.NDArray[np.float32]
 
 _SIDE = 256
 """Pixels of a composite; four patches are cut from each."""
-_PATCH = 128
+_PATCH = 96
 _BATCH = 8
-_RATE = 2e-3
+_RATE = 1.5e-3
 _EDGE_WEIGHT = 4.0
+_NEW = 0.1
+"""Scale of a layer's first weights where it joins a trained network."""
 
 
 class EdgeNetwork(nn.Module):
@@ -68,7 +72,7 @@ def fronts(samples: Path) -> list[Floats]:
     """Return stills of the footage that may be trained on, R'G'B' 0-1."""
     found = []
     for footage in TRAINING:
-        for still in decode_stills(samples / footage.path, footage.frames, 6):
+        for still in decode_stills(samples / footage.path, footage.frames, 4):
             y, cb, cr = still.astype(np.float32)
             y, cb, cr = (y - 64) / 876, (cb - 512) / 896, (cr - 512) / 896
             rgb = np.stack((y + 1.5748 * cr, y - 0.187324 * cb - 0.468124 * cr, y + 1.8556 * cb), -1)
@@ -94,7 +98,8 @@ def _cut(stills: list[Floats], rng: np.random.Generator) -> Floats:
 
 def batch(stills: list[Floats], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Return inputs `[N, 12, 64, 64]` and true alpha as phases `[N, 4, 64, 64]`."""
-    inputs, truths = [], []
+    inputs: list[Floats] = []
+    truths: list[Floats] = []
     while len(inputs) < _BATCH:
         made, colour = example(stills, rng)
         try:
@@ -119,19 +124,28 @@ def loss_of(added: Tensor, inputs: Tensor, truth: Tensor) -> Tensor:
     edge = 1 + _EDGE_WEIGHT * ((true > 0.01) & (true < 0.99)).float()  # noqa: PLR2004 - neither here nor there
     beyond = torch.relu(found - 1) + torch.relu(-found)
     error = (edge * (found.clamp(0, 1) - true).abs()).mean() + 0.1 * beyond.mean()
-    slopes = [
-        (found.diff(dim=axis) - true.diff(dim=axis)).abs().mean()
-        for axis in (2, 3)
-    ]
+    slopes = [(found.diff(dim=axis) - true.diff(dim=axis)).abs().mean() for axis in (2, 3)]
     return error + sum(slopes, torch.zeros(()))
 
 
-def train(samples: Path, out: Path, steps: int, seed: int) -> dict[str, Any]:
-    """Train, save weights and card, return the card."""
+def started(parent: Path | None) -> EdgeNetwork:
+    """Return a network to train: new, or grown from weights that may lack layers, which then begin as nothing much."""
+    network = EdgeNetwork()
+    if parent is not None:
+        tensors = {name: torch.from_numpy(array) for name, array in load_tensors(parent.read_bytes()).items()}
+        network.load_state_dict(tensors, strict=False)
+        if "around1.weight" not in tensors:
+            with torch.no_grad():
+                network.get_submodule("around1").weight.mul_(_NEW)
+    return network
+
+
+def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None = None) -> None:
+    """Train, and save weights and card every hundred steps."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     stills = fronts(samples)
-    network = EdgeNetwork()
+    network = started(parent)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 2e-5)
@@ -140,7 +154,7 @@ def train(samples: Path, out: Path, steps: int, seed: int) -> dict[str, Any]:
         inputs, truth = batch(stills, rng)
         loss = loss_of(network(inputs), inputs, truth)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch says no more
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -152,12 +166,20 @@ def train(samples: Path, out: Path, steps: int, seed: int) -> dict[str, Any]:
             curve.append(round(mean / 100, 5))
             mean = 0.0
             print(f"step {step}  loss {curve[-1]}  {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201 - a command
-    tensors = {name: value.numpy().astype(np.float32) for name, value in average.items()}
-    card = {
+            tensors = {name: value.numpy().astype(np.float32) for name, value in average.items()}
+            out.mkdir(parents=True, exist_ok=True)
+            save_weights(out / f"{NAME}.safetensors", tensors, _card(samples, step, steps, seed, curve, parent))
+
+
+def _card(samples: Path, step: int, steps: int, seed: int, curve: list[float], parent: Path | None) -> dict[str, Any]:
+    before = json.loads(parent.with_suffix(".json").read_text(encoding="utf-8")) if parent else None
+    return {
         "name": NAME,
-        "command": f"python -m engines.model.train_edge --samples SAMPLES --out OUT --steps {steps} --seed {seed}",
+        "command": f"python -m engines.model.train_edge --samples SAMPLES --out OUT --steps {steps} --seed {seed}"
+        + (" --parent PARENT" if parent else ""),
         "seed": seed,
-        "steps": steps,
+        "steps": step,
+        "of_steps": steps,
         "batch": _BATCH,
         "patch": _PATCH,
         "curve": curve,
@@ -169,10 +191,8 @@ def train(samples: Path, out: Path, steps: int, seed: int) -> dict[str, Any]:
             {"path": footage.path, "licence": footage.licence, "sha256": sha256_of(samples / footage.path)}
             for footage in TRAINING
         ],
+        "parent": {word: before[word] for word in ("command", "steps", "curve", "seed")} if before else None,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    save_weights(out / f"{NAME}.safetensors", tensors, card)
-    return card
 
 
 def main() -> None:
@@ -182,8 +202,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--parent", type=Path)
     arguments = parser.parse_args()
-    train(arguments.samples, arguments.out, arguments.steps, arguments.seed)
+    train(arguments.samples, arguments.out, arguments.steps, arguments.seed, arguments.parent)
 
 
 if __name__ == "__main__":
