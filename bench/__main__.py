@@ -14,6 +14,7 @@ _BENCHES = (
     ("colour", "a look on a 1080p frame in 12 ms on two cores, within 1e-3 of OpenColorIO"),
     ("look", "grades at 10 clips half as far off as the show alone, at 5 below the nearest clip; shots matched to 1.5"),
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
+    ("assists", "keys at half of chromakey's error, wires 6 dB over delogo and removelogo, plates 35 dB where valid"),
     ("verify", "a day of 200 tiny clips delivered and good, `nearset verify` within 5 s"),
     ("sound", "99 % of true pairs in sync, no wrong one, 100 x 100 in 60 s; mix as loud as asked, cleaner than afftdn"),
     ("latency", "a card's way from its last byte to its files"),

@@ -148,7 +148,8 @@ def wires(samples: Path) -> dict[str, Any]:
             assert np.array_equal(before.cb[outside], after.cb[outside]), "chroma outside the mask changed"
             assert np.array_equal(before.cr[outside], after.cr[outside]), "chroma outside the mask changed"
         rows_of, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box = (int(columns[0]), int(rows_of[0]), len(columns), len(rows_of))
+        left, top = max(1, int(columns[0])), max(1, int(rows_of[0]))  # delogo keeps a pixel off the edge
+        box = (left, top, min(len(columns), size[0] - 1 - left), min(len(rows_of), size[1] - 1 - top))
         peers = unwired(wired, mask, box)
         seen = [mask & (one.y != other.y) for one, other in zip(wired, filled, strict=True)]
         ours = _db([picture.y.astype(np.float32) for picture in filled], clean, seen)

@@ -64,8 +64,10 @@ def render(
     shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
     writer = ProxyWriter(path, shown, spec)
     stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
-    restore = [] if enhance is None else [(enhance, LOOK_AHEAD)]
-    for step, ahead in [*((s, s.look_ahead) for s in before), *restore, *((s, s.look_ahead) for s in after)]:
+    steps: list[tuple[Enhance, int]] = [(step, step.look_ahead) for step in before]
+    steps += [] if enhance is None else [(enhance, LOOK_AHEAD)]
+    steps += [(step, step.look_ahead) for step in after]
+    for step, ahead in steps:
         stations.append(_Ahead(_enhanced(stations[-1], step, ahead)))
     if grade is not None:
         stations.append(_Ahead(_graded(stations[-1], grade)))

@@ -36,6 +36,7 @@ _OFF = 1.0
 """Pixels that a point may be off and still agree."""
 _STILL = 0.06
 """Pixels of median motion below which a camera stands."""
+_BESIDE = 0.25
 _CUT = 0.055
 """Mean absolute change between two thumbnails, of 0-1, that means a cut; as `restore` has it."""
 _MARGIN = 6
@@ -76,17 +77,22 @@ def survey(pictures: Iterable[Picture], mask: Mask | None = None) -> Move:
     before: Grey | None = None
     for picture in pictures:
         now = grey(picture)
-        if before is None:
-            move.to_first.append(np.eye(3))
-            move.shots.append(0)
-        elif _is_cut(before, now):
-            move.to_first.append(np.eye(3))
-            move.shots.append(move.shots[-1] + 1)
-        else:
-            move.to_first.append(move.to_first[-1] @ between(now, before, mask))
-            move.shots.append(move.shots[-1])
+        way = None if before is None else _way(now, before, mask)
+        move.to_first.append(np.eye(3) if way is None else move.to_first[-1] @ way)
+        move.shots.append(move.shots[-1] + (way is None) if move.shots else 0)
         before = now
     return move
+
+
+def _way(now: Grey, before: Grey, mask: Mask | None) -> Homography | None:
+    """Return where a picture's pixels lie in the one before; None where a cut is between them."""
+    way = between(now, before, mask)
+    if not _is_unlike(before, now):
+        return way
+    size = (now.shape[1], now.shape[0])
+    brought = cv2.warpPerspective(before, way, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    seen = cv2.warpPerspective(np.full_like(before, 255), way, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    return None if _is_unlike(np.where(seen > 0, brought, now).astype(np.uint8), now) else way
 
 
 def between(one: Grey, other: Grey, mask: Mask | None = None, guess: Homography | None = None) -> Homography:
@@ -188,8 +194,9 @@ def along(x: Floats, y: Floats, flow: Floats) -> tuple[Floats, Floats]:
 
 
 def inside(x: Floats, y: Floats, shape: Sequence[int]) -> Mask:
-    """Return where x and y lie in a picture of a shape (rows, columns), a cubic's reach from its edge."""
-    return (x >= 1) & (y >= 1) & (x <= shape[1] - 2) & (y <= shape[0] - 2)
+    """Return where x and y lie in a picture of a shape (rows, columns), or a quarter of a pixel beside it."""
+    rows, columns = shape[0] - 1 + _BESIDE, shape[1] - 1 + _BESIDE
+    return (x >= -_BESIDE) & (y >= -_BESIDE) & (x <= columns) & (y <= rows)
 
 
 def _filled(plane: Grey, believed: Mask) -> Grey:
@@ -201,7 +208,7 @@ def _filled(plane: Grey, believed: Mask) -> Grey:
     return np.where(believed, plane, np.clip(beside, 0, 255)).astype(np.uint8)
 
 
-def _is_cut(before: Grey, now: Grey) -> bool:
+def _is_unlike(before: Grey, now: Grey) -> bool:
     size = (32, 18)
     one, other = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (before, now))
     return float(np.abs(one - other).mean() / 255) > _CUT

@@ -14,7 +14,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from engines.enhance.camera import along, between, grey, inside, left_over, places, sampled
@@ -139,7 +138,7 @@ class Difference:
 def ended(alpha: Floats) -> Floats:
     """Return alpha within 0-1, next to an end at that end."""
     stretched = (alpha - _BLACK) / (_WHITE - _BLACK)
-    return np.clip(stretched, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(stretched, 0, 1), np.float32)
 
 
 def frame_of_matte(matte: Matte, like: VideoFrame) -> VideoFrame:
@@ -184,8 +183,7 @@ def _freed(picture: Picture, alpha: Floats, screen: Screen, spill: np.float32) -
 
 def _unmixed(plane: Floats, alpha: Floats, behind: Floats) -> Floats:
     share = np.maximum(alpha, _THIN)
-    found: Floats = (plane - (1 - share) * behind) / share
-    return found
+    return np.asarray((plane - (1 - share) * behind) / share, np.float32)
 
 
 def _unlike(picture: Picture, plate: tuple[Floats, Floats, Floats]) -> Floats:
@@ -194,5 +192,5 @@ def _unlike(picture: Picture, plate: tuple[Floats, Floats, Floats]) -> Floats:
     chroma = np.hypot(picture.cb - plate[1], picture.cr - plate[2])
     off = np.hypot(luma, cv2.resize(chroma, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR))
     calm = cv2.GaussianBlur(off.astype(np.float32), (0, 0), 1.0)
-    rising: npt.NDArray[np.float32] = np.clip((calm - _DIFFERS) / (_PARTS - _DIFFERS), 0, 1)
-    return (rising * rising * (3 - 2 * rising)).astype(np.float32)
+    rising = np.asarray(np.clip((calm - _DIFFERS) / (_PARTS - _DIFFERS), 0, 1), np.float32)
+    return np.asarray(rising * rising * (3 - 2 * rising), np.float32)

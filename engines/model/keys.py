@@ -45,10 +45,10 @@ def keyed(front: Floats, alpha: Floats, colour: KeyColour, rng: np.random.Genera
     mixed = alpha[..., None] * lit + (1 - alpha[..., None]) * back
     seen = np.clip(mixed, 0, 1) ** (1 / _GAMMA) if linear else np.clip(mixed, 0, 1)
     deviation = rng.uniform(0.001, 0.015)
-    noise = rng.standard_normal(seen.shape, dtype=np.float32)
+    noise: Floats = rng.standard_normal(seen.shape, dtype=np.float32)
     if rng.random() < 0.5:  # noqa: PLR2004 - half of the cameras smooth their noise
-        noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 2
-    shown = seen + deviation * np.sqrt(0.3 + seen) * noise
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.7) * 2, np.float32)
+    shown = (seen + deviation * np.sqrt(0.3 + seen) * noise).astype(np.float32)
     return Keyed(filmed(shown, flat=rng.uniform(0.45, 1.0), thin=rng.random() < 0.5), alpha, front)  # noqa: PLR2004 - half
 
 
@@ -127,12 +127,13 @@ def _body(size: tuple[int, int], rng: np.random.Generator, scale: float = 1.0) -
     outline = centre + reach * radius[:, None] * np.stack((np.cos(angles) * stretch, np.sin(angles)), -1)
     body = np.zeros(size, np.float32)
     cv2.fillPoly(body, [np.round(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    body = cv2.GaussianBlur(body, (0, 0), float(rng.choice([0.6, 1.0, 1.6, 3.0, 6.0, 12.0])))
+    softness = float(rng.choice([0.6, 1.0, 1.6, 3.0, 6.0, 12.0]))
+    body = np.asarray(cv2.GaussianBlur(body, (0, 0), softness), np.float32)
     if rng.random() < 0.5:  # noqa: PLR2004 - half
         hair = np.zeros(size, np.float32)
         for _ in range(rng.integers(20, 90)):
             _strand(hair, outline[rng.integers(len(outline))], centre, reach, rng)
-        body = np.maximum(body, cv2.GaussianBlur(hair, (0, 0), rng.uniform(0.4, 1.2)))
+        body = np.maximum(body, np.asarray(cv2.GaussianBlur(hair, (0, 0), rng.uniform(0.4, 1.2)), np.float32))
     return body
 
 
@@ -162,7 +163,7 @@ def _strand(
 def _smoke(size: tuple[int, int], rng: np.random.Generator) -> Floats:
     coarse = rng.standard_normal((5, 8)).astype(np.float32)
     smoke = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
-    return np.clip(0.35 * smoke + rng.uniform(-0.3, 0.2), 0, 0.85).astype(np.float32)
+    return np.asarray(np.clip(0.35 * smoke + rng.uniform(-0.3, 0.2), 0, 0.85), np.float32)
 
 
 def _moved(alpha: Floats, rng: np.random.Generator) -> Floats:
@@ -172,4 +173,4 @@ def _moved(alpha: Floats, rng: np.random.Generator) -> Floats:
     middle, reach = (length - 1) / 2, (length - 1) / 2 * np.array((np.cos(angle), np.sin(angle)))
     ends = [np.round((middle + sign * reach) * 16).astype(int) for sign in (-1, 1)]
     cv2.line(kernel, tuple(ends[0]), tuple(ends[1]), 1.0, 1, cv2.LINE_AA, 4)
-    return cv2.filter2D(alpha, -1, kernel / kernel.sum())
+    return np.asarray(cv2.filter2D(alpha, -1, kernel / kernel.sum()), np.float32)

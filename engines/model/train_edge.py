@@ -12,7 +12,7 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -136,7 +136,7 @@ def started(parent: Path | None) -> EdgeNetwork:
         network.load_state_dict(tensors, strict=False)
         if "around1.weight" not in tensors:
             with torch.no_grad():
-                network.get_submodule("around1").weight.mul_(_NEW)
+                cast("nn.Conv2d", network.get_submodule("around1")).weight.mul_(_NEW)
     return network
 
 
