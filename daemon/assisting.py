@@ -12,7 +12,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from daemon.assists import Drawn
-from daemon.enhancing import shape_of
+from daemon.enhancing import alive, shape_of
 from daemon.hashing import hash_file
 from daemon.publish import delivering, disk_full, fsync_file
 from daemon.slate import Twin
@@ -64,7 +64,7 @@ def made_of(task: AssistTask, progress: Progress) -> Made:
         staged.parent.mkdir(parents=True, exist_ok=True)
     try:
         with ExitStack() as stack:
-            clip = _opened(stack, task.clip, task.spec)
+            clip = _opened(stack, task.clip, task.spec, progress)
             makers = {Twin.MATTE: _matte, Twin.PLATE: _plate, Twin.COMP: _comp}
             made = makers[task.twin](task, clip, stack, staged, progress)
         fsync_file(staged)
@@ -78,16 +78,20 @@ def made_of(task: AssistTask, progress: Progress) -> Made:
         raise
 
 
-def _opened(stack: ExitStack, taken: Taken, spec: ProxySpec) -> _Clip:
+def _opened(stack: ExitStack, taken: Taken, spec: ProxySpec, progress: Progress) -> _Clip:
     context: AbstractContextManager[list[MediaFile]] = opened(taken.source.place, taken.source.files)  # type: ignore[assignment] # a list, or stills
     files = stack.enter_context(context)
     essence = taken.essence
-    return _Clip(taken, spec, lambda: pictures(decoder_for(files, essence), essence, spec), files)
+
+    def gone_through() -> Iterator[Picture]:
+        return alive(pictures(decoder_for(files, essence), essence, spec), progress, essence.frames)
+
+    return _Clip(taken, spec, gone_through, files)
 
 
 def _matte(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progress: Progress) -> Made:
     assert task.matte
-    puller = _puller(task, clip, stack)
+    puller = _puller(task, clip, stack, progress)
     silent = replace(clip.taken.essence, audio=())
     writer = ProxyWriter(staged, silent, task.spec)
     shown = b""
@@ -110,7 +114,7 @@ def _matte(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progre
 
 
 def _plate(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progress: Progress) -> Made:
-    plate, count = _plate_of(task, clip, stack)
+    plate, count = _plate_of(task, clip, stack, progress)
     progress(1, 1)
     matrix = clip.taken.essence.matrix
     rgb = np.clip(rgb_of(plate.picture, matrix), 0, 1)[..., ::-1]
@@ -128,12 +132,12 @@ def _plate(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progre
 def _comp(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progress: Progress) -> Made:
     assert task.comp
     essence, told = clip.taken.essence, task.comp
-    puller = _puller(task, clip, stack)
+    puller = _puller(task, clip, stack, progress)
     scale = task.spec.width / essence.width
     placing = Placing((told.position[0] * scale, told.position[1] * scale), told.scale)
     move = survey(clip.pictures()) if told.tracks else None
     grade = _grade(task, clip.taken)
-    comp = Comp(puller, _behind(task, told, stack), grade=grade, placing=placing, move=move)
+    comp = Comp(puller, _behind(task, told, stack, progress), grade=grade, placing=placing, move=move)
     made = render(
         decoder_for(clip.files, essence), essence, task.spec, staged, enhance=None, grade=comp, progress=progress
     )
@@ -168,12 +172,12 @@ def _shown(matte: Matte) -> bytes:
     return jpeg_of(Picture(matte.fill.number, y, grey_chroma, grey_chroma), "bt709")
 
 
-def _puller(task: AssistTask, clip: _Clip, stack: ExitStack) -> Puller:
+def _puller(task: AssistTask, clip: _Clip, stack: ExitStack, progress: Progress) -> Puller:
     assert task.matte
     told, spec = task.matte, task.spec
     limits = Limits(_mask(told.garbage, clip), _mask(told.keep, clip))
     if told.key == "plate":
-        return Difference(_plate_of(task, clip, stack)[0], limits=limits)
+        return Difference(_plate_of(task, clip, stack, progress)[0], limits=limits)
     return Key(KeyColour(told.key), spec.height, spec.width, edges=told.edges, spill=told.spill, limits=limits)
 
 
@@ -184,7 +188,7 @@ def _mask(drawn: tuple[Drawn, ...], clip: _Clip) -> Mask | None:
     return mask_of([shape_of(one) for one in drawn], size, (essence.width, essence.height))
 
 
-def _plate_of(task: AssistTask, clip: _Clip, stack: ExitStack) -> tuple[Plate, int]:
+def _plate_of(task: AssistTask, clip: _Clip, stack: ExitStack, progress: Progress) -> tuple[Plate, int]:
     """Return the plate of the shot that the clip's middle is in, and of how many pictures it is made."""
     essence = clip.taken.essence
     move = survey(clip.pictures())
@@ -193,7 +197,7 @@ def _plate_of(task: AssistTask, clip: _Clip, stack: ExitStack) -> tuple[Plate, i
     middle = shot[len(shot) // 2]
     framed = grey(next(sight.picture for sight in sights if sight.picture.number == middle))
     for taken in task.takes:
-        other = _opened(stack, taken, replace(clip.spec))
+        other = _opened(stack, taken, clip.spec, progress)
         sights += _others(other, framed)
     if len(sights) < 4:  # noqa: PLR2004 - as plate.py has it: fewer make nothing valid
         raise BadPlate(
@@ -230,7 +234,7 @@ def _grade(task: AssistTask, taken: Taken) -> Grade | None:
     return Grade(taken.look, Path(task.luts), matrix=taken.essence.matrix, code_range=taken.essence.code_range)
 
 
-def _behind(task: AssistTask, told: CompTold, stack: ExitStack) -> Callable[[int], Picture | None]:
+def _behind(task: AssistTask, told: CompTold, stack: ExitStack, progress: Progress) -> Callable[[int], Picture | None]:
     """Return the plate's picture by the number of the actor's, on the actor's raster, under its own look."""
     if told.still:
         still = _still(Path(told.still), task.spec)
@@ -238,7 +242,7 @@ def _behind(task: AssistTask, told: CompTold, stack: ExitStack) -> Callable[[int
     assert told.clip
     essence, mine = told.clip.essence, task.clip.essence
     spec = replace(task.spec, deinterlace=True) if essence.field_order != mine.field_order else task.spec
-    plate = _opened(stack, told.clip, replace(spec, width=task.spec.width, height=task.spec.height))
+    plate = _opened(stack, told.clip, spec, progress)
     grade = _grade(task, told.clip)
     offset = mine.start_frame - essence.start_frame if told.sync == "timecode" else 0
     looped = Looped(plate.pictures, offset=offset, is_looped=told.loop)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from daemon.config import Section
 from engines.media.essence import Essence
+
+if TYPE_CHECKING:
+    from daemon.recipe import Words
 
 _KINDS = ("line", "box", "ellipse", "outline", "painted")
 _STILLS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
@@ -207,10 +210,9 @@ def stamp(path: str) -> str:
     return f"{found.st_size}:{found.st_mtime_ns}" if found else ""
 
 
-def assists(
-    remove: RemoveWords, stabilise: StabiliseWords, reframe: ReframeWords, essence: Essence, folder: Path
-) -> Assists | None:
+def assists(words: Words, essence: Essence, folder: Path) -> Assists | None:
     """Return what is done to the enhanced twin beside restoration; None where all dials are at rest."""
+    remove, stabilise, reframe = words.remove, words.stabilise, words.reframe
     x, y = reframe.centre or (essence.width / 2, essence.height / 2)
     made = Assists(
         remove=drawn(remove.shapes, folder) if remove.strength else (),

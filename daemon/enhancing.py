@@ -15,17 +15,20 @@ import numpy as np
 
 from daemon.assists import Assists, Drawn
 from daemon.publish import fsync_file
+from daemon.worker import Progress
 from engines.enhance.camera import Move, survey
 from engines.enhance.plate import Plate, Sight, numbers_of, plate_of
 from engines.enhance.removal import MaskOf, Removal
 from engines.enhance.shapes import Mask, Shape, in_pairs, mask_of
 from engines.enhance.steady import Framing, Steady
 from engines.enhance.watch import Watched
+from engines.media.decode import decoder_for
 from engines.media.essence import Essence
 from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
+from engines.media.source import MediaFiles
 from engines.media.still import jpeg_of
-from engines.render import still_number
+from engines.render import pictures, still_number
 
 Pictures = Callable[[], Iterator[Picture]]
 """Goes through the clip's working pictures from the start."""
@@ -58,21 +61,27 @@ class Steps:
         return tuple(note for note in (say() for say in self.say) if note)
 
 
-def steps_of(assists: Assists | None, spec: ProxySpec, essence: Essence, pictures: Pictures) -> Steps:
-    """Return the steps that the words ask for, each a station of the render.
+def steps_of(
+    assists: Assists | None, spec: ProxySpec, essence: Essence, files: MediaFiles, progress: Progress
+) -> Steps:
+    """Return the steps that the words ask for, each a station of the render; the clip is gone through for them.
 
     Raises:
         BadMask: a painted mask cannot be read, or does not fit.
     """
+
+    def gone_through() -> Iterator[Picture]:
+        return alive(pictures(decoder_for(files, essence), essence, spec), progress, essence.frames)
+
     steps, number = Steps(), still_number(essence)
     if assists is None:
         return steps
     size = (spec.width, spec.height)
     still = mask_of([shape_of(one) for one in assists.remove if not one.follows], size, (essence.width, essence.height))
-    move = survey(pictures(), still) if assists.removes or assists.stabilise else None
+    move = survey(gone_through(), still) if assists.removes or assists.stabilise else None
     if assists.removes and move:
         masks = Masks(assists.remove, size, (essence.width, essence.height), move)
-        removal = Removal(masks, move, plates_of(pictures, move, masks), strength=assists.remove_strength)
+        removal = Removal(masks, move, plates_of(gone_through, move, masks), strength=assists.remove_strength)
         steps.before.append(Watched(removal, number))
         steps.say.append(lambda: removal.removed.note)
     if assists.stabilise or assists.frames:
@@ -81,6 +90,13 @@ def steps_of(assists: Assists | None, spec: ProxySpec, essence: Essence, picture
         steps.after.append(Watched(steady, number))
         steps.say.append(lambda: steady.note)
     return steps
+
+
+def alive(found: Iterator[Picture], progress: Progress, frames: int) -> Iterator[Picture]:
+    """Yield pictures, and say at each that the child is alive: a clip is gone through before its render begins."""
+    for picture in found:
+        progress(0, frames)
+        yield picture
 
 
 def shape_of(drawn: Drawn) -> Shape:
@@ -114,13 +130,13 @@ def _followed(drawn: Mask, way: np.ndarray) -> Mask:
     return in_pairs(moved > 0)
 
 
-def plates_of(pictures: Pictures, move: Move, mask_of_picture: MaskOf | None = None) -> dict[int, Plate]:
+def plates_of(gone_through: Pictures, move: Move, mask_of_picture: MaskOf | None = None) -> dict[int, Plate]:
     """Return the clean plate of each shot that is long enough for one, by the shot's number; one pass over the clip."""
     shots = {shot: move.shot_of(move.shots.index(shot)) for shot in sorted(set(move.shots))}
     chosen = {number for shot in shots.values() if len(shot) >= _LEAST_FOR_A_PLATE for number in numbers_of(shot)}
     plates: dict[int, Plate] = {}
     sights: list[Sight] = []
-    for picture in pictures():
+    for picture in gone_through():
         if picture.number >= len(move.shots):
             break
         shot = shots[move.shots[picture.number]]

@@ -37,7 +37,6 @@ from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec, instead_of
 
 if TYPE_CHECKING:
-    from daemon.enhancing import Steps
     from engines.enhance import Enhance
     from engines.media.frames import Picture
     from engines.media.source import MediaFiles
@@ -197,7 +196,7 @@ def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     spec = spec_of(clip, words)
     look = _look(production, clip, words)
-    done = _assists(production, clip, words, twin)
+    done = assists(words, clip.essence, production.recipes.folder) if twin is Twin.ENHANCED else None
     return key_of(
         "render",
         _VERSION,
@@ -244,13 +243,6 @@ def _look(production: Production, clip: Clip, words: Words) -> Look | None:
     return found.look if found and not found.look.changes_nothing else None
 
 
-def _assists(production: Production, clip: Clip, words: Words, twin: Twin) -> Assists | None:
-    """Return what is done to a twin beside restoration; None for the plain one, and where all dials are at rest."""
-    if twin is not Twin.ENHANCED or not clip.essence:
-        return None
-    return assists(words.remove, words.stabilise, words.reframe, clip.essence, production.recipes.folder)
-
-
 def _restore(production: Production, words: Words) -> Restore:
     return Restore(words.restore.strength, production.config.enhance.restore.model, production.config.engine)
 
@@ -270,7 +262,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
-        assists=_assists(production, clip, words, twin),
+        assists=assists(words, essence, production.recipes.folder) if twin is Twin.ENHANCED else None,
     )
 
 
@@ -301,6 +293,7 @@ def work(task_text: str, progress: Progress) -> str:
 
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
+    from daemon.enhancing import steps_of
     from engines.media.contract import check
     from engines.media.decode import decoder_for
     from engines.media.source import MediaFile
@@ -312,7 +305,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    steps = _steps(task, files)
+    steps = steps_of(task.assists, task.spec, task.essence, files, progress)
     rendered = render(
         decoder,
         task.essence,
@@ -338,16 +331,6 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         hashes = hash_file(written, (), progress=lambda _: alive())
         size = staged.stat().st_size
     return Rendered(hashes["xxh128"], size, model, engine, noise, bool(rendered.still), 0.0, steps.notes)
-
-
-def _steps(task: RenderTask, files: MediaFiles) -> Steps:
-    """Return the steps of a render beside restoration."""
-    from daemon.enhancing import steps_of
-    from engines.media.decode import decoder_for
-    from engines.render import pictures
-
-    essence, spec = task.essence, task.spec
-    return steps_of(task.assists, spec, essence, lambda: pictures(decoder_for(files, essence), essence, spec))
 
 
 def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
