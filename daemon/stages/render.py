@@ -63,9 +63,8 @@ class RenderTask:
     """One proxy to make.
 
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
-    own look that the contact sheet compares it with.
-
-    Which weights restore it is read from the folder `models` as the child starts: those that are active then.
+    own look that the contact sheet compares it with. Which weights restore it is read from the folder `models` as the
+    child starts: those that are active then.
     """
 
     source: Source
@@ -276,8 +275,7 @@ def work(task_text: str, progress: Progress) -> str:
     from engines.media.faults import is_full
 
     task = wire.load(RenderTask, task_text)
-    staged = Path(task.staging) / task.staged
-    began = time.monotonic()
+    staged, began = Path(task.staging) / task.staged, time.monotonic()
     with delivering(staged):
         staged.parent.mkdir(parents=True, exist_ok=True)
     try:
