@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,11 @@ def keys(samples: Path) -> dict[str, Any]:
     """Return SAD and gradient error of the key, of colour alone, and of chromakey at the best of its settings."""
     trained = {footage.path for footage in TRAINING}
     rows = []
-    for number, (path, colour) in enumerate((path, colour) for path in FRONTS for colour in KeyColour):
+    for number, (path, colour) in enumerate(zip(FRONTS, cycle(KeyColour), strict=False)):
         assert path not in trained, path
         rng = np.random.default_rng(9000 + number)
         front = kept_apart(np.clip(rgb_of(shot(samples / path, (640, 360), 1, 4)[0]), 0, 1), colour)
-        made = keyed(front, coverage(360, 640, rng), colour, rng, linear=number % 4 < 2)
+        made = keyed(front, coverage(360, 640, rng), colour, rng)
         screen = screen_of(made.picture, colour)
         told = (float(screen.y.mean()), 512 + float(screen.cb.mean()), 512 + float(screen.cr.mean()))
         ours = Key(colour, 360, 640, limits=Limits())(made.picture).alpha
@@ -253,7 +254,7 @@ def rates(samples: Path) -> dict[str, Any]:
     clean = shot(samples / "footage/editly_palawan.mp4", size, count)
     rng = np.random.default_rng(3)
     front = np.clip(rgb_of(shot(samples / FRONTS[1], size, 1, 4)[0]), 0, 1)
-    made = keyed(kept_apart(front, KeyColour.GREEN), coverage(540, 960, rng), KeyColour.GREEN, rng, linear=True)
+    made = keyed(kept_apart(front, KeyColour.GREEN), coverage(540, 960, rng), KeyColour.GREEN, rng)
     mask = mask_of([Shape("line", ((528, 1), (528, 538)), _WIRE)], size, size)
     wired = [_wired(picture, mask) for picture in clean]
     key = Key(KeyColour.GREEN, 540, 960, limits=Limits())

@@ -1,9 +1,8 @@
 """Keys that we make ourselves, so that their alpha is known exactly: pictures put before a screen, as filmed.
 
 Alpha is rendered (bodies, hair, holes, smoke, blur of motion and lens), at twice the size and averaged down. What it
-cuts out is footage that may be trained on, or colour made up. The screen has a light of its own, its colour spills
-over the edges, the lens mixes in linear light or the compositor in code values, and the camera adds noise and thins
-out chroma.
+cuts out is footage that may be trained on, or colour made up. The screen has a light of its own, its colour spills over
+the edges, the lens mixes the two in linear light, and the camera adds its curve, noise and thinned-out chroma.
 """
 
 from __future__ import annotations
@@ -36,14 +35,13 @@ class Keyed:
     front: Floats
 
 
-def keyed(front: Floats, alpha: Floats, colour: KeyColour, rng: np.random.Generator, *, linear: bool) -> Keyed:
+def keyed(front: Floats, alpha: Floats, colour: KeyColour, rng: np.random.Generator) -> Keyed:
     """Return a front `[H, W, 3]` R'G'B' 0-1 put before a screen by its alpha, as filmed."""
     screen = _screen(alpha.shape, colour, rng)
     spill = rng.uniform(0, _SPILL) * cv2.GaussianBlur(1 - alpha, (0, 0), max(2.0, alpha.shape[0] / 50))
-    fore, back = (_light(front), _light(screen)) if linear else (front, screen)
-    lit = fore + spill[..., None] * back
-    mixed = alpha[..., None] * lit + (1 - alpha[..., None]) * back
-    seen = np.clip(mixed, 0, 1) ** (1 / _GAMMA) if linear else np.clip(mixed, 0, 1)
+    back = _light(screen)
+    lit = _light(front) + spill[..., None] * back
+    seen = np.clip(alpha[..., None] * lit + (1 - alpha[..., None]) * back, 0, 1) ** (1 / _GAMMA)
     deviation = rng.uniform(0.001, 0.015)
     noise: Floats = rng.standard_normal(seen.shape, dtype=np.float32)
     if rng.random() < 0.5:  # noqa: PLR2004 - half of the cameras smooth their noise

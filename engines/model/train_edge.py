@@ -36,6 +36,10 @@ _PATCH = 96
 _BATCH = 8
 _RATE = 1.5e-3
 _EDGE_WEIGHT = 4.0
+_STILLS = 2
+"""Of each clip."""
+_EVERY = 50
+"""Steps between two points of the curve, and two savings."""
 _NEW = 0.1
 """Scale of a layer's first weights where it joins a trained network."""
 
@@ -72,7 +76,7 @@ def fronts(samples: Path) -> list[Floats]:
     """Return stills of the footage that may be trained on, R'G'B' 0-1."""
     found = []
     for footage in TRAINING:
-        for still in decode_stills(samples / footage.path, footage.frames, 4):
+        for still in decode_stills(samples / footage.path, footage.frames, _STILLS):
             y, cb, cr = still.astype(np.float32)
             y, cb, cr = (y - 64) / 876, (cb - 512) / 896, (cr - 512) / 896
             rgb = np.stack((y + 1.5748 * cr, y - 0.187324 * cb - 0.468124 * cr, y + 1.8556 * cb), -1)
@@ -85,8 +89,7 @@ def example(stills: list[Floats], rng: np.random.Generator) -> tuple[Keyed, KeyC
     colour = KeyColour.GREEN if rng.random() < 0.6 else KeyColour.BLUE  # noqa: PLR2004 - green is the commoner
     front = made_up(_SIDE, _SIDE, rng) if rng.random() < 0.5 else _cut(stills, rng)  # noqa: PLR2004 - half
     alpha = coverage(_SIDE, _SIDE, rng)
-    made = keyed(kept_apart(front, colour), alpha, colour, rng, linear=bool(rng.random() < 0.5))  # noqa: PLR2004 - half
-    return made, colour
+    return keyed(kept_apart(front, colour), alpha, colour, rng), colour
 
 
 def _cut(stills: list[Floats], rng: np.random.Generator) -> Floats:
@@ -141,7 +144,7 @@ def started(parent: Path | None) -> EdgeNetwork:
 
 
 def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None = None) -> None:
-    """Train, and save weights and card every hundred steps."""
+    """Train, and save weights and card as it goes."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     stills = fronts(samples)
@@ -162,8 +165,8 @@ def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None =
         for name, value in network.state_dict().items():
             average[name].lerp_(value, 1 - keep)
         mean += float(loss.detach())
-        if step % 100 == 0:
-            curve.append(round(mean / 100, 5))
+        if step % _EVERY == 0:
+            curve.append(round(mean / _EVERY, 5))
             mean = 0.0
             print(f"step {step}  loss {curve[-1]}  {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201 - a command
             tensors = {name: value.numpy().astype(np.float32) for name, value in average.items()}
@@ -191,7 +194,9 @@ def _card(samples: Path, step: int, steps: int, seed: int, curve: list[float], p
             {"path": footage.path, "licence": footage.licence, "sha256": sha256_of(samples / footage.path)}
             for footage in TRAINING
         ],
-        "parent": {word: before[word] for word in ("command", "steps", "curve", "seed")} if before else None,
+        "parent": {word: before.get(word) for word in ("command", "steps", "curve", "seed", "parent")}
+        if before
+        else None,
     }
 
 
