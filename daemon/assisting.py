@@ -30,7 +30,7 @@ from engines.errors import BadPlate
 from engines.media.conform import WORKING_FORMAT
 from engines.media.contract import check
 from engines.media.decode import decoder_for
-from engines.media.encode import ProxyWriter
+from engines.media.encode import Output, ProxyWriter
 from engines.media.essence import Essence
 from engines.media.faults import is_full
 from engines.media.frames import Picture
@@ -93,7 +93,7 @@ def _matte(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progre
     assert task.matte
     puller = _puller(task, clip, stack, progress)
     silent = replace(clip.taken.essence, audio=())
-    writer = ProxyWriter(staged, silent, task.spec)
+    writer = ProxyWriter(Output(task.spec, (staged,)), silent)
     shown = b""
     try:
         for picture in clip.pictures():
@@ -107,7 +107,7 @@ def _matte(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progre
         writer.abandon()
         raise
     with staged.open("rb", buffering=0) as written:
-        check(MediaFile(staged.name, written.fileno()), silent, task.spec, (), lambda *_: progress(1, 1))
+        check([MediaFile(staged.name, written.fileno())], silent, task.spec, (), lambda *_: progress(1, 1))
     _write_still(staged, shown)
     model = "" if task.matte.key == "plate" or not task.matte.edges else edge_weights().name
     return _made(task, str(task.spec.codec), (puller.note,), has_still=bool(shown), model=model)
@@ -139,11 +139,17 @@ def _comp(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progres
     grade = _grade(task, clip.taken)
     comp = Comp(puller, _behind(task, told, stack, progress), grade=grade, placing=placing, move=move)
     made = render(
-        decoder_for(clip.files, essence), essence, task.spec, staged, enhance=None, grade=comp, progress=progress
+        decoder_for(clip.files, essence),
+        essence,
+        task.spec,
+        [Output(task.spec, (staged,))],
+        enhance=None,
+        grade=comp,
+        progress=progress,
     )
     with staged.open("rb", buffering=0) as written:
-        here = MediaFile(staged.name, written.fileno())
-        check(here, essence, task.spec, made.sound_digests, lambda *_: progress(1, 1))
+        here = [MediaFile(staged.name, written.fileno())]
+        check(here, essence, task.spec, made.sound_digests[0], lambda *_: progress(1, 1))
     _write_still(staged, made.still)
     over = Path(told.still).name if told.still else "a clip"
     return _made(task, str(task.spec.codec), (f"slap comp over {over}", puller.note), has_still=bool(made.still))

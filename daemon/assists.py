@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from daemon import yamlfile
 from daemon.config import Section
 from engines.media.essence import Essence
 
@@ -223,3 +224,31 @@ def assists(words: Words, essence: Essence, folder: Path) -> Assists | None:
         roll_degrees=reframe.roll_degrees,
     )
     return None if made.changes_nothing else made
+
+
+def spell_out(document: yamlfile.Document, path: yamlfile.Path, value: Any) -> None:
+    """Make of `remove: [shapes]` the section that it stands for, places and all."""
+    if not isinstance(value, dict) or not isinstance(shapes := value.get("remove"), list):
+        return
+    short, long = (*path, "remove"), (*path, "remove", "shapes")
+    value["remove"] = {"shapes": shapes}
+    document.places |= {
+        (*long, *place[len(short) :]): at for place, at in list(document.places.items()) if place[: len(short)] == short
+    }
+
+
+def look_for_files(document: yamlfile.Document, path: yamlfile.Path, words: Words, folder: Path) -> None:
+    """Note a fault for each painted mask and each still plate that is not there."""
+    for section, word, shapes in (
+        ("remove", "shapes", words.remove.shapes),
+        ("matte", "garbage", words.matte.garbage),
+        ("matte", "keep", words.matte.keep),
+    ):
+        for painted in painted_in(shapes):
+            if not Path(folder, painted).is_file():
+                document.fault(
+                    (*path, section, word), f"the painted mask {painted} is not there; put it there or name it"
+                )
+    over = words.comp.over
+    if over and is_still(over) and not Path(folder, over).is_file():
+        document.fault((*path, "comp", "over"), f"the plate {over} is not there; put it there, or name a clip")

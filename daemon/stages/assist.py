@@ -16,16 +16,17 @@ from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
 from daemon.slate import ASSISTS, TWIN_FOLDER, Published, Twin
 from daemon.stages.landing import has_landed, land
-from daemon.stages.looks import look_of, spec_of
+from daemon.stages.looks import look_of
 from daemon.stages.probe import Source, source_of, words_of
-from daemon.stages.render import delivered_name
+from daemon.stages.render import delivered_name, specs_of
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
 from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.media.essence import Essence
-from engines.media.proxy import ProxyCodec, ProxySpec
+from engines.media.preset import ProxyCodec, SoundRule, Wrapper
+from engines.media.proxy import ProxySpec
 
 LANE, PRIORITY = "render", 57
 _VERSION = "1"
@@ -197,9 +198,7 @@ def _named(production: Production, clip: Clip, name: str) -> Clip | None:
 
 
 def _task(production: Production, clip: Clip, words: Words, twin: Twin) -> AssistTask:
-    spec = spec_of(clip, words)
-    if twin is Twin.MATTE:
-        spec = replace(spec, codec=ProxyCodec.PRORES_4444)
+    spec = _spec(production, clip, words, twin)
     needs_matte, needs_plate = twin is not Twin.PLATE, twin is Twin.PLATE or words.matte.key == "plate"
     return AssistTask(
         twin=twin,
@@ -211,6 +210,14 @@ def _task(production: Production, clip: Clip, words: Words, twin: Twin) -> Assis
         luts=str(production.config.luts),
         staging=str(production.staging),
     )
+
+
+def _spec(production: Production, clip: Clip, words: Words, twin: Twin) -> ProxySpec:
+    """Return what is made, at the working raster and in MOV; a comp in the first preset's codec where MOV holds it."""
+    working = specs_of(production, clip, words).working
+    codec = working.codec if working.wrapper is Wrapper.MOV else ProxyCodec.PRORES_PROXY
+    codec = ProxyCodec.PRORES_4444 if twin is Twin.MATTE else codec
+    return replace(working, codec=codec, wrapper=Wrapper.MOV, sound=SoundRule.AS_RECORDED, preset="")
 
 
 def _taken(production: Production, clip: Clip, *, with_look: bool) -> Taken:
