@@ -8,6 +8,9 @@ NearsetError                     nearset
 │   │   ├── Undecodable          media.undecodable
 │   │   ├── VariableRate         media.variable_rate
 │   │   ├── UnknownSpace         media.unknown_space
+│   │   ├── NoScreen             media.no_screen           an assist cannot be made; the proxies are
+│   │   ├── BadMask              media.bad_mask
+│   │   ├── BadPlate             media.bad_plate
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
 │   ├── BackendUnavailable       engine.unavailable        an engine is missing; another serves only where allowed

@@ -31,6 +31,7 @@ from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
+_RELINKING = (Twin.PLAIN, Twin.ENHANCED, Twin.COMP)
 _SIDECAR_BYTES = 256 << 20
 _MEMORY_GIB, _HUNG_SECONDS, _MOST_CHILDREN = 16, 120.0, 8
 
@@ -171,11 +172,11 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
-    """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
+    """Look at each line of the contract on every current proxy, as probed; what is no proxy relinks to nothing."""
     made = [
         (clip, rendition)
         for clip in clips
-        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND)
+        for path in (path for twin, path in clip["current"].items() if twin in _RELINKING)
         for rendition in _renditions(clip, path)
     ]
     tasks = [_task(roll, [file["path"] for file in rendition["files"]]) for _, rendition in made]

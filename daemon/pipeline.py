@@ -12,6 +12,7 @@
     room      learn a place's noise from its room tones, where training is approved                [child: learn]
     sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
     mix       make the guide mix of what was found                                               [child: mix]
+    assist    make the matte, clean plate and slap comp that the recipe asks for                 [child: decode, encode]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
     deliver   bring complete rolls and days to further targets                                    [child: send]
     retention remove revisions that were replaced, where the configuration keeps only so many
@@ -27,6 +28,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
+from daemon.stages.assist import Assist
 from daemon.stages.circles import Circles
 from daemon.stages.deliver import Deliver
 from daemon.stages.intake import Intake
@@ -69,14 +71,14 @@ class WorkingStage(Stage, Protocol):
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
     gate = (Intake(), Manifests(), Looks(), Probe(), Circles(), Spans())
-    made = (Render(), Listen(), Rooms(), Sync(), Mix(), Turnover(), Deliver(), Retention())
+    made = (Render(), Listen(), Rooms(), Sync(), Mix(), Assist(), Turnover(), Deliver(), Retention())
     return (*gate, *made, Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
     from daemon import provenance  # noqa: PLC0415 - as below
-    from daemon.stages import deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import assist, deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
@@ -86,6 +88,7 @@ def work_of(stage: str) -> Work:
         "room": room.work,
         "sync": sync.work,
         "mix": mix.work,
+        "assist": assist.work,
         "sample": sample.work,
         "refine": refine.work,
         "deliver": deliver.work,

@@ -131,15 +131,33 @@ class Custody(StrEnum):
 
 
 class Twin(StrEnum):
-    """What is delivered of a clip: the two proxies, which share one identity, and the guide mix on their timecode."""
+    """What is delivered of a clip: the two proxies, which share one identity, and what lies beside them."""
 
     PLAIN = "plain"
     ENHANCED = "enhanced"
     SOUND = "sound"
+    """The guide mix, on their timecode."""
+    MATTE = "matte"
+    """The matte, on their timecode."""
+    PLATE = "plate"
+    """The clean plate, a still."""
+    COMP = "comp"
+    """The slap comp: a proxy of its own."""
 
 
-TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced", Twin.SOUND: "sound"}
+TWIN_FOLDER = {
+    Twin.PLAIN: "proxy",
+    Twin.ENHANCED: "enhanced",
+    Twin.SOUND: "sound",
+    Twin.MATTE: "mattes",
+    Twin.PLATE: "plates",
+    Twin.COMP: "comp",
+}
 """Folder of each twin inside a roll's delivery folder."""
+BESIDE = (Twin.SOUND, Twin.MATTE, Twin.PLATE, Twin.COMP)
+"""What lies beside the proxies: no clip waits for it, and the roll is written anew when it lands."""
+ASSISTS = (Twin.MATTE, Twin.PLATE, Twin.COMP)
+"""What the recipe's words of that name make."""
 
 
 @dataclass(frozen=True, slots=True)

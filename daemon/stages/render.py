@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon import wire
+from daemon.assists import Assists, assists
 from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
 from daemon.fidelity import Restraint, restrained
@@ -80,6 +81,7 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    assists: Assists | None = None
     light: LightTask | None = None
     share: float = 1.0
     origin: Origin | None = None
@@ -90,7 +92,7 @@ class Rendered:
     """What a child made: the files of each proxy.
 
     `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured, `light` what became of
-    the light.
+    the light, `notes` what an editor must know.
     """
 
     files: tuple[tuple[Written, ...], ...]
@@ -99,6 +101,7 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    notes: tuple[str, ...] = ()
     light: dict[str, float] = field(default_factory=dict)
     fidelity: Fidelity | None = None
 
@@ -165,8 +168,11 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip, task.twin)
-            + (light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+            marks=(
+                *marks_of(production, clip, task.twin),
+                *(light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+                *made.notes,
+            ),
             light=made.light,
             fidelity=made.fidelity,
             signed=first.signed,
@@ -254,6 +260,7 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     look = _look(production, clip, words)
+    done = assists(words, clip.essence, production.recipes.folder) if twin is Twin.ENHANCED else None
     return key_of(
         "render",
         _VERSION,
@@ -261,10 +268,11 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
         identity_of(production, clip),
         wire.dump(Essence, clip.essence),
         twin,
-        *(wire.dump(ProxySpec, spec) for spec in _specs(production, clip, words).proxies),
+        *(wire.dump(ProxySpec, spec) for spec in specs_of(production, clip, words).proxies),
         wire.dump(Restore, restore) if restore else "",
         wire.dump(Look, look) if look else "",
         *((wire.dump(LightTask, light),) if (light := _light(production, clip, words, twin)) else ()),
+        *([wire.dump(Assists, done)] if done else []),
     )
 
 
@@ -292,7 +300,7 @@ def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
     if len(rolls) > 1:
         marks.append(f"spans rolls {', '.join(rolls)}")
     words = words_of(production, clip)
-    marks += _specs(production, clip, words).notes
+    marks += specs_of(production, clip, words).notes
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
     elif twin is Twin.ENHANCED and (held := restraint_of(production, clip)):
@@ -301,7 +309,7 @@ def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
     return (*marks, *(look.flags if look else ()))
 
 
-def _specs(production: Production, clip: Clip, words: Words) -> Specs:
+def specs_of(production: Production, clip: Clip, words: Words) -> Specs:
     """Return what a probed clip's proxies are.
 
     Raises:
@@ -328,7 +336,7 @@ def _restore(production: Production, words: Words) -> Restore:
 
 
 def _task(production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str) -> RenderTask:
-    specs = _specs(production, clip, words)
+    specs = specs_of(production, clip, words)
     return RenderTask(
         source=source_of(production, clip),
         essence=essence,
@@ -346,6 +354,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        assists=assists(words, essence, production.recipes.folder) if twin is Twin.ENHANCED else None,
         light=_light(production, clip, words, twin),
         share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
         origin=origin_of(production, clip, wanted_of(production, clip, words)),

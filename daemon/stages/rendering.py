@@ -19,7 +19,7 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.publish import replace as replace_whole
 from daemon.rows import staged_name
 from daemon.slate import Twin
-from daemon.stages.landing import SHEET
+from daemon.stages.landing import LAYERS, SHEET
 from daemon.stages.probe import opened
 from daemon.stages.relight import Lighting, joined, lighting, write_before
 from daemon.stages.render import Rendered, RenderTask
@@ -67,6 +67,7 @@ def work(task_text: str, progress: Progress) -> str:
 
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
+    from daemon.enhancing import steps_of
     from engines.enhance.fidelity import Watched
     from engines.media.decode import decoder_for
     from engines.render import render, still_number
@@ -81,12 +82,15 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
+    steps = steps_of(task.assists, task.working, task.essence, files, progress)
     rendered = render(
         decoder,
         task.essence,
         task.working,
         outputs,
         enhance=light.enhance if light else watching,
+        before=steps.before,
+        after=steps.after,
         grade=watched,
         progress=progress,
     )
@@ -94,6 +98,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         _write_sheet(task, before[0], staged)
     if light:
         write_before(light, grade, task.essence.matrix, staged)
+    steps.write_layers(staged, LAYERS, grade, task.essence.matrix)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
@@ -105,7 +110,15 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         for output, digests in zip(outputs, rendered.sound_digests, strict=True)
     ]
     return Rendered(
-        tuple(checked), model, engine, noise, bool(rendered.still), 0.0, light.figures() if light else {}, fidelity
+        tuple(checked),
+        model,
+        engine,
+        noise,
+        bool(rendered.still),
+        0.0,
+        steps.notes,
+        light.figures() if light else {},
+        fidelity,
     )
 
 

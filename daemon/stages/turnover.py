@@ -25,7 +25,8 @@ from daemon.publish import delivering, drop_stale, make_folder, point, replace, 
 from daemon.sidecars.ascmhl import FOLDER
 from daemon.slate import Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound, Pair, PlacedSound, Recording, TakeFile
-from daemon.stages.landing import before_path, roll_folder, sheet_path, still_path
+from daemon.stages.assist import asked_for
+from daemon.stages.landing import LAYERS, before_path, layer_path, roll_folder, sheet_path, still_path
 from daemon.stages.render import restraint_of
 from daemon.stages.sync import take_files
 from daemon.states import SETTLED_STATES, ClipState, ProxyState
@@ -249,7 +250,7 @@ def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, st
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
     """Return the xxh128 of each still that the report shows, by path in the roll's folder."""
     hashes = {}
-    for path in (path for clip in roll.clips for path in (*clip.stills.values(), clip.sheet, clip.unlit) if path):
+    for path in (path for clip in roll.clips for path in clip.pictures):
         with delivering(folder / path):
             if (folder / path).is_file():
                 hashes[path] = hash_bytes("xxh128", (folder / path).read_bytes())
@@ -314,7 +315,15 @@ def _clip(production: Production, card: Card, clip: Clip, recordings: dict[int, 
         sound=_sound(production, clip, recordings),
         held_back=restraint_of(production, clip),
         parts=tuple(f"{store.card(part.card).roll}/{part.name}" for part in parts) if len(parts) > 1 else (),
+        assists=asked_for(production.recipes.words(clip=clip.name, roll=card.roll)),
+        layers=_layers(production, card, latest.get(Twin.ENHANCED)),
     )
+
+
+def _layers(production: Production, card: Card, enhanced: Proxy | None) -> tuple[tuple[str, str], ...]:
+    """Return name and path of the still after each assist of the current enhanced twin."""
+    paths = [(suffix.split(".")[1], layer_path(enhanced, suffix)) for suffix in LAYERS] if enhanced else []
+    return tuple((name, path) for name, path in paths if (roll_folder(production, card) / path).is_file())
 
 
 def _files(production: Production, part: Clip, *, away: bool) -> Iterator[VerifiedFile]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 
 from daemon.fidelity import Restraint
-from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.slate import ASSISTS, Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
 from engines.media.essence import AudioTrack, Essence
 
@@ -21,6 +21,8 @@ class TurnoverClip:
     the recipe's words as text. `let_go` are revisions that were removed, by `delivery.keep_revisions`. `sound` is
     None where no production sound was looked for, `held_back` where nothing holds the clip's enhancement back. `parts`
     are those that the clip was put together of, over several rolls, as `A002/0001CD`; empty where it lies on one.
+    `assists` are what the recipe asks for beside the proxies; `layers` the stills after each assist of the enhanced
+    twin.
     """
 
     name: str
@@ -37,11 +39,19 @@ class TurnoverClip:
     sound: ClipSound | None = None
     held_back: Restraint | None = None
     parts: tuple[str, ...] = ()
+    assists: tuple[Twin, ...] = ()
+    layers: tuple[tuple[str, str], ...] = ()
 
     @property
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stills of the clip."""
+        layers = (path for _, path in self.layers)
+        return tuple(path for path in (*self.stills.values(), self.sheet, self.unlit, *layers) if path)
 
     @property
     def sound_tracks(self) -> tuple[AudioTrack, ...]:
@@ -57,8 +67,13 @@ class TurnoverClip:
         return aspect or Fraction(1)
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision; no mix without sync any more, nothing enhanced that went too far."""
+        """Return the twin's current revision.
+
+        No mix without sync any more, nothing enhanced that went too far, nothing beside that is not asked for any more.
+        """
         if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
+        if twin in ASSISTS and twin not in self.assists:
             return None
         if twin is Twin.ENHANCED and self.held_back and not self.held_back.share:
             return None
