@@ -121,7 +121,8 @@ def _balance(figures: Vector) -> Vector:
     dials[:, 0] = (_BALANCED_RANGE - figures[:, 0]) / _BALANCED_RANGE
     dials[:, 3] = (_BALANCED_KEY - figures[:, 1]) / (_STEEP / 4)
     dials[:, 4:6] = -figures[:, 2:4]
-    return dials / _SPREAD
+    dials /= _SPREAD
+    return dials
 
 
 def _mean(values: Vector, weights: Vector) -> Vector:
