@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types bench faults latency clean
+.PHONY: install demo test lint types bench faults matrix latency clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ bench: install
 
 faults: install
 	$(BIN)/python -m bench.faults
+
+# The relink contract on every preset, frame rate, audio layout and start: some five minutes.
+matrix: install
+	$(BIN)/python -m bench.matrix
 
 clean:
 	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache

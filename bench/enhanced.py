@@ -21,10 +21,11 @@ from engines.backends import choose
 from engines.enhance.restore import Restore
 from engines.media.conform import picture_of
 from engines.media.decode import LibavDecoder
-from engines.media.encode import ProxyWriter
+from engines.media.encode import Output, ProxyWriter
 from engines.media.essence import Essence
+from engines.media.preset import derived
 from engines.media.probe import probe
-from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
+from engines.media.proxy import ProxyCodec, ProxySpec, Wanted, spec_of
 from engines.media.source import MediaFile
 from engines.model.noise import estimate
 from engines.model.weights import base_weights
@@ -52,7 +53,7 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
     with clip.open("rb") as opened:
         files = [MediaFile(clip.name, opened.fileno())]
         essence = probe(files)
-        spec = spec_for(essence, codec=ProxyCodec.DNXHR_LB, width=None, clip_name="bench", reel="A001")
+        spec = spec_of(essence, derived(ProxyCodec.DNXHR_LB, None), Wanted("bench", "A001"))
         frames: list[object] = []
         decode = cpu_seconds(
             lambda: frames.extend(first_pictures(LibavDecoder(files, essence), essence, spec, essence.frames))
@@ -66,7 +67,12 @@ def measure(clip: Path, folder: Path) -> dict[str, float]:
         fresh(pictures[0])
         began = time.perf_counter()
         render(
-            LibavDecoder(files, essence), essence, spec, folder / "render.mov", enhance=fresh, progress=lambda *_: None
+            LibavDecoder(files, essence),
+            essence,
+            spec,
+            [Output(spec, (folder / "render.mov",))],
+            enhance=fresh,
+            progress=lambda *_: None,
         )
         seconds = time.perf_counter() - began
     count = essence.frames
@@ -84,7 +90,7 @@ def encode_alone(files: list[MediaFile], essence: Essence, spec: ProxySpec, path
     from engines.render import _conformed
 
     like = next(iter(_conformed(LibavDecoder(files, essence).blocks(), essence, spec)))
-    writer = ProxyWriter(path, essence, spec)
+    writer = ProxyWriter(Output(spec, (path,)), essence)
     picture = picture_of(like)  # type: ignore[arg-type] # the first block of a silent clip is a frame
     for number in range(essence.frames):
         frame = frame_of(picture, like)  # type: ignore[arg-type] # see above

@@ -1,6 +1,6 @@
 """The kill campaign: the service is killed wherever it writes, and must end as if nothing had been.
 
-python -m bench.faults [--points N] [--seed S] [--json]
+python -m bench.faults [--points N] [--seed S] [--presets NAME,NAME] [--json]
 
 Prints what was killed how often and what came of it; exits 1 if anything was lost, doubled or half published.
 
@@ -28,8 +28,9 @@ from pathlib import Path
 
 from bench.media import movie, seal
 from bench.points import Inline, Points, begin, kill_a_child
-from daemon import cli, executor
+from daemon import cli, executor, wire
 from daemon.hashing import hash_bytes
+from daemon.slate import Published
 from daemon.states import ClipState, JobState
 from daemon.store import Store
 from engines import render as _loaded_render
@@ -45,14 +46,14 @@ CLIPS = ("A001C001", "A001C002")
 _CONFIG = """\
 production: {code: KILL}
 offload: {roots: [offload], settle_seconds: 0}
-delivery: {root: delivery}
+delivery: {root: delivery, presets: [PRESETS]}
 state: {root: state}
-proxy: {codec: prores_proxy}
 engine: identity
 workers: {retry_seconds: 0}
 log: {level: warning, format: json}
 """
 _TWINS = [("enhanced", 1), ("plain", 1)]
+PRESET = "prores-proxy-mov"
 
 
 def digest_of(path: Path) -> str:
@@ -73,6 +74,7 @@ class Case:
     """One production with a small sealed card, to be killed in."""
 
     folder: Path
+    presets: str = PRESET
     before: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -84,7 +86,7 @@ class Case:
         """Offload the card."""
         roll = self.folder / "offload" / "20261124" / "Camera Media" / "A001"
         shutil.copytree(card, roll)
-        (self.folder / "config.yaml").write_text(_CONFIG, encoding="utf-8")
+        (self.folder / "config.yaml").write_text(_CONFIG.replace("PRESETS", self.presets), encoding="utf-8")
         self.before = self.looks()
         return self
 
@@ -116,7 +118,7 @@ class Case:
 
     def faults_when_killed(self) -> list[str]:
         """Return what is wrong right after a kill: a file under its name that is not whole, a `.complete` that lies."""
-        known = {proxy["path"]: proxy["xxh128"] for proxy in self._proxies()}
+        known = {file.path: file.xxh128 for proxy in self._proxies() for file in proxy.files}
         found = []
         for path in self._movies():
             name = path.relative_to(self._roll()).as_posix()
@@ -131,13 +133,15 @@ class Case:
         if not (self._roll() / "nearset.json").is_file():
             return [*found, "nothing was delivered"]
         record = json.loads((self._roll() / "nearset.json").read_text(encoding="utf-8"))
-        told = {proxy["path"]: proxy["xxh128"] for clip in record["clips"] for proxy in clip["proxies"]}
+        proxies = [proxy for clip in record["clips"] for proxy in clip["proxies"]]
+        made = [rendition for proxy in proxies for rendition in proxy["renditions"]]
+        told = {file["path"]: file["xxh128"] for rendition in made for file in rendition["files"]}
         there = {path.relative_to(self._roll()).as_posix(): digest_of(path) for path in self._movies()}
-        if told != there or len(told) != len(_TWINS) * len(CLIPS):
+        if told != there or len(made) != len(_TWINS) * len(CLIPS) * len(self.presets.split(",")):
             found.append(f"delivered {sorted(there)}, recorded {sorted(told)}")
         stills = len(list((self._roll() / "report").glob("*.jpg")))
-        if stills != len(there):
-            found.append(f"{stills} stills of {len(there)} proxies")
+        if stills != len(proxies):
+            found.append(f"{stills} stills of {len(proxies)} proxies")
         if left := [path.name for path in (self.delivery / ".nearset-staging").iterdir()]:
             found.append(f"left in staging: {left}")
         return found
@@ -159,16 +163,16 @@ class Case:
         return self.delivery / "20261124" / "A001"
 
     def _movies(self) -> list[Path]:
-        return sorted(path for path in self.delivery.glob("2*/**/*.mov"))
+        return sorted(path for path in self.delivery.glob("2*/**/*.m[ox][vf]"))
 
-    def _proxies(self) -> list[dict[str, str]]:
+    def _proxies(self) -> list[Published]:
         path = self.folder / "state" / "KILL" / "nearset.sqlite"
         if not path.exists():
             return []
         store = Store(path)  # a killed commit's journal is rolled back here as at any start
         try:
             rows = store._db.execute("select facts from proxies").fetchall()  # noqa: SLF001 - landed or not
-            return [json.loads(row["facts"]) for row in rows]
+            return [wire.load(Published, row["facts"]) for row in rows]
         finally:
             store.close()
 
@@ -189,6 +193,7 @@ class Campaign:
     card: Path
     folder: Path
     random: random.Random
+    presets: str = PRESET
     kills: int = 0
     tally: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -243,7 +248,7 @@ class Campaign:
     def _case(self, name: str) -> Iterator[Case]:
         folder = Path(tempfile.mkdtemp(prefix="case-", dir=self.folder))
         count = len(self.faults)
-        yield Case(folder).shoot(self.card)
+        yield Case(folder, self.presets).shoot(self.card)
         self.faults[count:] = [f"{name}: {fault}" for fault in self.faults[count:]]
         if len(self.faults) == count:
             shutil.rmtree(folder)
@@ -258,7 +263,7 @@ def shoot(folder: Path) -> Path:
     roll = folder / "A001"
     roll.mkdir()
     for number, name in enumerate(CLIPS, 1):
-        movie(roll / f"{name}.mov", frames=6, width=192, height=128, tracks=1, seed=number)
+        movie(roll / f"{name}.mov", frames=6, width=256, height=144, tracks=1, seed=number)
     seal(roll, "2026-11-24T18:00:00+00:00")
     return roll
 
@@ -284,12 +289,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="kills the service wherever it writes")
     parser.add_argument("--points", type=int, default=0, help="how many points to kill at; 0: every one")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--presets", default=PRESET, help="what is delivered, by names with commas between them")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=memory if os.access(memory, os.W_OK) else None))
     began = time.monotonic()
-    campaign = Campaign(shoot(folder), folder, random.Random(words.seed))
+    campaign = Campaign(shoot(folder), folder, random.Random(words.seed), words.presets)
     total = run(campaign, words.points)
     seconds = time.monotonic() - began
     if words.json:

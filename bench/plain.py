@@ -29,8 +29,10 @@ from av.video.frame import VideoFrame
 
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder
+from engines.media.encode import Output
+from engines.media.preset import derived
 from engines.media.probe import probe
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.proxy import ProxyCodec, Wanted, spec_of
 from engines.media.source import MediaFile
 from engines.render import Rendered, render
 
@@ -98,7 +100,7 @@ class Pair:
         self.file = MediaFile(clip.name, os.open(clip, os.O_RDONLY))
         self.probe_cost = measured(lambda: probe([self.file]))
         self.essence = probe([self.file])
-        self.spec = spec_for(self.essence, codec=codec, width=None, clip_name=clip.stem, reel="A001")
+        self.spec = spec_of(self.essence, derived(codec, None), Wanted(clip.stem, "A001"))
         self.ours, self.theirs = folder / "ours.mov", folder / "theirs.mov"
         scale = f"scale={self.spec.width}:{self.spec.height}:flags=bicubic"
         self.command = [
@@ -110,7 +112,9 @@ class Pair:
     def nearset(self) -> Rendered:
         """Make the proxy."""
         decoder = LibavDecoder([self.file], self.essence)
-        return render(decoder, self.essence, self.spec, self.ours, enhance=None, progress=lambda *_: None)
+        return render(
+            decoder, self.essence, self.spec, [Output(self.spec, (self.ours,))], enhance=None, progress=lambda *_: None
+        )
 
     def peer(self) -> None:
         """Make it with ffmpeg."""
@@ -119,7 +123,7 @@ class Pair:
     def checked(self, made: Rendered) -> None:
         """Hold ours to the contract."""
         fd = os.open(self.ours, os.O_RDONLY)
-        check(MediaFile(self.ours.name, fd), self.essence, self.spec, made.sound_digests)
+        check([MediaFile(self.ours.name, fd)], self.essence, self.spec, made.sound_digests[0])
         os.close(fd)
 
 

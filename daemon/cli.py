@@ -94,6 +94,18 @@ def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
 
 
 @app.command()
+def presets(as_json: AsJson = False) -> None:
+    """Show what delivery.presets may name: the spec sheet of every proxy."""
+    from daemon.display import show_presets
+    from engines.media.preset import PRESETS
+
+    if as_json:
+        print(json.dumps([asdict(preset) for preset in PRESETS.values()], indent=1))
+    else:
+        show_presets(PRESETS.values())
+
+
+@app.command()
 def verify(delivery: Path, as_json: AsJson = False) -> None:
     """Check a delivery against its own word: hashes, relink contract, custody, ASC MHL. Reads and changes nothing."""
     from daemon.inspection import inspect

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from daemon import yamlfile
+from daemon.choices import Codec, PresetNames, WorkingSpace, check_presets, space_name
 from daemon.errors import ConfigError
 from engines.colour.look import Working
-from engines.colour.spaces import SPACES
-from engines.media.proxy import ProxyCodec
+from engines.media.preset import ProxyCodec
 
 
 class Section(BaseModel):
@@ -52,29 +52,7 @@ def _clock_time(value: object) -> time:
     return moment
 
 
-def _codec(word: object) -> ProxyCodec:
-    try:
-        return ProxyCodec(str(word))
-    except ValueError:
-        raise ValueError(f"one of {', '.join(ProxyCodec)} is needed") from None
-
-
-def _working(word: object) -> Working:
-    try:
-        return Working(str(word))
-    except ValueError:
-        raise ValueError(f"one of {', '.join(Working)} is needed") from None
-
-
-def space_name(word: object) -> str | None:
-    """Return the name of a camera space, None for None; ValueError where there is no such space."""
-    if word is None or word in SPACES:
-        return None if word is None else str(word)
-    raise ValueError(f"one of {', '.join(SPACES)} is needed")
-
-
 Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
-Codec = Annotated[ProxyCodec, BeforeValidator(_codec, json_schema_input_type=str)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
@@ -135,6 +113,9 @@ class DeliverySection(Section):
     """Where proxies go."""
 
     root: Folder = Field(description="Folder of deliveries; a folder a production is made in it.")
+    presets: PresetNames = Field(
+        None, description="What is delivered: the first in proxy/ and enhanced/, each further one in its own folder."
+    )
     keep_revisions: int | None = Field(
         None,
         ge=1,
@@ -162,7 +143,7 @@ class ProxySection(Section):
 class ColourSection(Section):
     """From the camera's picture to the show's look."""
 
-    working: Annotated[Working, BeforeValidator(_working, json_schema_input_type=str)] = Field(
+    working: WorkingSpace = Field(
         Working.ACESCCT,
         description="What CDLs are written in and the show's LUT takes: acescct, or camera for its log.",
     )
@@ -299,6 +280,7 @@ def load(path: Path) -> Config:
     here = path.absolute().parent
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)
     _check_places(document, here)
+    check_presets(document)
     if document.faults or config is None:
         raise ConfigError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
@@ -358,7 +340,7 @@ def _check_places(document: yamlfile.Document, here: Path) -> None:
     for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks")):
         for at, control in _written(document, here, *keys):
             for _, folder in roots + delivery:
-                if _reaches(control, folder.resolve()):
+                if reaches(control, folder.resolve()):
                     document.fault(at, f"{control} lies inside {folder}; a card must not command the service")
 
 
@@ -379,7 +361,7 @@ def _written(document: yamlfile.Document, here: Path, *keys: str) -> list[tuple[
     return found
 
 
-def _reaches(path: Path, folder: Path) -> bool:
+def reaches(path: Path, folder: Path) -> bool:
     """Return whether a path, or any link on the way to where it leads, lies inside a folder."""
     here = path.parent.resolve() / path.name
     while here.is_symlink() and not here.is_relative_to(folder):

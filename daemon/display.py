@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any, Self
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.status import Snapshot, WorkStatus
+from engines.media.preset import Preset
 
 _UNITS = {
     "manifest": ("MB", 1e6),
@@ -123,6 +125,15 @@ def show_model(model: dict[str, Any]) -> None:
     for name, value in rows.items():
         if value:
             table.add_row(name, Text(value))
+    Console(file=sys.stdout).print(table)
+
+
+def show_presets(presets: Iterable[Preset]) -> None:
+    """Print the spec sheet."""
+    columns = ("preset", "codec", "wrapper", "raster", "fit", "pixels", "framing", "sound", "burn-ins")
+    table = Table(*columns, box=None)
+    for preset in presets:
+        table.add_row(*map(Text, preset.cells()))
     Console(file=sys.stdout).print(table)
 
 

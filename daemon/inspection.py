@@ -23,6 +23,7 @@ from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
 from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
 from engines.media.essence import Essence
+from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
@@ -158,7 +159,14 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at every proxy of the record, older revisions too."""
     for clip in clips:
         for proxy in clip["proxies"]:
-            yield roll.unlike(proxy["path"], proxy["xxh128"])
+            for file in _files(proxy):
+                yield roll.unlike(file["path"], file["xxh128"])
+
+
+def _files(proxy: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of a proxy of the record: the one that sidecars name, then all others of each preset."""
+    made = [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]]
+    return [proxy, *(file for file in made if file["path"] != proxy["path"])]
 
 
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
@@ -166,28 +174,45 @@ def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> 
     for clip in clips:
         for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
             (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
-            found = _probed(roll, path, child)
-            lines = _lines(found, clip, proxy) if isinstance(found, Essence) else {found: ("", None)}
-            broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
-            yield f"{path}: {'; '.join(broken)}" if broken else ""
+            alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
+            for rendition in proxy.get("renditions") or [alone]:
+                yield _relinked(roll, clip, rendition, child)
 
 
-def _probed(roll: _Roll, path: str, child: LocalExecutor) -> Essence | str:
+def _relinked(roll: _Roll, clip: dict[str, Any], rendition: dict[str, Any], child: LocalExecutor) -> str:
+    """Return which lines of the contract a preset's files break; empty for none."""
+    paths = [file["path"] for file in rendition["files"]]
+    found = _probed(roll, paths, child)
+    lines = _lines(found, clip, rendition) if isinstance(found, Essence) else {found: ("", None)}
+    broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
+    return f"{paths[0]}: {'; '.join(broken)}" if broken else ""
+
+
+def _probed(roll: _Roll, paths: list[str], child: LocalExecutor) -> Essence | str:
     place = CardPlace(str(roll.folder), ".")
-    with open_beneath(roll.folder, path) as file:
-        movie = CameraFile(path, mark(file))
-    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, (movie,), place, ()), None))
+    files = []
+    for path in paths:
+        with open_beneath(roll.folder, path) as file:
+            files.append(CameraFile(path, mark(file)))
+    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None))
 
 
-def _lines(found: Essence, clip: dict[str, Any], proxy: dict[str, Any]) -> dict[str, tuple[object, object]]:
+def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> dict[str, tuple[object, object]]:
     """Return each line of the contract with what is wanted and what was found."""
-    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in clip["audio"]]
+    as_recorded = rendition.get("wrapper") in {None, Wrapper.MOV} and all(
+        track["codec"] != "aac" for track in rendition["audio"]
+    )
+    tracks = clip["audio"] if as_recorded else rendition["audio"]
+    wanted = [(track["channels"], track["sample_rate"], track["samples"]) for track in tracks]
+    channels = sum(track["channels"] for track in (tracks if as_recorded else clip["audio"]))
     return {
         "frames": (clip["frames"], found.frames),
         "rate": (clip["rate"], str(found.rate)),
         "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
         "reel": (clip["reel"], found.reel),
-        "raster": (proxy["raster"], [found.width, found.height]),
+        "raster": (rendition["raster"], [found.width, found.height]),
+        "pixel aspect": (rendition.get("pixel_aspect", str(found.pixel_aspect)), str(found.pixel_aspect)),
+        "audio channels": (channels, sum(track["channels"] for track in tracks)),
         "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
     }
 
@@ -228,5 +253,6 @@ def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     let_go = ascmhl.ignore_spec(history.generations[-1].ignore)
     for path in (path for path in listed if not let_go.match_file(path)):
         yield roll.unlike(path, listed[path])
-    for path in sorted({proxy["path"] for clip in clips for proxy in clip["proxies"]} - listed.keys()):
+    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in _files(proxy)}
+    for path in sorted(media - listed.keys()):
         yield f"{path} is in no generation"

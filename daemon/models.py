@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engines.model.weights import Weights
 
 _POINTER = "active.json"
+_VERSION = " version"
 
 
 def active(store: Store, size: str) -> str:
@@ -145,10 +146,22 @@ def _file(production: Production, digest: str) -> Path:
 def point(production: Production) -> None:
     """Tell the children which weights are active; written whole, and again at each start of the service."""
     models = production.store.models(state=ModelState.ACTIVE)
-    text = json.dumps({model.size: model.digest for model in models}, indent=1, sort_keys=True)
+    told = {model.size: model.digest for model in models}
+    told |= {f"{model.size}{_VERSION}": str(_version(production.store, model)) for model in models}
+    text = json.dumps(told, indent=1, sort_keys=True)
     folder = production.config.models
     folder.mkdir(mode=0o700, exist_ok=True)
     write_whole(f"{text}\n".encode(), folder / _POINTER, staging=folder)
+
+
+def _version(store: Store, model: Model) -> int:
+    """Return which model of its size this is, as people count them: the base weights are 0, the first of its own 1."""
+    return [other.digest for other in store.models(size=model.size)].index(model.digest) + 1
+
+
+def active_version(models: Path, size: str) -> int:
+    """Return which model of a size is active, as a child finds it; 0 for the base weights. Told beside the weights."""
+    return int(json.loads((models / _POINTER).read_bytes()).get(f"{size}{_VERSION}", 0))
 
 
 def active_weights(models: Path, size: str) -> Path | None:

@@ -66,12 +66,12 @@ def stages() -> tuple[Stage, ...]:
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import listen, manifest, mix, probe, refine, render, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import listen, manifest, mix, probe, refine, rendering, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
         "probe": probe.work,
-        "render": render.work,
+        "render": rendering.work,
         "listen": listen.work,
         "sync": sync.work,
         "mix": mix.work,

@@ -15,14 +15,16 @@ from daemon.beneath import mark, open_beneath, read_small
 from daemon.config import Config
 from daemon.errors import NearsetError, RootAway
 from daemon.executor import LocalExecutor
+from daemon.presets import Specs, specs_for
 from daemon.probing import probed, prober
-from daemon.recipe import Words
 from daemon.scan import scan
 from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
 from daemon.stages.probe import ProbeTask, Source
 from daemon.stages.render import plain_alone
 from engines.media.essence import Essence
-from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
+from engines.media.layout import tracks_of
+from engines.media.preset import ProxyCodec, dnxhd_36_bits_a_second
+from engines.media.proxy import ProxySpec
 
 _BITS_A_PIXEL = {
     ProxyCodec.DNXHR_LB: 0.74,
@@ -108,10 +110,10 @@ def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) ->
     if isinstance(essence, str):
         return PlannedClip(card.roll, clip.name, "", "", 0, 0, 0, 0, essence)
     try:
-        spec = _spec(essence, clip, words)
+        specs = specs_for(essence, words, clip.name, "")
     except NearsetError as error:
         return PlannedClip(card.roll, clip.name, "", "", essence.seconds, 0, 0, 0, error.what)
-    return _estimated(card, clip, essence, spec, plain_alone(plan.config, essence, words))
+    return _estimated(card, clip, essence, specs, plain_alone(plan.config, essence, words))
 
 
 def _source(place: CardPlace, clip: FoundClip) -> Source:
@@ -126,36 +128,31 @@ def _files(place: CardPlace, paths: tuple[str, ...]) -> tuple[CameraFile, ...]:
     return tuple(files)
 
 
-def _spec(essence: Essence, clip: FoundClip, words: Words) -> ProxySpec:
-    return spec_for(
-        essence,
-        codec=words.proxy.codec,
-        width=words.proxy.width,
-        clip_name=clip.name,
-        reel="",
-        deinterlace=words.source.deinterlace,
-        rotation=words.source.rotation,
-    )
-
-
-def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, spec: ProxySpec, alone: str) -> PlannedClip:
+def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, specs: Specs, alone: str) -> PlannedClip:
     """Return a clip's row; `alone` says why it gets no enhanced twin."""
-    pixels = spec.width * spec.height * essence.frames
-    sound = sum(track.samples * track.channels * max(track.bits, 16) // 8 for track in essence.audio)
-    size = int(pixels * _BITS_A_PIXEL[spec.codec] / 8) + sound
+    size = sum(_bytes(essence, spec) for spec in specs.proxies)
     source_pixels = essence.width * essence.height * essence.frames
+    pixels = specs.working.width * specs.working.height * essence.frames
     seconds = source_pixels / _PLAIN_PIXELS_A_SECOND + (0 if alone else pixels / _ENHANCED_PIXELS_A_SECOND)
     return PlannedClip(
         card.roll,
         clip.name,
         f"{essence.width}x{essence.height} {essence.codec} {_rate(essence.rate)}",
-        f"{spec.width}x{spec.height} {spec.codec}",
+        ", ".join(f"{spec.width}x{spec.height} {spec.preset or spec.codec}" for spec in specs.proxies),
         essence.seconds,
         size,
         0 if alone else size,
         seconds,
-        alone,
+        "; ".join(filter(None, (alone, *specs.notes))),
     )
+
+
+def _bytes(essence: Essence, spec: ProxySpec) -> int:
+    """Return about how large a proxy will be."""
+    sound = sum(track.samples * track.channels * max(track.bits, 16) // 8 for track in tracks_of(essence, spec))
+    if spec.codec is ProxyCodec.DNXHD_36:
+        return int(dnxhd_36_bits_a_second(essence.rate) * essence.seconds / 8) + sound
+    return int(spec.width * spec.height * essence.frames * _BITS_A_PIXEL[spec.codec] / 8) + sound
 
 
 def _rate(rate: Fraction) -> str:

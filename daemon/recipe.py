@@ -11,7 +11,7 @@ import fnmatch
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,16 +19,23 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
-from daemon.config import Codec, Config, Section, space_name
-from daemon.errors import RecipeError
+from daemon.choices import Codec, PresetNames, space_name
+from daemon.config import Config, Section, reaches
+from daemon.errors import NearsetError, RecipeError
+from daemon.sidecars import fdl
 from engines.media.essence import CodeRange
-from engines.media.proxy import ProxyCodec, Rotation
+from engines.media.preset import ProxyCodec
+from engines.media.proxy import Rotation
 
 _SECTIONS = ("scenes", "rolls", "clips")
 _WILD = re.compile(r"[*?]|\[!?\]?[^]]*\]")
 """What in a pattern stands for more than itself."""
 _DECIMAL = re.compile(r"(\d{1,4})\.(\d{1,6})")
 _RATIO = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_TEMPLATE_LENGTH = 96
+BURN_IN_WORDS = ("clip", "roll", "reel", "day", "production", "title", "recipient", "timecode", "mark")
+"""What a template of a burn-in may have in braces."""
 
 
 def _rate(value: object) -> Fraction | None:
@@ -79,6 +86,7 @@ class ProxyWords(Section):
 
     codec: Codec = Field(ProxyCodec.DNXHR_LB, description="dnxhr_lb, prores_proxy, prores_lt, prores_hq or h264.")
     width: int | None = Field(None, ge=64, le=8192, multiple_of=2, description="Pixels; default half of the source.")
+    presets: PresetNames = Field(None, description="What is delivered, instead of delivery.presets.")
     look: Literal["show", "none"] = Field("show", description="show: as agreed on set; none: as recorded.")
 
 
@@ -106,9 +114,73 @@ class SourceWords(Section):
         None, description="legal or full, where the file's own tag is wrong."
     )
     reel: str | None = Field(None, min_length=1, max_length=32, description="Reel name, where the file has none.")
+    squeeze: float | None = Field(
+        None,
+        ge=0.5,
+        le=4,
+        description="Of the lens, where the file does not say it: 2 for a picture to be twice as wide.",
+    )
     space: Annotated[str | None, BeforeValidator(space_name, json_schema_input_type=str)] = Field(
         None, description="Colour space that it was recorded in, such as arri_logc4 or rec709."
     )
+
+
+def _template(text: object) -> str:
+    """Return a template of a burn-in; ValueError for a word that there is none of."""
+    if not isinstance(text, str) or len(text) > _TEMPLATE_LENGTH:
+        raise ValueError(f"a text of at most {_TEMPLATE_LENGTH} characters is needed")
+    unknown = [word for word in _PLACEHOLDER.findall(text) if word not in BURN_IN_WORDS]
+    if unknown or set("{}") & set(_PLACEHOLDER.sub("", text)):
+        raise ValueError(f"words in braces are {', '.join(f'{{{word}}}' for word in BURN_IN_WORDS)}")
+    return text
+
+
+Template = Annotated[str, BeforeValidator(_template, json_schema_input_type=str)]
+
+
+class BurnInWords(Section):
+    """What is burnt into review copies, by place; `{timecode}` is the source's."""
+
+    top_left: Template = Field("{clip}", description="Template.")
+    top: Template = Field("{mark}", description="Template; {mark} says that a picture is enhanced.")
+    top_right: Template = Field("{production} {day}", description="Template.")
+    bottom_left: Template = Field("{roll} {reel}", description="Template.")
+    bottom: Template = Field("{timecode}", description="Template.")
+    bottom_right: Template = Field("{recipient}", description="Template.")
+    watermark: Template = Field("{recipient}", description="Template, across the middle.")
+    recipient: str = Field("", max_length=64, description="Who the copy is for.")
+    frame_lines: list[Annotated[float, Field(ge=0.25, le=8)]] = Field([], description="Shapes such as 2.39 or 1.78.")
+
+
+class DecisionWords(Section):
+    """A part of a canvas, in its pixels, and whose framing intent it is."""
+
+    intent: str
+    label: str = ""
+    x: float = Field(ge=0)
+    y: float = Field(ge=0)
+    width: float = Field(gt=0)
+    height: float = Field(gt=0)
+
+
+class CanvasWords(Section):
+    """A camera's raster, the squeeze of its lens, and what is to be seen of it."""
+
+    width: float = Field(gt=0)
+    height: float = Field(gt=0)
+    squeeze: float = 1.0
+    decisions: list[DecisionWords]
+
+
+class FramingWords(Section):
+    """Which part of the picture is meant to be seen; presets that frame cut to it, review copies show its lines."""
+
+    fdl: str | None = Field(None, min_length=1, description="ASC FDL; a relative path starts from the recipe's folder.")
+    intent: str | None = Field(None, min_length=1, description="Id or label of the framing intent; default the file's.")
+    fit: Literal["letterbox", "crop"] | None = Field(
+        None, description="How another shape fills a raster that a preset gives; default the preset's."
+    )
+    canvases: list[CanvasWords] = Field([], description="What the FDL says; read from it.")
 
 
 class MixWords(Section):
@@ -133,6 +205,8 @@ class Words(Section):
     restore: RestoreWords = RestoreWords()
     source: SourceWords = SourceWords()
     look: LookWords = LookWords()
+    framing: FramingWords = FramingWords()
+    burn_in: BurnInWords = BurnInWords()
     mix: MixWords = MixWords()
 
     def digest(self) -> str:
@@ -211,6 +285,10 @@ def load(path: Path | None, config: Config) -> RecipeBook:
             fix="put it there, or take production.recipe out of the config",
         ) from error
     layers += _layers(document)
+    if config.delivery.presets:
+        _check_presets(document, layers[1:])
+    for layer in layers[1:]:
+        _read_framing(document, layer, path, config)
     if document.faults:
         raise RecipeError(
             f"{path} has {len(document.faults)} fault{'s' * (len(document.faults) != 1)}",
@@ -222,11 +300,49 @@ def load(path: Path | None, config: Config) -> RecipeBook:
 
 def _from_config(config: Config) -> _Layer:
     words: dict[str, dict[str, Any]] = {
-        "proxy": {"codec": str(config.proxy.codec), "width": config.proxy.width, "look": config.proxy.look},
+        "proxy": {
+            "codec": str(config.proxy.codec),
+            "width": config.proxy.width,
+            "look": config.proxy.look,
+            "presets": config.delivery.presets,
+        },
         "restore": {"strength": config.enhance.restore.strength},
     }
     where = {(section, word): "config" for section, named in words.items() for word in named}
     return _Layer("config", "", words, where, 0)
+
+
+def _check_presets(document: yamlfile.Document, layers: list[_Layer]) -> None:
+    """Note a codec or width where the configuration's presets say what proxies are."""
+    for layer in layers:
+        for word in ("codec", "width"):
+            if layer.words.get("proxy", {}).get(word) is not None:
+                why = "delivery.presets says what proxies are; name proxy.presets here"
+                document.fault((*_place(layer), "proxy", word), why)
+
+
+def _read_framing(document: yamlfile.Document, layer: _Layer, recipe: Path, config: Config) -> None:
+    """Put what a layer's FDL says into its words, so that another content is another word."""
+    framing = layer.words.get("framing", {})
+    if not framing.get("fdl"):
+        return
+    path = recipe.absolute().parent / Path(framing["fdl"]).expanduser()
+    folders = [root.path for root in config.offload.roots] + [config.delivery.root]
+    try:
+        if any(reaches(path, folder.resolve()) for folder in folders):
+            raise RecipeError("it lies inside an offload or a delivery", why="a card must not command", fix="move it")
+        canvases = fdl.parse(path.read_bytes(), source=path.name)
+    except (OSError, NearsetError) as error:
+        document.fault((*_place(layer), "framing", "fdl"), str(error))
+        return
+    framing["canvases"] = [
+        asdict(canvas) | {"decisions": [asdict(one) for one in canvas.decisions]} for canvas in canvases
+    ]
+
+
+def _place(layer: _Layer) -> tuple[str, ...]:
+    """Return where a layer's words stand in the recipe."""
+    return (layer.section, layer.pattern) if layer.section in _SECTIONS else (layer.section,)
 
 
 def _layers(document: yamlfile.Document) -> list[_Layer]:

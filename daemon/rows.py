@@ -18,6 +18,11 @@ from engines.media.essence import Essence
 NO_TROUBLE = Trouble("", "", "", "")
 
 
+def staged_name(staged: str, number: int) -> str:
+    """Return the name in the staging folder of a rendering's file, by its number among all of them."""
+    return f"{staged}.{number}" if number else staged
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A card as the production knows it."""
@@ -144,6 +149,12 @@ class Proxy:
     landed: bool
     facts: Published
     still: str
+
+    @property
+    def staged_files(self) -> tuple[str, ...]:
+        """Names of its files in the staging folder, as `facts.files` has them."""
+        further = range(1, len(self.facts.files))
+        return (self.staged, *(staged_name(self.staged, number) for number in further))
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Proxy:

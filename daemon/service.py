@@ -110,7 +110,10 @@ class Service:
         self._littered = False
         intended = self.production.store.intended()
         try:
-            sweep(self.production.staging, keep=frozenset(name for it in intended for name in (it.staged, it.still)))
+            sweep(
+                self.production.staging,
+                keep=frozenset(name for it in intended for name in (*it.staged_files, it.still)),
+            )
         except DeliveryError as error:
             get().warning("staging.not_swept", code=error.code, why=error.why, fix=error.fix)
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
+from engines.media.essence import AudioTrack
+from engines.media.story import Mobs
 
 
 class Vendor(StrEnum):
@@ -152,9 +155,38 @@ class ClipLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """One proxy file in the delivery folder; never changed after.
+class DeliveredFile:
+    """A file in the delivery folder: its path relative to the roll's, and what its bytes are."""
 
+    path: str
+    xxh128: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """What a preset made of a clip: its files, the picture's first, and the sound tracks in them, in order.
+
+    `mobs` are the identities of MXF's packages, None in MOV.
+    """
+
+    preset: str
+    codec: str
+    wrapper: str
+    width: int
+    height: int
+    pixel_aspect: Fraction
+    audio: tuple[AudioTrack, ...]
+    files: tuple[DeliveredFile, ...]
+    mobs: Mobs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One revision of a twin in the delivery folder; never changed after.
+
+    `path`, its hash, size, raster and codec are of the first preset's picture, which sidecars name; `renditions` say
+    what every preset made, the first among them, and are empty for a guide mix.
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
@@ -176,6 +208,13 @@ class Published:
     noise: dict[str, float]
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
+    renditions: tuple[Rendition, ...] = ()
+
+    @property
+    def files(self) -> tuple[DeliveredFile, ...]:
+        """All files of this revision, the one that sidecars name first."""
+        made = tuple(file for rendition in self.renditions for file in rendition.files)
+        return made or (DeliveredFile(self.path, self.xxh128, self.size_bytes),)
 
 
 @dataclass(frozen=True, slots=True)

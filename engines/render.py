@@ -1,7 +1,7 @@
 """Render: decode, conform, enhance, grade, encode, overlapped on bounded queues; memory is flat in clip length.
 
-Each station is a thread; the libraries underneath release the interpreter, so stations run at once. What
-breaks in one station ends all of them and is raised to the caller.
+Each station is a thread, and so is each proxy that is encoded of the one picture; the libraries underneath release the
+interpreter, so all run at once. What breaks in one of them ends all and is raised to the caller.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from av.video.frame import VideoFrame
 
 from engines.enhance import LOOK_AHEAD, Enhance
 from engines.media.conform import Conform, frame_of, picture_of
-from engines.media.decode import Block, Decoder, Sound
-from engines.media.encode import ProxyWriter
+from engines.media.decode import Block, Decoder
+from engines.media.encode import Output
 from engines.media.essence import Essence
 from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
 from engines.media.still import jpeg
+from engines.media.writers import Writers
 
 T = TypeVar("T")
 
@@ -35,54 +35,51 @@ _DEPTH = 6
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished proxy: its frames, its still, and the digests of its sound."""
+    """Finished proxies of one clip: their frames, their still, and the digests of the sound of each."""
 
     frames: int
     still: bytes
-    sound_digests: tuple[str, ...]
+    sound_digests: tuple[tuple[str, ...], ...]
 
 
 def render(
     decoder: Decoder,
     essence: Essence,
-    spec: ProxySpec,
-    path: Path,
+    working: ProxySpec,
+    outputs: Sequence[Output],
     *,
     enhance: Enhance | None,
     grade: Callable[[Picture], Picture] | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
-    """Write the proxy to `path` and return what was made; `grade` puts the look on and makes it Rec.709.
+    """Write the proxies and return what was made; `grade` puts the look on and makes it Rec.709.
+
+    `working` says at which raster the clip is decoded, enhanced and graded, once for all of them.
 
     Raises:
-        MediaError: the source breaks, or the encoder refuses; the file at `path` is then not to be used.
+        MediaError: the source breaks, or an encoder refuses; no file of `outputs` is then to be used.
     """
     shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
-    writer = ProxyWriter(path, shown, spec)
-    stations = [_Ahead(_conformed(decoder.blocks(), essence, spec))]
+    stations = [_Ahead(_conformed(decoder.blocks(), essence, working))]
     if enhance is not None:
         stations.append(_Ahead(_enhanced(stations[-1], enhance)))
     if grade is not None:
         stations.append(_Ahead(_graded(stations[-1], grade)))
     still, frames = b"", 0
     try:
-        for block in stations[-1]:
-            if isinstance(block, Sound):
-                writer.write_sound(block.track, block.frame)
-                continue
-            if frames == still_number(essence):
-                still = jpeg(block, shown.matrix)
-            writer.write_picture(block)
-            frames += 1
-            progress(frames, essence.frames)
-        writer.close()
-    except BaseException:
-        writer.abandon()
-        raise
+        with Writers(outputs, shown) as writers:
+            for block in stations[-1]:
+                is_picture = isinstance(block, VideoFrame)
+                if isinstance(block, VideoFrame) and frames == still_number(essence):
+                    still = jpeg(block, shown.matrix)
+                frames += is_picture
+                writers.put(block)
+                if is_picture:
+                    progress(frames, essence.frames)
     finally:
         for station in reversed(stations):
             station.close()
-    return Rendered(frames, still, writer.digests)
+    return Rendered(frames, still, writers.digests)
 
 
 def first_pictures(decoder: Decoder, essence: Essence, spec: ProxySpec, count: int) -> list[Picture]:

@@ -1,11 +1,11 @@
 """All that a GPU can show, in one go, as tables for docs/performance.md.
 
-    python -m bench.gpu [--backend tensorrt-rtx|tensorrt] [--quick]
+    python -m bench.gpu [--backend tensorrt-rtx|tensorrt|eager-cuda] [--quick]
 
 Device and ceilings; build, renewal and parity; plain against refit-marked; contexts and graphs; kernels against their
-byte floor; the whole render; eager CUDA beside it, in processes of their own since torch must not share one. Without a
-GPU it says what is missing and exits with 3: nothing is guessed. Batches above one are not measured, for the network's
-graph has none.
+byte floor; the whole render; eager CUDA beside it, in processes of their own since torch must not share one.
+`eager-cuda` measures what a machine without TensorRT can show. Without a GPU it says what is missing and exits with 3:
+nothing is guessed. Batches above one are not measured, for the network's graph has none.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from engines.gpu.device import gpu
 from engines.plans.library import LIBRARIES
 
 EXIT_NO_GPU = 3
+EAGER = "eager-cuda"
 
 
 def main() -> int:
     """Measure and print; each part that fails says why and lets the others go on."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--backend", choices=sorted(LIBRARIES), default="tensorrt-rtx")
+    parser.add_argument("--backend", choices=[*sorted(LIBRARIES), EAGER], default="tensorrt-rtx")
     parser.add_argument("--quick", action="store_true", help="One network at one raster.")
     parser.add_argument("--part", choices=sorted(_PARTS), help="One part alone; the others run as processes.")
     arguments = parser.parse_args()
@@ -42,7 +43,9 @@ def main() -> int:
         return 0
     print(f"{found.name}, SM {found.sm}, driver {found.driver}, {found.memory_bytes >> 30} GiB", flush=True)
     failed = []
-    for part in ("ground", "engines", "kernels", "speed", "parity", "pipeline"):
+    for part in _PARTS:
+        if part == "engines" and arguments.backend == EAGER:
+            continue  # plans are TensorRT's alone
         print(f"\n== {part}", flush=True)
         words = [sys.executable, "-m", "bench.gpu", *sys.argv[1:], "--part", part]
         if subprocess.run(words, check=False).returncode:
@@ -56,9 +59,16 @@ def _ground(arguments: argparse.Namespace) -> tuple[float, float]:
     from engines.gpu.machine import Machine
 
     machine = Machine()
-    rate, band = matrix_rate(machine, LIBRARIES[arguments.backend]), copy_bandwidth(machine)
+    band = copy_bandwidth(machine)
+    rate = _torch_rate() if arguments.backend == EAGER else matrix_rate(machine, LIBRARIES[arguments.backend])
     print(f"copy {band / 1e9:.0f} GB/s, float16 matrix {rate / 1e12:.1f} TFLOPS", flush=True)
     return rate, band
+
+
+def _torch_rate() -> float:
+    """Return what torch reaches in a process of its own."""
+    words = "from bench.gpu.eager import matrix_rate; print(matrix_rate())"
+    return float(subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, text=True).stdout)
 
 
 def _engines(arguments: argparse.Namespace) -> None:
@@ -86,28 +96,17 @@ def _speed(arguments: argparse.Namespace) -> None:
     from engines.model.weights import base_weights
     from engines.plans.store import PlanStore
 
-    with TemporaryDirectory() as folder:
-        store = PlanStore(Path(folder), 8 << 30)
-        for raster in ((960, 540), (1920, 1080)):
-            _row(speed(arguments.backend, base_weights("lite"), store, *raster, 50))
-    words = "from bench.gpu.__main__ import eager; eager()"
-    subprocess.run([sys.executable, "-c", words], check=True)
-
-
-def eager() -> None:
-    """Time eager CUDA, in a process where torch is alone."""
-    from engines.backends.speed import speed
-    from engines.model.weights import base_weights
-    from engines.plans.store import PlanStore
-
-    with TemporaryDirectory() as folder:
-        for raster in ((960, 540), (1920, 1080)):
-            _row(speed("eager-cuda", base_weights("lite"), PlanStore(Path(folder), 1 << 30), *raster, 50))
+    if arguments.backend != EAGER:
+        with TemporaryDirectory() as folder:
+            store = PlanStore(Path(folder), 8 << 30)
+            for raster in ((960, 540), (1920, 1080)):
+                _row(speed(arguments.backend, base_weights("lite"), store, *raster, 50))
+    subprocess.run([sys.executable, "-m", "bench.gpu.eager"], check=True)
 
 
 def _parity(arguments: argparse.Namespace) -> None:
-    words = [sys.executable, "-m", "bench.parity", "--engine", arguments.backend, "--engine", "eager-cuda"]
-    subprocess.run(words, check=True)
+    for engine in dict.fromkeys((arguments.backend, EAGER)):
+        subprocess.run([sys.executable, "-m", "bench.parity", "--engine", engine], check=True)
 
 
 def _pipeline(arguments: argparse.Namespace) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
 from engines.plans.library import Library
 
@@ -17,10 +18,10 @@ _COPIED = 1 << 30
 _ROUNDS = 20
 
 
-def seconds(machine: Machine, work: Callable[[Any], object], rounds: int = _ROUNDS) -> float:
+def seconds(machine: Machine, work: Callable[[Any], object], rounds: int = _ROUNDS, stream: Any | None = None) -> float:
     """Return the middle of the seconds that work takes on a stream, by the GPU's own events, after two to warm up."""
     cuda = machine.cuda
-    stream, taken = cuda.Stream(), []
+    stream, taken = stream or cuda.Stream(), []
     for number in range(rounds + 2):
         begin, end = cuda.Event(), cuda.Event()
         begin.record(stream)
@@ -30,6 +31,22 @@ def seconds(machine: Machine, work: Callable[[Any], object], rounds: int = _ROUN
         if number > 1:
             taken.append(end.time_since(begin) / 1e3)
     return sorted(taken)[rounds // 2]
+
+
+def seconds_each(machine: Machine, works: Sequence[Callable[[Any], object]]) -> float:
+    """Return the middle of the seconds that each of many short works takes, one after another as one recorded graph.
+
+    Started one by one, a kernel of some microseconds is shorter than its start. Works that take turns on memory of
+    their own, more than the GPU's cache holds, show what memory gives and not what the cache does.
+    """
+    stream = machine.cuda.Stream()
+
+    def all_of_them() -> None:
+        for work in works:
+            work(stream)
+
+    graph = Graph.recorded(all_of_them, stream.handle)
+    return seconds(machine, lambda _stream: graph.launch(), stream=stream) / len(works)
 
 
 def copy_bandwidth(machine: Machine) -> float:

@@ -17,8 +17,10 @@ from bench.media import movie
 from engines.backends import choose
 from engines.enhance.restore import Restore
 from engines.media.decode import LibavDecoder
+from engines.media.encode import Output
+from engines.media.preset import derived
 from engines.media.probe import probe
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.proxy import ProxyCodec, Wanted, spec_of
 from engines.media.source import MediaFile
 from engines.model.noise import estimate
 from engines.model.weights import base_weights
@@ -34,7 +36,7 @@ def rates(name: str, clip: Path, folder: Path) -> dict[str, float]:
     with clip.open("rb") as opened:
         files = [MediaFile(clip.name, opened.fileno())]
         essence = probe(files)
-        spec = spec_for(essence, codec=ProxyCodec.DNXHR_LB, width=None, clip_name="bench", reel="A001")
+        spec = spec_of(essence, derived(ProxyCodec.DNXHR_LB, None), Wanted("bench", "A001"))
         pictures = first_pictures(LibavDecoder(files, essence), essence, spec, 48)
         noise = estimate(pictures[:8])
         restore = Restore(backend, base_weights("lite"), spec.height, spec.width, strength=1.0, noise=noise)
@@ -49,7 +51,7 @@ def rates(name: str, clip: Path, folder: Path) -> dict[str, float]:
                     LibavDecoder(files, essence),
                     essence,
                     spec,
-                    folder / "render.mov",
+                    [Output(spec, (folder / "render.mov",))],
                     enhance=restore,
                     progress=lambda *_: None,
                 ),

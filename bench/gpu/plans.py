@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 from bench.gpu.ground import bare, seconds
-from bench.gpu.numbers import numbers
+from bench.gpu.numbers import numbers, operations
 from engines.backends.tensorrt import TensorRtBackend
 from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
@@ -76,7 +76,7 @@ def measured(
         marked = seconds(machine, bare(machine, library, model, refit=True))
         graph = _in_graph(machine, library, model)
         more = [_contexts(machine, library, model, count) for count in (2, 3)]
-    operations, moved = _operations(weights, rows, columns), _floor_bytes(weights, rows, columns)
+    work, moved = operations(weights, rows, columns), _floor_bytes(weights, rows, columns)
     rate, band = ground
     return asdict(
         EngineRow(
@@ -90,7 +90,7 @@ def measured(
             marked * 1e3,
             graph * 1e3,
             *more,
-            operations / plain / rate,
+            work / plain / rate,
             moved / band / plain,
         )
     )
@@ -128,16 +128,6 @@ def _contexts(machine: Machine, library: Library, model: onnx.ModelProto, count:
             run(stream)
     machine.cuda.Context.synchronize()
     return 50 * count / (time.perf_counter() - began)
-
-
-def _operations(weights: Weights, rows: int, columns: int) -> float:
-    """Return the multiplications and additions of a step's convolutions."""
-    scale = {"head": 1, "enc1": 1, "down1": 4, "enc2": 4, "down2": 16, "up2": 16, "dec2": 4, "up1": 4}
-    total = 0.0
-    for layer in weights.topology.layers:
-        shrunk = 16 if layer.name.startswith("mid") else scale.get(layer.name, 1)
-        total += 2 * layer.rows * layer.inputs * layer.kernel**2 * rows * columns / shrunk
-    return total
 
 
 def _floor_bytes(weights: Weights, rows: int, columns: int) -> float:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from urllib.parse import quote
 
 from engines.media.essence import AudioTrack
+from engines.media.story import Mobs
 from engines.media.timecode import Timecode, frames_a_day, label_rate
 
 _NAMESPACE = uuid.UUID("6f2c1d0e-52a5-5d63-9a35-0f6b0c3b8f51")
@@ -23,7 +24,8 @@ class StringoutClip:
 
     `path` leads from the sidecar's folder to the plain proxy, `enhanced_path` to its twin, empty where there is none.
     `xxh128` is the plain proxy's. `asc_sop` and `asc_sat` are a CDL as ALE and EDL write it, empty without one. `notes`
-    are what an editor must know, by name.
+    are what an editor must know, by name. `mobs` are the identities that the media itself has, a mono sound track each;
+    None where it has none. `sound_paths` lead to sound that lies in files of its own.
     """
 
     name: str
@@ -43,6 +45,8 @@ class StringoutClip:
     asc_sop: str = ""
     asc_sat: str = ""
     notes: tuple[tuple[str, str], ...] = ()
+    mobs: Mobs | None = None
+    sound_paths: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from daemon.errors import DeliveryError, NameTaken
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import delivering, holds, make_folder, publish_new, replace
-from daemon.slate import Twin
+from daemon.publish import delivering, holds, make_folder, publish_new, replace, withdraw
+from daemon.slate import DeliveredFile, Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Card, Job, Proxy
 from daemon.turnover.naming import safe_name
@@ -30,8 +30,8 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
             ours has the name; the intent is dropped.
     """
     roll = _roll_folder_of(production, proxy)
-    target = roll / proxy.facts.path
-    make_folder(target.parent, production.config.delivery.root)
+    for folder in {(roll / file.path).parent for file in proxy.facts.files}:
+        make_folder(folder, production.config.delivery.root)
     make_folder(roll / "report", production.config.delivery.root)
     still = production.staging / proxy.still
     with delivering(still):
@@ -44,9 +44,10 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
             replace(sheet.read_bytes(), roll / sheet_path(proxy), production.staging)
             sheet.unlink()
     try:
-        publish_new(production.staging / proxy.staged, target, proxy.facts.xxh128)
+        for file, staged in reversed(_files(production, proxy)):  # the one that sidecars name comes last
+            publish_new(staged, roll / file.path, file.xxh128)
     except NameTaken:
-        production.store.forget_intent(proxy.id)
+        _forget(production, proxy)
         raise
     with production.store.transaction():
         production.store.landed(proxy.id)
@@ -55,7 +56,12 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         else:
             production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
         production.store.finish_by_key(proxy.want, JobEvent.SUCCEEDED)
-    get().info("proxy.published", path=str(target), revision=proxy.facts.revision, bytes=proxy.facts.size_bytes)
+    get().info(
+        "proxy.published",
+        path=str(roll / proxy.facts.path),
+        revision=proxy.facts.revision,
+        bytes=proxy.facts.size_bytes,
+    )
 
 
 def take_up(production: Production, now: Moment) -> None:
@@ -69,9 +75,10 @@ def take_up(production: Production, now: Moment) -> None:
 
 def _take_up(production: Production, proxy: Proxy, now: Moment) -> None:
     clip = production.store.clip(proxy.clip)
-    staged = production.staging / proxy.staged
+    roll = _roll_folder_of(production, proxy)
     is_due = proxy.facts.twin is Twin.SOUND or _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
-    if is_due and (holds(staged, proxy.facts.xxh128) or _is_in_place(production, proxy)):
+    files = _files(production, proxy)
+    if is_due and all(holds(staged, file.xxh128) or holds(roll / file.path, file.xxh128) for file, staged in files):
         land(production, proxy, now)
     else:
         _settle_intent(production, proxy)
@@ -93,11 +100,28 @@ def _settle_intent(production: Production, proxy: Proxy) -> None:
     if _is_in_place(production, proxy):
         production.store.landed(proxy.id)
     else:
-        production.store.forget_intent(proxy.id)
+        _forget(production, proxy)
+
+
+def _forget(production: Production, proxy: Proxy) -> None:
+    """Drop an intent, and what was put in place of it: part of a proxy is none."""
+    roll = _roll_folder_of(production, proxy)
+    for file, staged in _files(production, proxy)[1:]:
+        if not staged.exists() and holds(roll / file.path, file.xxh128):
+            withdraw(roll / file.path)
+    production.store.forget_intent(proxy.id)
+
+
+def _files(production: Production, proxy: Proxy) -> list[tuple[DeliveredFile, Path]]:
+    """Return a proxy's files, each with where it is staged."""
+    return [
+        (file, production.staging / staged) for file, staged in zip(proxy.facts.files, proxy.staged_files, strict=True)
+    ]
 
 
 def _is_in_place(production: Production, proxy: Proxy) -> bool:
-    return holds(_roll_folder_of(production, proxy) / proxy.facts.path, proxy.facts.xxh128)
+    roll = _roll_folder_of(production, proxy)
+    return all(holds(roll / file.path, file.xxh128) for file in proxy.facts.files)
 
 
 def _roll_folder_of(production: Production, proxy: Proxy) -> Path:

@@ -31,6 +31,7 @@ from daemon.looks import (
     read,
     wanted,
 )
+from daemon.presets import specs_for
 from daemon.production import Moment, Production
 from daemon.publish import replace
 from daemon.recipe import Words
@@ -41,7 +42,6 @@ from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Store
 from engines.colour.cdl import NEUTRAL
 from engines.errors import EngineError
-from engines.media.proxy import ProxySpec, spec_for
 
 
 @dataclass(slots=True)
@@ -257,28 +257,11 @@ def revise(production: Production, now: Moment, *, words_changed: bool) -> None:
             store.happen(clip.id, ClipEvent.REVISED, now.iso)
 
 
-def spec_of(clip: Clip, words: Words) -> ProxySpec:
-    """Return what a probed clip's proxies are under the recipe's words.
-
-    Raises:
-        EngineError: none can be made of it.
-    """
-    assert clip.essence is not None
-    return spec_for(
-        clip.essence,
-        codec=words.proxy.codec,
-        width=words.proxy.width,
-        clip_name=clip.name,
-        reel=clip.reel,
-        deinterlace=words.source.deinterlace,
-        rotation=words.source.rotation,
-    )
-
-
 def can_be_made(clip: Clip, words: Words) -> bool:
     """Return whether a probed clip's proxies can be specified under the recipe's words."""
+    assert clip.essence is not None
     try:
-        spec_of(clip, words)
+        specs_for(clip.essence, words, clip.name, clip.reel)
     except EngineError:
         return False
     return True

@@ -145,7 +145,7 @@ def _facts(production: Production, job: Job, task: MixTask, made: Made, now: Mom
     store = production.store
     clip = store.clip(job.clip)
     revision = store.next_revision(clip.id, Twin.SOUND)
-    name = Path(revision_name(delivered_name(production, clip), revision)).with_suffix(".wav").name
+    name = revision_name(delivered_name(production, clip), revision, ".wav")
     return Published(
         twin=Twin.SOUND,
         revision=revision,

@@ -77,8 +77,9 @@ def _may_go(production: Production, clip: Clip, keep: int, now: Moment) -> Itera
 
 def _remove_file(folder: Path, proxy: Proxy) -> None:
     """Remove a proxy and its still; what is not of the size that was delivered is somebody else's, and stays."""
-    movie = folder / proxy.facts.path
-    with delivering(movie):
-        if movie.is_file() and not movie.is_symlink() and movie.stat().st_size == proxy.facts.size_bytes:
-            withdraw(movie)
+    for file in proxy.facts.files:
+        movie = folder / file.path
+        with delivering(movie):
+            if movie.is_file() and not movie.is_symlink() and movie.stat().st_size == file.size_bytes:
+                withdraw(movie)
     withdraw(folder / still_path(proxy))

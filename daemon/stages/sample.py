@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.log import get
+from daemon.presets import specs_for
 from daemon.production import Moment, Production, key_of
 from daemon.replay import is_excluded, make_room
-from daemon.stages.looks import spec_of
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import JobEvent, JobState
 from daemon.store import Clip, Job, KeptSample, Store
@@ -53,7 +53,7 @@ class SampleTask:
 
     source: Source
     essence: Essence
-    spec: ProxySpec
+    working: ProxySpec
     clip: str
     replay: str
     count: int
@@ -133,7 +133,7 @@ def _task(production: Production, clip: Clip) -> SampleTask:
     return SampleTask(
         source=source_of(production, clip),
         essence=clip.essence,
-        spec=spec_of(clip, words_of(production, clip)),
+        working=specs_for(clip.essence, words_of(production, clip), clip.name, clip.reel).working,
         clip=clip.identity,
         replay=str(production.config.replay),
         count=production.config.refine.samples_a_clip,
@@ -165,7 +165,7 @@ def work(task_text: str, progress: Progress) -> str:
     samples: list[Sample] = []
     profiles: list[NoiseProfile] = []
     with opened(task.source.place, task.source.files) as files:
-        working = _heard(pictures(decoder_for(files, task.essence), task.essence, task.spec), task, progress)
+        working = _heard(pictures(decoder_for(files, task.essence), task.essence, task.working), task, progress)
         for cut, profile in cuts(working, task.essence.frames, task.count, seed=int(task.clip[:8], 16)):
             if not (isfinite(profile.shot) and isfinite(profile.read)):
                 continue  # nothing can be learned under a noise that is no number

@@ -160,7 +160,7 @@ def _seal(production: Production, roll: Roll, folder: Path, now: Moment) -> dict
     """Put what is new into the roll's ASC MHL history, and return the xxh128 of each of its files by path."""
     home = folder / FOLDER
     make_folder(home, production.config.delivery.root)
-    media = [proxy for clip in roll.clips for proxy in clip.published]
+    media = [file for clip in roll.clips for proxy in clip.published for file in proxy.files]
     name, host = safe_name(roll.name), gethostname()
     with delivering(home):
         names = [path.name for path in home.iterdir()]

@@ -73,7 +73,7 @@ def is_interlaced(clip: TurnoverClip) -> bool:
 
 def _ale(rate: Fraction, takes: list[Take]) -> Ale:
     rasters = {(plain.width, plain.height) for _, clip in takes if (plain := clip.current(Twin.PLAIN))}
-    heard = audio_format({track.sample_rate for _, clip in takes for track in clip.essence.audio})
+    heard = audio_format({track.sample_rate for _, clip in takes for track in clip.sound_tracks})
     heading = (
         ("FIELD_DELIM", "TABS"),
         ("VIDEO_FORMAT", video_format(rasters)),
@@ -108,10 +108,10 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
         "Frame Width": str(plain.width),
         "Frame Height": str(plain.height),
         "Image Size": f"{plain.width} x {plain.height}",
-        "Pixel Aspect Ratio": f"{float(essence.pixel_aspect or 1):.3f}",
+        "Pixel Aspect Ratio": f"{float(clip.pixel_aspect):.3f}",
         "Field Motion": "" if is_interlaced(clip) else "Progressive",
-        "Audio SR": _common(track.sample_rate for track in essence.audio),
-        "Audio Bit Depth": _common(track.bits for track in essence.audio),
+        "Audio SR": _common(track.sample_rate for track in clip.sound_tracks),
+        "Audio Bit Depth": _common(track.bits for track in clip.sound_tracks),
         "Drop": "DF" if essence.drop_frame else "NDF",
         "Timecode From": essence.timecode_source,
         "Custody": clip.custody,
@@ -122,7 +122,7 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
 
 def _channels(clip: TurnoverClip) -> int:
     """Return how many audio tracks Avid will show: one for each channel."""
-    return sum(track.channels for track in clip.essence.audio)
+    return sum(track.channels for track in clip.sound_tracks)
 
 
 def _common(values: Iterable[int]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_AS_REVISION = re.compile(r"_r\d+$", re.IGNORECASE)
+_AS_REVISION = re.compile(r"(_r\d+|\.a\d+)$", re.IGNORECASE)
 _NAME_LENGTH = 96
 _REEL_LENGTH = 32
 """Longest reel name. Source: field guide (Avid's tape name)."""
@@ -43,7 +43,7 @@ def reels(roll: str, clip: str) -> Iterator[str]:
 def unique(names: Sequence[str]) -> list[str]:
     """Return safe names in the same order, no two alike in any case; an earlier name keeps its form.
 
-    A name that ends as a revision does (`A_r2`) gets `-1`, or it would be the second revision of `A`.
+    A name that ends as a revision or a track does (`A_r2`, `A.A1`) gets `-1`, or it would be taken for one of `A`.
     """
     taken: set[str] = set()
     result = []
@@ -61,6 +61,10 @@ def unique(names: Sequence[str]) -> list[str]:
     return result
 
 
-def revision_name(clip: str, revision: int) -> str:
-    """Return the file name of a proxy: `<clip>.mov`, from the second revision on `<clip>_r2.mov`."""
-    return f"{clip}.mov" if revision == 1 else f"{clip}_r{revision}.mov"
+def revision_name(clip: str, revision: int, suffix: str = ".mov", sound: int = 0) -> str:
+    """Return the file name of a proxy: `<clip>.mov`, from the second revision on `<clip>_r2.mov`.
+
+    A sound track with a file of its own is `<clip>.A1.mxf`, counted from 1.
+    """
+    ending = "" if revision == 1 else f"_r{revision}"
+    return f"{clip}{ending}{f'.A{sound}' if sound else ''}{suffix}"

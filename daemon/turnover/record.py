@@ -13,16 +13,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from daemon.errors import DeliveryError
-from daemon.slate import TWIN_FOLDER, ClipLook, Published, Twin
+from daemon.slate import TWIN_FOLDER, ClipLook, Published, Rendition, Twin
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
 from daemon.turnover.sound import recorded
 from engines.colour.look import CONFIG
+from engines.media.essence import AudioTrack
+from engines.media.preset import PRESETS
 from engines.media.timecode import Timecode
 
 SCHEMA = "nearset-record-1"
 COMPLETE_SCHEMA = "nearset-complete-1"
 DAY_SCHEMA = "nearset-day-1"
 DAY_COMPLETE_SCHEMA = "nearset-day-complete-1"
+_MEDIA_FOLDERS = frozenset({*TWIN_FOLDER.values(), *PRESETS})
 
 
 def record(roll: Roll, sidecars: dict[str, str], left_out: dict[str, str]) -> str:
@@ -91,12 +94,13 @@ def sidecars_of(data: bytes) -> dict[str, str]:
 
 def _is_sidecar(path: str) -> bool:
     parts = path.split("/")
-    return path.isprintable() and not {"", ".", ".."} & set(parts) and parts[0] not in TWIN_FOLDER.values()
+    return path.isprintable() and not {"", ".", ".."} & set(parts) and parts[0] not in _MEDIA_FOLDERS
 
 
 def complete(roll: Roll, sidecars: dict[str, str]) -> str:
     """Return `.complete` of a roll; `sidecars` gives the xxh128 of each sidecar and still by path in its folder."""
-    media = {proxy.path: proxy.xxh128 for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))}
+    current = [proxy for clip in roll.clips for twin in Twin if (proxy := clip.current(twin))]
+    media = {file.path: file.xxh128 for proxy in current for file in proxy.files}
     return _text(
         roll,
         {
@@ -121,10 +125,7 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         "rate": str(essence.rate),
         "raster": [essence.width, essence.height],
         "codec": essence.codec,
-        "audio": [
-            {"codec": t.codec, "channels": t.channels, "sample_rate": t.sample_rate, "samples": t.samples}
-            for t in essence.audio
-        ],
+        "audio": _audio(essence.audio),
         "notes": list(essence.notes),
         "custody": {
             "status": clip.custody,
@@ -144,8 +145,9 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
         "let_go": [
-            {"twin": proxy.twin, "revision": proxy.revision, "path": proxy.path, "xxh128": proxy.xxh128}
+            {"twin": proxy.twin, "revision": proxy.revision, "path": file.path, "xxh128": file.xxh128}
             for proxy in clip.let_go
+            for file in proxy.files
         ],
     }
 
@@ -166,7 +168,35 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "published_at": proxy.published_at,
         "marks": list(proxy.marks),
         "look": _look(proxy.look) if proxy.look else None,
+        "renditions": [_rendition(rendition) for rendition in proxy.renditions],
     }
+
+
+def _rendition(rendition: Rendition) -> dict[str, Any]:
+    mobs = rendition.mobs
+    return {
+        "preset": rendition.preset,
+        "codec": rendition.codec,
+        "wrapper": rendition.wrapper,
+        "raster": [rendition.width, rendition.height],
+        "pixel_aspect": str(rendition.pixel_aspect),
+        "audio": _audio(rendition.audio),
+        "files": [{"path": file.path, "xxh128": file.xxh128, "bytes": file.size_bytes} for file in rendition.files],
+        "umids": {"material": mobs.material, "tape": mobs.tape, "tracks": list(mobs.files)} if mobs else None,
+    }
+
+
+def _audio(tracks: Sequence[AudioTrack]) -> list[dict[str, Any]]:
+    return [
+        {
+            "codec": track.codec,
+            "channels": track.channels,
+            "sample_rate": track.sample_rate,
+            "bits": track.bits,
+            "samples": track.samples,
+        }
+        for track in tracks
+    ]
 
 
 def _look(clip_look: ClipLook) -> dict[str, Any]:

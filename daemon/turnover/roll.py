@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePosixPath
 
 from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
-from engines.media.essence import Essence
+from engines.media.essence import AudioTrack, Essence
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class TurnoverClip:
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
+
+    @property
+    def sound_tracks(self) -> tuple[AudioTrack, ...]:
+        """Sound tracks that an editor finds in the proxies: those of the first preset."""
+        plain = self.current(Twin.PLAIN)
+        return plain.renditions[0].audio if plain and plain.renditions else self.essence.audio
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Pixel aspect that an editor finds in the proxies."""
+        plain = self.current(Twin.PLAIN)
+        aspect = plain.renditions[0].pixel_aspect if plain and plain.renditions else self.essence.pixel_aspect
+        return aspect or Fraction(1)
 
     def current(self, twin: Twin) -> Published | None:
         """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""

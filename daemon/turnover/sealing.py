@@ -16,7 +16,7 @@ from daemon.errors import BadManifest, DeliveryError, SidecarError
 from daemon.hashing import hash_bytes
 from daemon.sidecars import ascmhl
 from daemon.sidecars.ascmhl import CHAIN, FOLDER, Entry, Generation, History, Link, RecordedHash
-from daemon.slate import Published
+from daemon.slate import DeliveredFile
 
 _IGNORED = (
     ".DS_Store",
@@ -33,7 +33,7 @@ _IGNORED = (
 def sealed(
     names: Collection[str],
     read: Callable[[str], bytes],
-    media: Collection[Published],
+    media: Collection[DeliveredFile],
     *,
     roll: str,
     moment: datetime,
@@ -72,18 +72,18 @@ def _history(names: Collection[str], read: Callable[[str], bytes]) -> tuple[Hist
     return history, {link.path: read(f"{FOLDER}/{link.path}") for link in links}
 
 
-def _generation(history: History, media: Collection[Published], moment: datetime) -> Generation | None:
+def _generation(history: History, media: Collection[DeliveredFile], moment: datetime) -> Generation | None:
     """Return the generation that is due; None where the history says all there is to say.
 
     It lists what the history does not know yet, and asks no more for what is not among the media.
     """
     known = {entry.path for generation in history.generations for entry in generation.entries}
-    new = [proxy for proxy in media if proxy.path not in known]
-    ignore = (*_IGNORED, *(f"**/{path}" for path in sorted(known - {proxy.path for proxy in media})))
+    new = [file for file in media if file.path not in known]
+    ignore = (*_IGNORED, *(f"**/{path}" for path in sorted(known - {file.path for file in media})))
     latest = history.generations[-1].ignore if history.generations else ()
     if not new and set(ignore) <= set(latest):
         return None
     entries = tuple(
-        Entry(proxy.path, proxy.size_bytes, (RecordedHash("xxh128", proxy.xxh128, "original"),), "") for proxy in new
+        Entry(file.path, file.size_bytes, (RecordedHash("xxh128", file.xxh128, "original"),), "") for file in new
     )
     return Generation("in-place", moment.isoformat(timespec="seconds"), entries, ignore, ())

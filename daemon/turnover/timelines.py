@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from fractions import Fraction
 
 from daemon.sidecars import aaf, edl, fcp7, fcpxml, otio
 from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.sidecars.stringout import Stringout, StringoutClip, printable
-from daemon.slate import Twin
+from daemon.slate import Published, Twin
 from daemon.turnover.editorial import Take, by_rate, is_interlaced
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll
+from engines.media.story import Mobs
 
 
 def stringouts(name: str, rolls: Iterable[Roll], *, of_day: bool = False) -> dict[str, Stringout]:
@@ -72,10 +72,18 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         xxh128=plain.xxh128,
         width=plain.width,
         height=plain.height,
-        pixel_aspect=essence.pixel_aspect or Fraction(1),
+        pixel_aspect=clip.pixel_aspect,
         interlaced=is_interlaced(clip),
-        sound=essence.audio,
+        sound=clip.sound_tracks,
         asc_sop=sop_words(plain.look.look.cdl) if plain.look else "",
         asc_sat=sat_words(plain.look.look.cdl) if plain.look else "",
         notes=tuple((key, printable(value)) for key, value in notes if value),
+        mobs=_mobs(plain),
+        sound_paths=tuple(f"{folder}{file.path}" for one in plain.renditions[:1] for file in one.files[1:]),
     )
+
+
+def _mobs(plain: Published) -> Mobs | None:
+    """Return the identities of the first preset's media, where an AAF's tracks are its tracks: each of one channel."""
+    first = plain.renditions[0] if plain.renditions else None
+    return first.mobs if first and all(track.channels == 1 for track in first.audio) else None

@@ -10,12 +10,13 @@ from typing import Any, cast
 from engines.backends.base import Backend
 from engines.backends.instead import Instead
 from engines.errors import BackendUnavailable
+from engines.gpu.device import gpu
 from engines.plans.library import LIBRARIES
 from engines.plans.store import PlanStore
 
 CHOICES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
-_BEST_FIRST = ("openvino", "eager")
-"""What auto takes. No engine on a GPU is among them until it was seen to run on one."""
+_BEST_FIRST = ("eager-cuda", "openvino", "eager")
+"""What auto takes. TensorRT is not among them until it was seen to run on a GPU, as eager CUDA was (2026-11-27)."""
 _FACTORIES = {
     "openvino": ("engines.backends.openvino", "OpenVinoBackend"),
     "eager": ("engines.backends.eager", "EagerBackend"),
@@ -45,11 +46,21 @@ def _only(name: str, plans: PlanStore | None) -> Backend:
     if name != "auto":
         return _made(name, plans)
     for candidate in _BEST_FIRST:
-        if importlib.util.find_spec(candidate if candidate != "eager" else "torch"):
-            return _made(candidate, plans)
+        try:
+            if _may_be_here(candidate):
+                return _made(candidate, plans)
+        except BackendUnavailable:
+            continue  # the next best; what was taken says its name, and `nearset doctor` why a GPU was not
     raise BackendUnavailable(
         "no engine can run here", why="neither openvino nor torch is installed", fix="reinstall nearset"
     )
+
+
+def _may_be_here(name: str) -> bool:
+    """Return whether to try an engine; torch is loaded for it only where there is a GPU."""
+    if name == "eager-cuda":
+        gpu()
+    return importlib.util.find_spec("openvino" if name == "openvino" else "torch") is not None
 
 
 def _made(name: str, plans: PlanStore | None) -> Backend:

@@ -1,7 +1,6 @@
 """The network in torch on a GPU: float16, channels last, a step recorded as a CUDA graph.
 
 For machines that have a GPU and no TensorRT.
-No line that needs a GPU was ever run on one (2026-11-25): the tests marked `gpu` and `bench/gpu` show whether it holds.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class _EagerCudaSession:
                 there.copy_(torch.from_numpy(here))
             assert self._graph is not None
             self._graph.replay()
-            output, state = (part.float().cpu().numpy() for part in self._outputs)
+            output, state = (part.float().contiguous().cpu().numpy() for part in self._outputs)
         self._before = now, output, state
         return output
 

@@ -145,33 +145,48 @@ __device__ static void from_rgb(const __half* rgb, Sample* y, Sample* cb, Sample
     cr[(size_t)row * c_pitch + column] = sample<Sample, BITS>(red);
 }
 
-// A look: CDL, then a LUT of side^3 colours, red fastest, read between its points along tetrahedra.
-extern "C" __global__ void look(const __half* rgb, __half* out, int pixels, Cdl cdl, const float* lut, int side) {
+// Slope, offset and power of one channel. Most grades leave the power at one, and powf costs more than all else here.
+__device__ static float graded(const __half* rgb, size_t at, Cdl cdl, int channel) {
+    float moved = bounded(__half2float(rgb[at]) * cdl.slope[channel] + cdl.offset[channel], 1.0f);
+    return cdl.power[channel] == 1.0f ? moved : powf(moved, cdl.power[channel]);
+}
+
+// Where a value of 0 to 1 lies between the points of an axis: the lower one, and how far beyond it.
+struct Place {
+    int low;
+    float part;
+};
+
+__device__ static Place placed(float value, float luma, float saturation, int side) {
+    float place = bounded(luma + saturation * (value - luma), 1.0f) * (side - 1);
+    int low = within((int)place, side - 1);
+    return {low, place - low};
+}
+
+// A look: CDL, then a LUT of side^3 colours, red fastest, read between its points along tetrahedra. A point has four
+// floats, the last one unused, so that it is read at once. Which axis is walked first, next and last is chosen by
+// selection: an array that is indexed by what a thread finds would lie in memory and not in registers.
+extern "C" __global__ void look(const __half* rgb, __half* out, int pixels, Cdl cdl, const float4* lut, int side) {
     int at = blockIdx.x * blockDim.x + threadIdx.x;
     if (at >= pixels) return;
-    float value[3];
-    for (int channel = 0; channel < 3; channel++) {
-        float moved = __half2float(rgb[(size_t)channel * pixels + at]) * cdl.slope[channel] + cdl.offset[channel];
-        value[channel] = powf(bounded(moved, 1.0f), cdl.power[channel]);
-    }
-    float luma = 0.2126f * value[0] + 0.7152f * value[1] + 0.0722f * value[2];
-    int step[3] = {3, 3 * side, 3 * side * side}, base = 0;
-    float part[3];
-    for (int channel = 0; channel < 3; channel++) {
-        float place = bounded(luma + cdl.saturation * (value[channel] - luma), 1.0f) * (side - 1);
-        int low = within((int)place, side - 1);
-        part[channel] = place - low;
-        base += low * step[channel];
-    }
-    int first = part[0] >= part[1] ? (part[0] >= part[2] ? 0 : 2) : (part[1] >= part[2] ? 1 : 2);
-    int last = part[0] < part[1] ? (part[0] < part[2] ? 0 : 2) : (part[1] < part[2] ? 1 : 2);
-    int middle = 3 - first - last;
-    const float *corner = lut + base, *one = corner + step[first], *two = one + step[middle], *far = two + step[last];
-    for (int channel = 0; channel < 3; channel++) {
-        float mixed = corner[channel] * (1.0f - part[first]) + one[channel] * (part[first] - part[middle]) +
-                      two[channel] * (part[middle] - part[last]) + far[channel] * part[last];
-        out[(size_t)channel * pixels + at] = __float2half_rn(mixed);
-    }
+    size_t plane = pixels;
+    float red = graded(rgb, at, cdl, 0), green = graded(rgb, plane + at, cdl, 1), blue = graded(rgb, 2 * plane + at, cdl, 2);
+    float luma = 0.2126f * red + 0.7152f * green + 0.0722f * blue;
+    Place r = placed(red, luma, cdl.saturation, side), g = placed(green, luma, cdl.saturation, side);
+    Place b = placed(blue, luma, cdl.saturation, side);
+    bool rg = r.part >= g.part, rb = r.part >= b.part, gb = g.part >= b.part;
+    int to_r = 1, to_g = side, to_b = side * side;
+    float most = rg ? (rb ? r.part : b.part) : (gb ? g.part : b.part);
+    int first = rg ? (rb ? to_r : to_b) : (gb ? to_g : to_b);
+    float middle = rg ? (rb ? (gb ? g.part : b.part) : r.part) : (gb ? (rb ? r.part : b.part) : g.part);
+    int next = rg ? (rb ? (gb ? to_g : to_b) : to_r) : (gb ? (rb ? to_r : to_b) : to_g);
+    float least = rg ? (gb ? b.part : g.part) : (rb ? b.part : r.part);
+    const float4* corner = lut + r.low + g.low * to_g + b.low * to_b;
+    float4 zero = corner[0], one = corner[first], two = corner[first + next], far = corner[to_r + to_g + to_b];
+    float w0 = 1.0f - most, w1 = most - middle, w2 = middle - least;
+    out[at] = __float2half_rn(zero.x * w0 + one.x * w1 + two.x * w2 + far.x * least);
+    out[plane + at] = __float2half_rn(zero.y * w0 + one.y * w1 + two.y * w2 + far.y * least);
+    out[2 * plane + at] = __float2half_rn(zero.z * w0 + one.z * w1 + two.z * w2 + far.z * least);
 }
 
 #define KERNELS(NAME, SAMPLE, BITS, HALF_ROWS)                                                                            \

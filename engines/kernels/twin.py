@@ -134,6 +134,11 @@ def look(rgb: Half, cdl: Cdl, lut: Single) -> Half:
     return mixed.T.astype(np.float16).reshape(rgb.shape)
 
 
+def points(lut: Single) -> Single:
+    """Return a LUT `[b, g, r, 3]` as the kernel reads it: `[b, g, r, 4]`, so that a point is read at once."""
+    return np.ascontiguousarray(np.pad(lut, ((0, 0), (0, 0), (0, 0), (0, 1))))
+
+
 def _codes(layout: Layout, plane: Plane) -> Single:
     return plane.astype(np.float32) * np.float32(1024 / (1 << layout.bits))
 

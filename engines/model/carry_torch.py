@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,15 +13,15 @@ from engines.model.carry import flow, places
 
 
 def flows(now: Tensor, before: Tensor) -> Tensor:
-    """Return the motion of a batch of pictures as filmed, `[N, h, w, 2]`."""
-    pairs = zip(now.numpy(), before.numpy(), strict=True)
-    return torch.from_numpy(np.stack([flow(one, other) for one, other in pairs]))
+    """Return the motion of a batch of pictures as filmed, `[N, h, w, 2]`; found by the CPU, wherever they are."""
+    pairs = zip(now.cpu().numpy(), before.cpu().numpy(), strict=True)
+    return torch.from_numpy(np.stack([flow(one, other) for one, other in pairs])).to(now.device)
 
 
 def carried_batch(before: Tensor, motion: Tensor) -> Tensor:
     """Return what `carried` does of a batch `[N, 8, h, w]`, with gradients to the picture."""
     count, _, height, width = before.shape
-    luma, at = functional.pixel_shuffle(before[:, :4], 2), _base(height, width) + motion
+    luma, at = functional.pixel_shuffle(before[:, :4], 2), _base(height, width, motion.device) + motion
     lumas = [2 * at + at.new_tensor([across, down]) for down in (0, 1) for across in (0, 1)]
     found = _sampled_batch(luma, torch.cat(lumas, 1), "bicubic").reshape(count, 4, height, width)
     chroma = before[:, 4:].reshape(count, 2, 2, height, width).permute(0, 1, 3, 2, 4)
@@ -31,7 +33,7 @@ def carried_batch(before: Tensor, motion: Tensor) -> Tensor:
 
 def carried_states(state: Tensor, motion: Tensor) -> Tensor:
     """Return what `carried_state` does of a batch `[N, H, h, w]`, with gradients to the state."""
-    return _sampled_batch(state, _base(*state.shape[-2:]) + motion, "bilinear")
+    return _sampled_batch(state, _base(*state.shape[-2:], motion.device) + motion, "bilinear")
 
 
 def _sampled_batch(planes: Tensor, at: Tensor, mode: str) -> Tensor:
@@ -39,5 +41,6 @@ def _sampled_batch(planes: Tensor, at: Tensor, mode: str) -> Tensor:
     return functional.grid_sample(planes, at / size * 2 - 1, mode=mode, padding_mode="border", align_corners=True)
 
 
-def _base(height: int, width: int) -> Tensor:
-    return torch.from_numpy(np.stack(places(height, width), -1))
+@lru_cache(maxsize=8)
+def _base(height: int, width: int, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.stack(places(height, width), -1)).to(device)

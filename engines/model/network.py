@@ -53,14 +53,17 @@ class Network(nn.Module):
         wanted = (out + (_bounded(gate) + 1) / 2 * change) / NOISE_SCALE
         return now + unit * _bounded(wanted), _bounded(state)
 
-    def run(self, noisy: Tensor, noise: Tensor) -> Iterator[Tensor]:
-        """Yield the restored pictures of sequences `[T, N, 8, h, w]` whose noise is told as `[T, N, 3, h, w]`."""
+    def run(self, noisy: Tensor, noise: Tensor, motion: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the restored pictures of sequences `[T, N, 8, h, w]` whose noise is told as `[T, N, 3, h, w]`.
+
+        `motion` is that of each picture from the one before, `[T-1, N, h, w, 2]`; found here where not given.
+        """
         output, hidden = noisy[0], noisy.new_zeros(noisy.shape[1], self.topology.hidden, *noisy.shape[-2:])
         for number, (now, told) in enumerate(zip(noisy, noise, strict=True)):
             carried = output.float().clamp(0, 1)
             if number:
-                motion = flows(now, noisy[number - 1])
-                carried, hidden = carried_batch(carried, motion), carried_states(hidden.float(), motion)
+                moved = flows(now, noisy[number - 1]) if motion is None else motion[number - 1]
+                carried, hidden = carried_batch(carried, moved), carried_states(hidden.float(), moved)
             output, hidden = self(now, carried, told, hidden)
             yield output
 
@@ -80,7 +83,9 @@ def network_of(weights: Weights) -> Network:
 def tensors_of(network: Network) -> Tensors:
     """Return a network's numbers under the topology's names, copied."""
     state = network.state_dict()
-    return {name.removeprefix("convolutions."): value.contiguous().numpy().copy() for name, value in state.items()}
+    return {
+        name.removeprefix("convolutions."): value.cpu().contiguous().numpy().copy() for name, value in state.items()
+    }
 
 
 def _softened(in_noise: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ ROUNDING = 0.0005
 taken all noise out (a run of 6,800 steps was lost to a zero there, 2026-11-25)."""
 _TO_YCBCR = torch.tensor([[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]])
 """BT.709, R'G'B' to Y'CbCr. Source: ITU-R BT.709-6, item 3.2-3.3."""
+_GREY = 0.4
+"""Middle grey, of R'G'B' 0-1."""
 _LEGAL_SCALE = torch.tensor([876 / 1023, 896 / 1023, 896 / 1023])
 
 
@@ -34,7 +36,9 @@ class Noise:
 
     `kind` is white, bayer or coarse; `blur` the standard deviation in pixels of coarse noise, `white` its white
     share, `mix` how much the channels share; `codec` the quantiser step (0: none) of an 8x8 DCT codec. `smear` is
-    how much further a camera has blurred its chroma noise, `flat` what its own denoiser leaves of it in flat places.
+    how much further a camera has blurred its chroma noise, `flat` what its own denoiser leaves of it in flat places,
+    `sharp` how much its sharpening has raised it. Above 1, `gamma` is the curve that came after the sensor: the
+    variance is then that of linear light, and noise is loudest in the dark.
     """
 
     kind: str
@@ -46,6 +50,8 @@ class Noise:
     codec: float = 0.0
     smear: float = 0.0
     flat: float = 1.0
+    sharp: float = 0.0
+    gamma: float = 1.0
 
 
 def random_noise(generator: torch.Generator) -> Noise:
@@ -64,9 +70,11 @@ def random_noise(generator: torch.Generator) -> Noise:
         blur=draw(0.4, 1.8),
         white=draw(0.0, 0.5),
         mix=draw(0.0, 0.6),
-        codec=10 ** draw(-2.6, -1.5) if draw(0, 1) < 0.2 else 0.0,  # noqa: PLR2004 - one in five
+        codec=10 ** draw(-2.6, -1.5) if draw(0, 1) < (0.4 if kind == "coarse" else 0.1) else 0.0,
         smear=draw(0.5, 3.0) if kind == "coarse" and draw(0, 1) < 0.5 else 0.0,  # noqa: PLR2004 - half of them
-        flat=draw(0.3, 1.0) if kind == "coarse" and draw(0, 1) < 0.5 else 1.0,  # noqa: PLR2004 - half of them
+        flat=draw(0.2, 1.0) if kind == "coarse" and draw(0, 1) < 0.5 else 1.0,  # noqa: PLR2004 - half of them
+        sharp=draw(0.0, 1.5) if kind == "coarse" and draw(0, 1) < 0.4 else 0.0,  # noqa: PLR2004 - two in five
+        gamma=draw(1.5, 2.6) if kind == "coarse" and draw(0, 1) < 0.4 else 1.0,  # noqa: PLR2004 - two in five
     )
 
 
@@ -77,7 +85,7 @@ def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[
     """
     luma, chroma = planes(clean)
     rgb = _rgb(luma, chroma)
-    deviation = (noise.shot * rgb.clamp(0, 1) + noise.read**2).sqrt()
+    deviation = _deviation(rgb.clamp(0, 1), noise)
     field = deviation * _unit_field(rgb.shape, noise, generator)
     ycc = torch.einsum("ij,tjhw->tihw", _TO_YCBCR, field) * _LEGAL_SCALE.view(1, 3, 1, 1)
     if noise.smear:
@@ -91,6 +99,19 @@ def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[
         noisy = _codec(noisy, noise.codec)
     noisy = (noisy * 1023).round().clamp(4, 1019) / 1023
     return noisy, _luma_deviation(deviation, told_luma)
+
+
+def _deviation(rgb: Tensor, noise: Noise) -> Tensor:
+    """Return the deviation at a signal 0-1: as the model has it, or through the curve that came after the sensor.
+
+    A curve x^(1/g) raises noise by its slope. At middle grey the level is the same for every curve.
+    """
+    if noise.gamma == 1:
+        return (noise.shot * rgb + noise.read**2).sqrt()
+    linear = rgb**noise.gamma
+    slope = (rgb + 0.05) ** (1 - noise.gamma) * _GREY ** (noise.gamma - 1)
+    bent: Tensor = (noise.shot * linear * _GREY ** (1 - noise.gamma) + noise.read**2).sqrt() * slope.clamp(max=4.0)
+    return bent
 
 
 def told(clean: Tensor, noisy: Tensor, deviation: Tensor) -> Tensor:
@@ -156,6 +177,8 @@ def _unit_field(shape: torch.Size, noise: Noise, generator: torch.Generator) -> 
         return white
     coarse = _unit(_blurred(torch.randn(shape, generator=generator), noise.blur))
     field = noise.white**0.5 * white + (1 - noise.white) ** 0.5 * coarse
+    if noise.sharp:
+        field = _unit(field + noise.sharp * (field - _blurred(field, 1.0)))
     shared = field.mean(1, keepdim=True) * 3**0.5
     mixed: Tensor = noise.mix**0.5 * shared + (1 - noise.mix) ** 0.5 * field
     return mixed

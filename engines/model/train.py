@@ -1,13 +1,16 @@
 """Train base weights: one loop, read top to bottom.
 
-    torchrun --nproc-per-node 2 -m engines.model.train --samples SAMPLES --out OUT --size start
-
-A process a core, each with sequences of its own; gradients are averaged at every step. Two processes of one thread do
-four times the steps of one process of two, where others use the machine too (2026-11-25).
+    python -m engines.model.train --samples SAMPLES --out OUT --size lite --size mid --device cuda --makers 15
+    torchrun --nproc-per-node 2 -m engines.model.train --samples SAMPLES --out OUT --size lite
 
 Clean sequences come from permitted footage and rendered pictures, are made noisy as cameras do, and the recurrent
-network learns to give the clean ones back. Seeded; the learning rate follows the steps, so a run can be repeated. Which
-runs made the shipped weights is told in docs/log.md.
+network learns to give the clean ones back. Sizes that are trained together learn from the same lessons, for making
+these costs more than learning. On a GPU the lessons are made ahead by processes; on CPUs alone there is a process
+a core, each with lessons of its own, and gradients are averaged at every step: two processes of one thread do four
+times the steps of one process of two, where others use the machine too (2026-11-25).
+
+Seeded, and the learning rate follows the steps: on a CPU a run can be repeated exactly, on a GPU, which adds in no
+fixed order, to rounding. Which runs made the shipped weights is told in docs/log.md.
 """
 
 from __future__ import annotations
@@ -15,26 +18,35 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
 
-from engines.model.footage import TRAINING, Clip, decode_clean, decode_stills, sha256_of
+from engines.model.footage import TRAINING, Clip, Footage, Still, decode_clean, decode_stills, sha256_of
 from engines.model.leaves import dead_leaves
+from engines.model.lessons import Lesson, Lessons, Teaching
 from engines.model.network import Network, network_of, tensors_of
-from engines.model.patches import Patches
 from engines.model.resized import resized
-from engines.model.synthetic import add_noise, luma_deviation, quiet, random_noise, told
+from engines.model.synthetic import luma_deviation
 from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
 
 _RENDERED_SIZE = (864, 1152)
+_LOW_SHARE_LATER = 0.1
+"""With a quarter of the camera sequences told too low to the end, photographs gain 0.25 dB and coarse noise that is
+told as it is loses 0.4 to 0.6 (2026-11-27)."""
+_TRIAL = 200
+"""Steps by which a rate is taken, over their second half: at first processes start and kernels are chosen."""
 _SHARPER = 1.6
 """Each clip is taken once more, this much smaller: what was soft at its size is sharp there."""
 
@@ -43,60 +55,69 @@ _SHARPER = 1.6
 class Settings:
     """What a training run is made of, with the reason for each number."""
 
-    size: str = "lite"
+    teaching: Teaching = field(default_factory=Teaching)
     seed: int = 20261124
     steps: int = 5_000
-    workers: int = 1  # processes
-    batch: int = 3  # sequences a process; more gives smoother steps, but fewer of them
-    short_until: float = 0.4  # share of the steps with short sequences, and more of them (docs/log.md, 2026-11-25):
-    short: int = 3  # a shot's first picture has nothing to lean on, and in long sequences it hardly counts
-    length: int = 8  # frames a sequence: with five the recurrence was hardly used (docs/log.md)
-    side: int = 48  # packed pixels, 96 in the picture
+    workers: int = 1  # processes that learn
+    makers: int = 0  # processes that make lessons ahead; none: the learning process makes its own
+    device: str = "cpu"
     rate: float = 4e-3  # Adam's, after warm-up; tried from 1.5e-3 to 8e-3 (docs/log.md)
     rate_end: float = 2e-5
     warmup_steps: int = 100
     ema: float = 0.999  # averaged weights are what ships
-    clean_share: float = 0.06  # sequences without noise: clean in must come out clean
-    map_jitter: float = 0.3  # the noise map is an estimate in the field, so it is one here
-    coarse_jitter: float = 0.15  # the same for how coarse it is
     betas: tuple[float, float] = (0.9, 0.98)  # forgets a wild batch in fifty steps, not in a thousand
     clip_norm: float = 0.5  # gradients were 0.1-0.4 after 150 steps
     decibels_from: float = 0.5  # share of the steps after which the loss is in decibels, as what is judged
     start: str = ""  # digest of the weights that a run goes on from
-    leaning: int = 0  # first pictures of a sequence that only make its past; in use a shot begins with a look ahead
     rendered: int = 20  # pictures of dead leaves
     stills: int = 3  # of each clip, at its full size
 
 
-def train(settings: Settings, patches: Patches, tell: Tell, start: Weights | None = None) -> Network:
-    """Return the averaged network; `start` are weights to go on from."""
-    torch.manual_seed(settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed + 1000 * _rank())
-    network = network_of(start).train() if start else Network(topology(settings.size))
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
-    averaged = deepcopy(network)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, betas=settings.betas, weight_decay=1e-4)
-    began = time.monotonic()
-    for step in range(settings.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(settings, step)
-        length = settings.short if step < settings.short_until * settings.steps else settings.length
-        clean, noisy, noise = batch(settings, patches, length, generator)  # [T, N, 8, s, s] twice, [T, N, 3, s, s]
-        judge = LOSSES[step >= settings.decibels_from * settings.steps]
-        loss = judge(_errors(network, clean, noisy, noise)[settings.leaning :])
-        if not math.isfinite(loss.item()):
-            raise ArithmeticError(f"the loss is no number at step {step + 1}; the checkpoint before it is whole")
-        optimiser.zero_grad()
+class Learner:
+    """One network that learns: its averaged twin is what ships."""
+
+    def __init__(self, network: Network, settings: Settings) -> None:
+        self._settings, self.device = settings, torch.device(settings.device)
+        self.network = network.train().to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
+        self.averaged = deepcopy(self.network)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.rate, betas=settings.betas, weight_decay=1e-4
+        )
+
+    def learn(self, lesson: Lesson, step: int) -> Tensor:
+        """Take one step and return the loss before it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = _rate(self._settings, step)
+        judge = LOSSES[step >= self._settings.decibels_from * self._settings.steps]
+        loss = judge(_errors(self.network, lesson)[lesson.leaning :])
+        self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        _average_gradients(network, settings.workers)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
-        optimiser.step()
-        keep = min(settings.ema, (step + 2) / (step + 11))
+        _average_gradients(self.network, self._settings.workers)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip_norm)
+        self.optimiser.step()
+        keep = min(self._settings.ema, (step + 2) / (step + 11))
         with torch.no_grad():
-            for slow, fast in zip(averaged.parameters(), network.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
-        tell(step + 1, loss.item(), time.monotonic() - began, averaged)
-    return averaged
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - keep)
+        return loss.detach()
+
+
+def train(
+    settings: Settings,
+    lessons: Lessons,
+    learners: Sequence[Learner],
+    tell: Callable[[int, Tensor, float], None],
+) -> None:
+    """Let the learners go through the lessons; each one's averaged network is the result.
+
+    Raises:
+        ArithmeticError: a loss is no number.
+    """
+    began = time.monotonic()
+    for step, made in enumerate(lessons.loaded(settings.makers, pinned=settings.device != "cpu")):
+        lesson = made.to(torch.device(settings.device))
+        losses = torch.stack([learner.learn(lesson, step) for learner in learners])
+        tell(step + 1, losses, time.monotonic() - began)
 
 
 def _average_gradients(network: Network, workers: int) -> None:
@@ -112,35 +133,6 @@ def _average_gradients(network: Network, workers: int) -> None:
 
 def _rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
-
-
-def batch(
-    settings: Settings, patches: Patches, length: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return clean and noisy sequences `[T, N, 8, s, s]` and what is told of their noise `[T, N, 3, s, s]`."""
-    cleans, noisies, maps = [], [], []
-    for _ in range(settings.batch * settings.length // length):
-        clean = patches.sequence(length, settings.side)
-        draws = torch.rand(5, generator=generator)
-        if draws[0] < settings.clean_share:
-            noisy, noise = clean, quiet(clean)
-        else:
-            noisy, deviation = add_noise(clean, random_noise(generator), generator)
-            if draws[1] < 0.3:  # noqa: PLR2004 - a level alone, where the signal's share could not be told
-                deviation = deviation.mean().expand_as(deviation)
-            noise = told(clean, noisy, deviation)
-        cleans.append(clean)
-        noisies.append(noisy)
-        maps.append(_jittered(noise, (2 * draws[2:] - 1).tolist(), settings))
-    return torch.stack(cleans, 1), torch.stack(noisies, 1), torch.stack(maps, 1)
-
-
-def _jittered(noise: Tensor, draws: list[float], settings: Settings) -> Tensor:
-    """Return what is told, as wrong as an estimate is in the field."""
-    level = math.exp(settings.map_jitter * draws[0])
-    chroma = math.exp(settings.map_jitter * (1.5 * draws[1] - 0.5))  # smeared chroma noise hides from an estimate
-    coarse = (noise[:, 2:] + settings.coarse_jitter * draws[2]).clamp(0, 1)
-    return torch.cat((noise[:, :1] * level, noise[:, 1:2] * level * chroma, coarse), 1)
 
 
 def sequence_loss(errors: list[Tensor]) -> Tensor:
@@ -163,11 +155,14 @@ def decibel_loss(errors: list[Tensor]) -> Tensor:
     return (torch.stack(squares).mean((0, 2, 3, 4)) + 1e-3).log().mean()
 
 
-def _errors(network: Network, clean: Tensor, noisy: Tensor, noise: Tensor) -> list[Tensor]:
-    """Return what each frame lacks, in units of the noise."""
-    unit = luma_deviation(noise).mean((0, 2, 3, 4)).view(-1, 1, 1, 1) + 0.003  # [N, 1, 1, 1]
-    weights = channel_weights(noisy)
-    return [(output.float() - clean[t]) * weights / unit for t, output in enumerate(network.run(noisy, noise))]
+def _errors(network: Network, lesson: Lesson) -> list[Tensor]:
+    """Return what each frame lacks, in units of the noise that there is."""
+    there = (lesson.noisy - lesson.clean)[:, :, :4].square().mean((0, 2, 3, 4)).sqrt()
+    told = luma_deviation(lesson.noise).mean((0, 2, 3, 4))
+    unit = torch.maximum(there, told).view(-1, 1, 1, 1) + 0.003  # [N, 1, 1, 1]
+    weights = channel_weights(lesson.noisy)
+    outputs = network.run(lesson.noisy, lesson.noise, lesson.motion)
+    return [(output.float() - lesson.clean[t]) * weights / unit for t, output in enumerate(outputs)]
 
 
 def charbonnier(error: Tensor) -> Tensor:
@@ -184,27 +179,39 @@ LOSSES = (sequence_loss, decibel_loss)
 
 
 class Tell:
-    """Prints loss, rate and ETA, and keeps a checkpoint."""
+    """Prints losses, rate and ETA, and keeps checkpoints."""
 
-    def __init__(self, out: Path, settings: Settings, card: dict[str, Any]) -> None:
-        self._out, self._settings, self._card = out, settings, card
-        self._loss: float | None = None
+    def __init__(self, out: Path, settings: Settings, learners: Sequence[Learner], cards: list[dict[str, Any]]) -> None:
+        self._out, self._settings, self._learners, self._cards = out, settings, learners, cards
+        self._losses: Tensor | None = None
         self._saved = 0.0
 
-    def __call__(self, step: int, loss: float, seconds: float, averaged: Network) -> None:
-        """Note a step."""
-        self._loss = loss if self._loss is None else 0.99 * self._loss + 0.01 * loss
-        if step % 100 == 0 and _rank() == 0:
-            eta = seconds / step * (self._settings.steps - step)
-            print(  # noqa: T201 - the command's own progress
-                f"step {step}  loss {self._loss:.4f}  {step / seconds:.2f} steps/s  ETA {eta / 60:.1f} min",
-                file=sys.stderr,
-                flush=True,
-            )
-        if seconds - self._saved > 300 and _rank() == 0:  # noqa: PLR2004 - five minutes lost at most
+    def __call__(self, step: int, losses: Tensor, seconds: float) -> None:
+        """Note a step: a loss for each learner."""
+        self._losses = losses if self._losses is None else 0.99 * self._losses + 0.01 * losses
+        if step % 100 and step != self._settings.steps:
+            return
+        said = self._losses.tolist()  # waits for the GPU, so not at each step
+        if not all(math.isfinite(loss) for loss in said):
+            raise ArithmeticError(f"a loss is no number by step {step}; the checkpoint before it is whole")
+        if _rank():
+            return
+        eta = seconds / step * (self._settings.steps - step)
+        print(  # noqa: T201 - the command's own progress
+            f"step {step}  loss {'  '.join(f'{loss:.4f}' for loss in said)}  {step / seconds:.2f} steps/s"
+            f"  ETA {eta / 60:.1f} min",
+            file=sys.stderr,
+            flush=True,
+        )
+        if seconds - self._saved > 100:  # noqa: PLR2004 - seconds; little is lost
             self._saved = seconds
-            path = self._out / f"{averaged.topology.name}.checkpoint.safetensors"
-            save_weights(path, tensors_of(averaged), self._card | {"stopped_after": step})
+            self.save(".checkpoint", {"stopped_after": step})
+
+    def save(self, suffix: str = "", more: dict[str, Any] | None = None) -> None:
+        """Write weights and cards."""
+        for learner, card in zip(self._learners, self._cards, strict=True):
+            path = self._out / f"{learner.network.topology.name}{suffix}.safetensors"
+            save_weights(path, tensors_of(learner.averaged), card | (more or {}))
 
 
 def _rate(settings: Settings, step: int) -> float:
@@ -213,68 +220,138 @@ def _rate(settings: Settings, step: int) -> float:
     return warm * (settings.rate_end + (settings.rate - settings.rate_end) * cosine)
 
 
-def load_patches(samples: Path, settings: Settings) -> tuple[Patches, list[dict[str, Any]]]:
-    """Return what is trained on, and the footage's lineage: path, digest, licence, frames."""
-    shots: list[Clip] = []
-    lineage = []
-    stills = [dead_leaves(*_RENDERED_SIZE, seed=settings.seed + number) for number in range(settings.rendered)]
-    for footage in TRAINING:
-        path = samples / footage.path
-        for divide in (footage.divide, footage.divide * _SHARPER):
-            shots.extend(shot for shot in decode_clean(path, divide, footage.frames) if shot.shape[2] >= settings.side)
-        stills.extend(
-            still
-            for still in decode_stills(path, footage.frames, settings.stills)
-            if min(still.shape[1:]) >= 4 * settings.side + 16
-        )
-        lineage.append(asdict(footage) | {"sha256": sha256_of(path)})
-    return Patches(shots, stills, torch.Generator().manual_seed(settings.seed + 1 + _rank())), lineage
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is learned from, and the footage's lineage: path, digest, licence, frames."""
+
+    shots: list[Clip]
+    stills: list[Still]
+    lineage: list[dict[str, Any]]
 
 
-def main() -> None:
-    """Train and write weights and card."""
+def material(samples: Path, settings: Settings) -> Material:
+    """Decode the footage and render the pictures, on all cores."""
+    seeds = [settings.seed + number for number in range(settings.rendered)]
+    with ProcessPoolExecutor() as pool:
+        leaves = pool.map(dead_leaves, *zip(*(_RENDERED_SIZE for _ in seeds), strict=True), seeds)
+        taken = list(pool.map(_taken, [samples] * len(TRAINING), TRAINING, [settings] * len(TRAINING)))
+        stills = [*leaves, *chain.from_iterable(stills for _, stills in taken)]
+    lineage = [asdict(footage) | {"sha256": sha256_of(samples / footage.path)} for footage in TRAINING]
+    return Material(list(chain.from_iterable(shots for shots, _ in taken)), stills, lineage)
+
+
+def _taken(samples: Path, footage: Footage, settings: Settings) -> tuple[list[Clip], list[Still]]:
+    """Return a clip's shots, at two sizes, and its stills."""
+    path, side = samples / footage.path, settings.teaching.side
+    shots = [
+        shot
+        for divide in (footage.divide, footage.divide * _SHARPER)
+        for shot in decode_clean(path, divide, footage.frames)
+        if shot.shape[2] >= side
+    ]
+    stills = decode_stills(path, footage.frames, settings.stills)
+    return shots, [still for still in stills if min(still.shape[1:]) >= 4 * side + 16]
+
+
+def _card(size: str, settings: Settings, found: Material, start: Weights | None) -> dict[str, Any]:
+    network = topology(size)
+    return {
+        "name": network.name,
+        "topology": network.digest,
+        "parameters": network.parameters,
+        "made": time.strftime("%Y-%m-%d"),
+        "command": _command(settings),
+        "machine": torch.cuda.get_device_name() if settings.device == "cuda" else "CPU",
+        "repeatable": "exactly" if settings.device == "cpu" else "to rounding",
+        "settings": asdict(settings),
+        "footage": found.lineage,
+        "rendered": "dead leaves (engines/model/leaves.py)",
+        "noise": "synthetic: white, demosaiced and coarse camera noise, some sharpened, some through a DCT codec",
+        "parent": start.card if start else None,
+    }
+
+
+def _command(settings: Settings) -> str:
+    """Return what repeats the run: as it was given, a time as the steps that it allowed."""
+    words = " ".join(["python -m engines.model.train", *sys.argv[1:]])
+    return re.sub(r"--minutes[ =]\S+", f"--steps {settings.steps}", words)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train base weights from the permitted samples.")
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", default="lite")
+    parser.add_argument("--size", action="append", required=True, help="may be given more than once")
     parser.add_argument("--steps", type=int, default=Settings().steps)
+    parser.add_argument("--minutes", type=float, help="as many steps as this allows; the card says how many")
+    parser.add_argument("--batch", type=int, default=Teaching().batch, help="sequences a step and process")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--makers", type=int, default=0, help="processes that make lessons ahead")
     parser.add_argument("--parent", type=Path, help="weights to go on from, in decibels")
     parser.add_argument("--parent-size", help="their size, if another: the network is grown from them, or thinned")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train and write weights and cards."""
+    arguments = _arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     workers = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
     if workers > 1:
         torch.set_num_threads(1)
         distributed.init_process_group("gloo")
-    settings, start = Settings(size=arguments.size, steps=arguments.steps, workers=workers), None
-    if arguments.parent:
-        start = resized(load_weights(arguments.parent, arguments.parent_size or arguments.size), arguments.size)
-        settings = replace(
-            settings,
-            seed=int(start.digest[:8], 16),  # other sequences than its parent's
-            leaning=2,
-            short_until=0.0,
-            decibels_from=0.0,
-            start=start.digest,
-            rate=1.5e-3,
-            rendered=16,
-        )
-    patches, lineage = load_patches(arguments.samples, settings)
-    card = {
-        "name": topology(settings.size).name,
-        "topology": topology(settings.size).digest,
-        "parameters": topology(settings.size).parameters,
-        "made": time.strftime("%Y-%m-%d"),
-        "command": " ".join(["python -m engines.model.train", *sys.argv[1:]]),
-        "repeatable": True,
-        "settings": asdict(settings),
-        "footage": lineage,
-        "rendered": "dead leaves (engines/model/leaves.py)",
-        "noise": "synthetic: white, demosaiced and coarse camera noise, some through a DCT codec",
-        "parent": start.card if start else None,
-    }
-    network = train(settings, patches, Tell(arguments.out, settings, card), start)
+    torch.backends.cudnn.benchmark = True  # the same shapes at each step
+    settings = Settings(
+        teaching=Teaching(batch=arguments.batch),
+        steps=arguments.steps,
+        workers=workers,
+        makers=arguments.makers,
+        device=arguments.device,
+    )
+    parent = load_weights(arguments.parent, arguments.parent_size or arguments.size[0]) if arguments.parent else None
+    if parent:
+        settings = _going_on(settings, parent)
+    found = material(arguments.samples, settings)
+    if arguments.minutes:
+        settings = replace(settings, steps=_affordable(settings, found, arguments.size, 60 * arguments.minutes))
+    torch.manual_seed(settings.seed)
+    starts = [resized(parent, size) if parent else None for size in arguments.size]
+    networks = [
+        network_of(start) if start else Network(topology(size))
+        for size, start in zip(arguments.size, starts, strict=True)
+    ]
+    learners = [Learner(network, settings) for network in networks]
+    cards = [_card(size, settings, found, start) for size, start in zip(arguments.size, starts, strict=True)]
+    tell = Tell(arguments.out, settings, learners, cards)
+    train(settings, _lessons(settings, found), learners, tell)
     if not _rank():
-        save_weights(arguments.out / f"{network.topology.name}.safetensors", tensors_of(network), card)
+        tell.save()
+
+
+def _lessons(settings: Settings, found: Material) -> Lessons:
+    return Lessons(found.shots, found.stills, settings.teaching, seed=settings.seed, rank=_rank(), steps=settings.steps)
+
+
+def _affordable(settings: Settings, found: Material, sizes: list[str], seconds: float) -> int:
+    """Return how many steps a time allows, by the rate of networks that are thrown away."""
+    times: list[float] = []
+    learners = [Learner(Network(topology(size)), settings) for size in sizes]
+    trial = replace(settings, steps=_TRIAL)
+    train(trial, _lessons(trial, found), learners, lambda _step, _losses, took: times.append(took))
+    return int((seconds - times[-1]) * (len(times) // 2) / (times[-1] - times[len(times) // 2 - 1]))
+
+
+def _going_on(settings: Settings, parent: Weights) -> Settings:
+    """Return the settings of a run that goes on from weights: other sequences, a lower rate, decibels only."""
+    return replace(
+        settings,
+        teaching=replace(settings.teaching, short_until=0.0, low_share=_LOW_SHARE_LATER),
+        seed=int(parent.digest[:8], 16),
+        decibels_from=0.0,
+        start=parent.digest,
+        rate=1.5e-3,
+        rendered=16,
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ struct Three { int x, y, z; };
 static Three blockIdx, threadIdx, blockDim;
 
 struct __half { uint16_t bits; };
+struct float4 { float x, y, z, w; };
 
 static inline __half __float2half_rn(float value) {
     return {(uint16_t)_cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};

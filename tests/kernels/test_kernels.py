@@ -184,7 +184,8 @@ def test_a_look_is_the_twins(paper, side):
     numbers = CdlNumbers(
         *((ctypes.c_float * 3)(*x) for x in (GRADE.slope, GRADE.offset, GRADE.power)), GRADE.saturation
     )
-    run(paper, "look", pixels, 1, at(rgb), at(out), pixels, numbers, at(lut), side)
+    read = twin.points(lut)
+    run(paper, "look", pixels, 1, at(rgb), at(out), pixels, numbers, at(read), side)
     np.testing.assert_allclose(out.astype(float), twin.look(rgb, GRADE, lut).astype(float), atol=2e-3)
 
 

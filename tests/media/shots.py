@@ -17,10 +17,13 @@ from av.video.frame import VideoFrame
 
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder
+from engines.media.encode import Output
 from engines.media.essence import Essence
 from engines.media.frames import Picture
+from engines.media.layout import file_count
+from engines.media.preset import Preset, derived
 from engines.media.probe import probe
-from engines.media.proxy import ProxyCodec, ProxySpec, spec_for
+from engines.media.proxy import ProxyCodec, ProxySpec, Wanted, spec_of, working_of
 from engines.media.source import MediaFile
 from engines.render import Rendered, render
 
@@ -187,6 +190,13 @@ class Delivered:
     path: Path
 
 
+def spec_for(
+    essence: Essence, *, codec: ProxyCodec, width: int | None, clip_name: str, reel: str, **words: Any
+) -> ProxySpec:
+    """The spec of one proxy in MOV, as `proxy.codec` and `proxy.width` ask for it."""
+    return spec_of(essence, derived(codec, width), Wanted(clip_name, reel, **words))
+
+
 def deliver(
     *paths: Path,
     out: Path,
@@ -195,18 +205,23 @@ def deliver(
     enhance: Callable[[Picture], Picture] | None = None,
     grade: Callable[[Picture], Picture] | None = None,
     rate: Fraction | None = None,
+    preset: Preset | None = None,
+    mark: str = "",
     **words: Any,
 ) -> Delivered:
     """Render a clip and hold it to the relink contract."""
     with opened(*paths) as files:
         essence = probe(files, rate=rate)
         reel = essence.reel or "A001"
-        spec = spec_for(essence, codec=codec, width=width, clip_name=paths[0].stem, reel=reel, **words)
+        spec = spec_of(essence, preset or derived(codec, width), Wanted(paths[0].stem, reel, **words))
         decoder = LibavDecoder(files, essence)
-        made = render(decoder, essence, spec, out, enhance=enhance, grade=grade, progress=lambda *_: None)
-    with opened(out) as (written,):
-        check(written, essence, spec, made.sound_digests)
-    return Delivered(essence, probed(out), spec, made, out)
+        paths = tuple(out if not number else Path(f"{out}.{number}") for number in range(file_count(essence, spec)))
+        output = Output(spec, paths, "rendering 1", "SHOW", mark)
+        working = working_of(essence, [spec])
+        made = render(decoder, essence, working, [output], enhance=enhance, grade=grade, progress=lambda *_: None)
+    with opened(*output.paths) as written:
+        check(written, essence, spec, made.sound_digests[0])
+    return Delivered(essence, probed(*output.paths), spec, made, out)
 
 
 def decoded(path: Path, pixel_format: str = "yuv422p10le") -> list[list[np.ndarray]]:

@@ -8,11 +8,13 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from shots import spec_for
 
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder
+from engines.media.encode import Output
 from engines.media.probe import probe
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.proxy import ProxyCodec
 from engines.media.source import MediaFile
 from engines.render import render
 
@@ -57,7 +59,9 @@ def test_sound_in_files_of_its_own_becomes_the_clips_tracks_in_order(clip, tmp_p
     assert [(track.index, track.channels, track.samples) for track in essence.audio] == [(0, 1, 19200), (1, 1, 19200)]
     spec = spec_for(essence, codec=ProxyCodec.PRORES_PROXY, width=None, clip_name="0001AB", reel="P2A001")
     target = tmp_path / "proxy.mov"
-    made = render(LibavDecoder(clip, essence), essence, spec, target, enhance=None, progress=lambda *_: None)
-    assert len(set(made.sound_digests)) == 2
+    made = render(
+        LibavDecoder(clip, essence), essence, spec, [Output(spec, (target,))], enhance=None, progress=lambda *_: None
+    )
+    assert len(set(made.sound_digests[0])) == 2
     with target.open("rb") as written:
-        check(MediaFile("proxy.mov", written.fileno()), essence, spec, made.sound_digests)
+        check([MediaFile("proxy.mov", written.fileno())], essence, spec, made.sound_digests[0])

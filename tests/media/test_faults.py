@@ -7,12 +7,15 @@ from pathlib import Path
 
 import av
 import pytest
-from shots import Shot, opened, probed
+from shots import Shot, Sound, opened, probed, spec_for
 
 from engines.errors import EncodeFailed, EngineError, MediaError, Undecodable, Unreadable
 from engines.media.decode import decoder_for
+from engines.media.encode import Output
 from engines.media.faults import is_full, translated, written
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.layout import file_count
+from engines.media.preset import PRESETS
+from engines.media.proxy import ProxyCodec, Wanted, spec_of
 from engines.render import render
 
 FFMPEG = sorted(
@@ -70,13 +73,25 @@ def test_a_full_volume_keeps_its_errno(tmp_path: Path) -> None:
             decoder_for(files, essence),
             essence,
             spec,
-            Path("/dev/full"),
+            [Output(spec, (Path("/dev/full"),))],
             enhance=None,
             progress=lambda *_: None,
         )
     assert is_full(caught.value)
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("name", ["avid-dnxhr-lb-op1a", "avid-dnxhr-lb-opatom"])
+def test_a_volume_that_is_full_for_one_file_of_mxf_keeps_its_errno(tmp_path: Path, name: str) -> None:
+    clip = Shot(frames=30, size=(640, 360), sounds=(Sound(),)).write(tmp_path / "A001.mov")
+    essence = probed(clip)
+    spec = spec_of(essence, PRESETS[name], Wanted("A001", "A001"))
+    paths = (*(tmp_path / f"{number}" for number in range(1, file_count(essence, spec))), Path("/dev/full"))
+    with opened(clip) as files, pytest.raises(EncodeFailed) as caught:
+        decoder, outputs = decoder_for(files, essence), [Output(spec, paths)]
+        render(decoder, essence, spec, outputs, enhance=None, progress=lambda *_: None)
+    assert is_full(caught.value)
 
 
 def test_a_raster_too_small_for_dnxhr_says_what_to_do(tmp_path: Path) -> None:

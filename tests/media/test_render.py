@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from shots import Shot, Sound, decoded, deliver, grain, opened, planes, probed
+from shots import Shot, Sound, decoded, deliver, grain, opened, planes, probed, spec_for
 
 from engines.enhance import LOOK_AHEAD
 from engines.errors import ContractBroken, Unreadable
 from engines.media.contract import check
 from engines.media.decode import decoder_for
+from engines.media.encode import Output
 from engines.media.essence import Essence, FieldOrder
 from engines.media.frames import Picture
-from engines.media.proxy import ProxyCodec, raster, spec_for
+from engines.media.proxy import ProxyCodec, raster
 from engines.render import first_pictures, pictures, render
 
 
@@ -78,7 +79,7 @@ def test_a_clip_that_breaks_while_decoding_says_so(tmp_path: Path) -> None:
             decoder_for(files, essence),
             essence,
             spec,
-            tmp_path / "p.mov",
+            [Output(spec, (tmp_path / "p.mov",))],
             enhance=None,
             progress=lambda *_: None,
         )
@@ -95,7 +96,7 @@ def test_progress_counts_to_the_end_and_the_still_is_the_middle(tmp_path: Path) 
     with opened(clip) as files:
         decoder = decoder_for(files, essence)
         progress = lambda done, whole: told.append((done, whole))  # noqa: E731 - one line says it
-        made = render(decoder, essence, spec, tmp_path / "p.mov", enhance=None, progress=progress)
+        made = render(decoder, essence, spec, [Output(spec, (tmp_path / "p.mov",))], enhance=None, progress=progress)
         first = first_pictures(decoder_for(files, essence), essence, spec, 2)
     assert told == [(number, 5) for number in range(1, 6)]
     assert [picture.y.mean() for picture in first] == [100, 300]
@@ -119,15 +120,15 @@ def test_a_broken_line_of_the_contract_is_named(tmp_path: Path, line: str) -> No
     clip = Shot(timecode="01:00:00:00", codec="prores_aw", pixel_aspect=1).write(tmp_path / "A001.mov")
     done = deliver(clip, out=tmp_path / "p.mov")
     wrong: Essence = replace(done.source, **BROKEN[line])
-    with opened(done.path) as (written,), pytest.raises(ContractBroken, match=line):
-        check(written, wrong, done.spec, done.rendered.sound_digests)
+    with opened(done.path) as written, pytest.raises(ContractBroken, match=line):
+        check(written, wrong, done.spec, done.rendered.sound_digests[0])
 
 
 def test_another_sound_or_reel_breaks_the_contract(tmp_path: Path) -> None:
     done = deliver(Shot().write(tmp_path / "A001.mov"), out=tmp_path / "p.mov")
-    with opened(done.path) as (written,), pytest.raises(ContractBroken, match="reel: A001 instead of B002"):
-        check(written, done.source, replace(done.spec, reel="B002"), done.rendered.sound_digests)
-    with opened(done.path) as (written,), pytest.raises(ContractBroken, match="bit for bit"):
+    with opened(done.path) as written, pytest.raises(ContractBroken, match="reel: A001 instead of B002"):
+        check(written, done.source, replace(done.spec, reel="B002"), done.rendered.sound_digests[0])
+    with opened(done.path) as written, pytest.raises(ContractBroken, match="bit for bit"):
         check(written, done.source, done.spec, ("other",))
 
 
@@ -158,8 +159,8 @@ def test_a_clip_of_an_hour_is_not_taken_for_hung_while_it_is_gone_through(tmp_pa
     assert {total for _, total in probing} == {clip.stat().st_size}
     done = deliver(clip, out=tmp_path / "p.mov")
     checking: list[int] = []
-    with opened(done.path) as (written,):
-        check(written, source, done.spec, done.rendered.sound_digests, lambda count, _: checking.append(count))
+    with opened(done.path) as written:
+        check(written, source, done.spec, done.rendered.sound_digests[0], lambda count, _: checking.append(count))
     assert len(checking) > source.frames
 
 

@@ -10,12 +10,13 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from shots import decoded, opened, probed
+from shots import decoded, opened, probed, spec_for
 
 from engines.errors import Undecodable, Unreadable, VariableRate
 from engines.media.contract import check
 from engines.media.decode import decoder_for
-from engines.media.proxy import ProxyCodec, spec_for
+from engines.media.encode import Output
+from engines.media.proxy import ProxyCodec
 from engines.media.sequence import attributes
 from engines.media.timecode import Timecode
 from engines.render import render
@@ -69,9 +70,11 @@ def test_a_sequence_becomes_one_clip(tmp_path: Path) -> None:
         codec = ProxyCodec.PRORES_HQ
         spec = spec_for(essence, codec=codec, width=None, clip_name="shot", reel="V042")
         out = tmp_path / "proxy.mov"
-        made = render(decoder_for(files, essence), essence, spec, out, enhance=None, progress=lambda *_: None)
-    with opened(out) as (written,):
-        check(written, essence, spec, made.sound_digests)
+        made = render(
+            decoder_for(files, essence), essence, spec, [Output(spec, (out,))], enhance=None, progress=lambda *_: None
+        )
+    with opened(out) as written:
+        check(written, essence, spec, made.sound_digests[0])
     for frame, grey in zip(decoded(out), greys, strict=True):
         assert frame[0].mean() == pytest.approx(64 + 876 * bt709(grey), abs=2)
 

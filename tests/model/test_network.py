@@ -19,15 +19,15 @@ from engines.model.carry import carried, carried_state, flow
 from engines.model.carry_torch import carried_batch, carried_states
 from engines.model.footage import TRAINING
 from engines.model.leaves import dead_leaves
+from engines.model.lessons import Lessons, Teaching
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.noise import estimate
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import pack, packed_size, unpack
-from engines.model.patches import Patches
 from engines.model.resized import resized
 from engines.model.synthetic import Noise, add_noise, pack_planes, planes, told
 from engines.model.topology import topology
-from engines.model.train import Settings, train
+from engines.model.train import Learner, Settings, train
 from engines.model.weights import base_weights, load_weights, save_weights
 
 
@@ -205,13 +205,27 @@ def test_a_thinned_network_keeps_what_is_heard():
 def test_a_short_training_learns():
     rendered = (flat_shot().numpy() * 1023).round().astype(np.uint16)
     leaves = dead_leaves(128, 160, seed=1)
-    patches = Patches([np.concatenate([rendered, rendered])], [leaves], torch.Generator().manual_seed(1))
+    teaching = Teaching(batch=2, length=3, side=24, clean_share=0.0)
+    settings = Settings(teaching=teaching, steps=24, warmup_steps=4)
+    torch.manual_seed(1)
+    learner = Learner(Network(topology("nano")), settings)
     losses: list[float] = []
-    short = Settings(size="nano", steps=24, batch=2, length=3, side=24, warmup_steps=4, clean_share=0.0)
-    network = train(short, patches, lambda _step, loss, _seconds, _net: losses.append(loss))
+    lessons = Lessons([np.concatenate([rendered, rendered])], [leaves], teaching, seed=1, rank=0, steps=24)
+    train(settings, lessons, [learner], lambda _step, loss, _seconds: losses.extend(loss.tolist()))
     assert len(losses) == 24
     assert sum(losses[-6:]) < sum(losses[:6])
-    assert all(np.isfinite(array).all() for array in tensors_of(network).values())
+    assert all(np.isfinite(array).all() for array in tensors_of(learner.averaged).values())
+
+
+def test_a_lesson_is_the_same_whoever_makes_it():
+    shot = (flat_shot().numpy() * 1023).round().astype(np.uint16)
+    lessons = Lessons(
+        [shot], [dead_leaves(256, 256, seed=1)], Teaching(batch=1, side=24, short=2, length=2), seed=1, rank=0, steps=4
+    )
+    made_here = [lesson.noisy for lesson in lessons.loaded(0, pinned=False)]
+    made_ahead = [lesson.noisy for lesson in lessons.loaded(2, pinned=False)]
+    assert all(torch.equal(one, other) for one, other in zip(made_here, made_ahead, strict=True))
+    assert not torch.equal(made_here[0], made_here[1])
 
 
 def test_what_stands_still_is_carried_as_it_is():

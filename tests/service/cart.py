@@ -200,6 +200,8 @@ class Cart:
         }
         for section, value in self.words.items():
             plain[section] = plain.get(section, {}) | value if isinstance(value, dict) else value
+        if "presets" in plain["delivery"]:
+            del plain["proxy"]["codec"]
         path = self.folder / "config.yaml"
         path.write_text(json.dumps(plain), encoding="utf-8")
         return configuration.load(path)
@@ -257,7 +259,8 @@ class Cart:
 
     def movies(self) -> list[str]:
         """Every movie in the delivery, hidden folders too, by path from the production's delivery folder."""
-        return sorted(path.relative_to(self.delivery).as_posix() for path in self.delivery.rglob("*.mov"))
+        found = (path for suffix in ("mov", "mxf") for path in self.delivery.rglob(f"*.{suffix}"))
+        return sorted(path.relative_to(self.delivery).as_posix() for path in found)
 
     def mixes(self) -> list[str]:
         """Every guide mix in the delivery, as `movies`."""
@@ -277,9 +280,9 @@ class Cart:
         recorded = set()
         for path in self.delivery.glob("*/*/nearset.json"):
             for clip in json.loads(path.read_text(encoding="utf-8"))["clips"]:
-                for proxy in clip["proxies"]:
-                    file = path.parent / proxy["path"]
-                    assert hash_bytes("xxh128", file.read_bytes()) == proxy["xxh128"]
+                for told in (file for proxy in clip["proxies"] for file in files_of(proxy)):
+                    file = path.parent / told["path"]
+                    assert hash_bytes("xxh128", file.read_bytes()) == told["xxh128"]
                     recorded.add(file.relative_to(self.delivery).as_posix())
         assert {*self.movies(), *self.mixes()} == recorded
         self.assert_no_lie()
@@ -290,6 +293,11 @@ class Cart:
         for path in (*self.delivery.glob("*/.complete"), *self.delivery.glob("*/*/.complete")):
             for name, digest in json.loads(path.read_text(encoding="utf-8"))["xxh128"].items():
                 assert hash_bytes("xxh128", (path.parent / name).read_bytes()) == digest, name
+
+
+def files_of(proxy: dict[str, Any]) -> list[dict[str, Any]]:
+    """The files of a proxy of the record, those of all presets."""
+    return [file for rendition in proxy["renditions"] for file in rendition["files"]] or [proxy]
 
 
 def looks(folder: Path) -> dict[str, tuple[bytes, int, int, int]]:

@@ -130,14 +130,14 @@ def test_the_record_names_the_weights_that_ran_and_not_those_that_were_refused(
     old = base_weights("lite")
     day = old.with_tensors({name: array * 2 for name, array in old.tensors.items()})
     monkeypatch.setattr("engines.model.weights.base_weights", lambda _: day)
-    monkeypatch.setattr("daemon.stages.render.backend_of", lambda _: Refusing(old))
+    monkeypatch.setattr("daemon.stages.rendering.backend_of", lambda _: Refusing(old))
     cart.card("A001C001.mov")
     cart.serve()
     assert enhanced(cart, "A001C001")["model"] == old.name != day.name
 
 
 def test_weights_that_no_engine_gives_right_hold_the_clip(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.stages.render.backend_of", lambda _: Refusing(None))
+    monkeypatch.setattr("daemon.stages.rendering.backend_of", lambda _: Refusing(None))
     cart.card("A001C001.mov")
     with cart.shift() as shift:
         shift.drive()

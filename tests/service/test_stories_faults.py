@@ -156,11 +156,11 @@ def test_a_volume_that_fills_while_the_child_writes_fails_with_that_reason(
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("daemon.stages.render.fsync_file", full)
+    monkeypatch.setattr("daemon.stages.rendering.fsync_file", full)
     with cart.shift() as shift:
         shift.drive()
         assert shift.clip("A001C001").trouble.code == "delivery.disk_full"
-        assert not list(cart.staging.glob("*.mov"))
+        assert not list(cart.staging.glob("*.proxy*"))
         monkeypatch.undo()
         cart.retry()
         shift.drive()

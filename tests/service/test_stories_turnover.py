@@ -18,6 +18,7 @@ from daemon.sidecars.ascmhl import parse_generation
 from daemon.slate import Custody, Twin, Vendor
 from daemon.states import SETTLED_STATES, ClipState
 from engines.media.essence import TimecodeSource
+from engines.media.preset import Wrapper
 from engines.model.noise import NoiseProfile
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -94,6 +95,8 @@ def test_the_schema_lets_nothing_be_left_out_or_slipped_in(told: dict[str, Any])
         lambda it: it["clips"][0]["custody"],
         lambda it: it["clips"][0]["custody"]["files"][0],
         lambda it: it["clips"][0]["proxies"][1],
+        lambda it: it["clips"][0]["proxies"][1]["renditions"][0],
+        lambda it: it["clips"][0]["proxies"][1]["renditions"][0]["files"][0],
         lambda it: it["undelivered"][0],
     )
     for part in parts:
@@ -112,6 +115,7 @@ def test_the_schema_knows_the_words_that_the_code_knows() -> None:
     assert set(kinds["clip"]["properties"]["timecode_from"]["enum"]) == set(TimecodeSource)
     assert set(kinds["custody"]["properties"]["status"]["enum"]) == set(Custody)
     assert set(kinds["proxy"]["properties"]["twin"]["enum"]) == set(Twin)
+    assert set(kinds["rendition"]["properties"]["wrapper"]["enum"]) == set(Wrapper)
     stopped = SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED}
     assert set(kinds["undelivered"]["properties"]["state"]["enum"]) == stopped
 

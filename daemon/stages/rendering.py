@@ -1,0 +1,206 @@
+"""Rendering: the work side of `render.py`: decode, conform, enhance, put the look on, encode, check, hash."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daemon import wire
+from daemon.engine import backend_of
+from daemon.hashing import hash_file
+from daemon.presets import Written
+from daemon.publish import delivering, disk_full, fsync_file
+from daemon.publish import replace as replace_whole
+from daemon.rows import staged_name
+from daemon.slate import Twin
+from daemon.stages.landing import SHEET
+from daemon.stages.probe import opened
+from daemon.stages.render import Rendered, RenderTask
+from daemon.worker import Progress
+from engines.colour.look import Look
+from engines.errors import EngineError
+from engines.media.essence import Essence
+from engines.media.layout import file_count
+
+if TYPE_CHECKING:
+    from engines.enhance import Enhance
+    from engines.media.encode import Output
+    from engines.media.frames import Picture
+    from engines.media.source import MediaFiles
+
+_NOISE_PICTURES = 8
+"""Pictures from the head of a clip that its noise is measured on."""
+
+
+def work(task_text: str, progress: Progress) -> str:
+    """Return what was made as JSON; the work side.
+
+    Raises:
+        MediaError: the source breaks, the encoder refuses, or the proxy breaks the relink contract.
+        SourceChanged: a camera file is not what was hashed. DiskFull: the delivery volume has no room.
+    """
+    from engines.media.faults import is_full
+
+    task = wire.load(RenderTask, task_text)
+    staged = Path(task.staging) / task.staged
+    began = time.monotonic()
+    with delivering(staged):
+        staged.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with opened(task.source.place, task.source.files) as files:
+            made = _made(task, files, staged, progress)
+    except BaseException as error:
+        for left in staged.parent.glob(f"{staged.name}*"):
+            left.unlink(missing_ok=True)
+        if is_full(error):
+            raise disk_full(staged) from error
+        raise
+    return wire.dump(Rendered, replace(made, seconds=round(time.monotonic() - began, 3)))
+
+
+def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
+    """Render, check against the contract, flush and hash."""
+    from engines.media.decode import decoder_for
+    from engines.render import render, still_number
+
+    enhance, model, engine, noise, mark = _enhancement(task, files)
+    outputs = _outputs(task, staged, mark)
+    decoder = decoder_for(files, task.essence)
+    grade = _grade(task)
+    before: list[Picture] = []
+    watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
+    rendered = render(decoder, task.essence, task.working, outputs, enhance=enhance, grade=watched, progress=progress)
+    if before:
+        _write_sheet(task, before[0], staged)
+    still = staged.with_name(f"{staged.name}.jpg")
+    still.write_bytes(rendered.still)
+    fsync_file(still)
+    alive = partial(progress, rendered.frames, rendered.frames)
+    checked = [
+        _checked(task.essence, output, digests, alive)
+        for output, digests in zip(outputs, rendered.sound_digests, strict=True)
+    ]
+    return Rendered(tuple(checked), model, engine, noise, bool(rendered.still), 0.0)
+
+
+def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
+    """Return the proxies to write, their files numbered on in the staging folder and of no try before."""
+    from engines.media.encode import Output
+
+    outputs: list[Output] = []
+    count = 0
+    for spec in task.proxies:
+        names = [staged_name(staged.name, count + number) for number in range(file_count(task.essence, spec))]
+        paths = tuple(staged.with_name(name) for name in names)
+        for path in paths:
+            path.unlink(missing_ok=True)
+        outputs.append(Output(spec, paths, task.revision, task.tape, mark))
+        count += len(paths)
+    return outputs
+
+
+def _checked(
+    essence: Essence, output: Output, sound_digests: tuple[str, ...], alive: Callable[[], None]
+) -> tuple[Written, ...]:
+    """Return what the files of a proxy hold, flushed and held to the contract."""
+    from engines.media.contract import check
+    from engines.media.source import MediaFile
+
+    for path in output.paths:
+        fsync_file(path)
+    with ExitStack() as stack:
+        opened_files = [stack.enter_context(path.open("rb", buffering=0)) for path in output.paths]
+        here = [MediaFile(path.name, file.fileno()) for path, file in zip(output.paths, opened_files, strict=True)]
+        check(here, essence, output.spec, sound_digests, lambda *_: alive())
+        hashed = [hash_file(file, (), progress=lambda _: alive())["xxh128"] for file in opened_files]
+    return tuple(Written(xxh128, path.stat().st_size) for xxh128, path in zip(hashed, output.paths, strict=True))
+
+
+def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
+    """Return the grade, keeping the picture of a number as it was before it."""
+
+    def graded(picture: Picture) -> Picture:
+        if picture.number == number:
+            before.append(picture)
+        return grade(picture)
+
+    return graded
+
+
+def _write_sheet(task: RenderTask, picture: Picture, staged: Path) -> None:
+    """Write the contact sheet of the clip's look beside the staged proxy."""
+    from engines.colour.sheet import sheet
+
+    assert task.look
+    assert task.show
+    essence, path = task.essence, staged.with_name(f"{staged.name}{SHEET}")
+    made = sheet(picture, task.show, task.look, Path(task.luts), matrix=essence.matrix, code_range=essence.code_range)
+    path.write_bytes(made)
+    fsync_file(path)
+
+
+def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
+    """Return what puts the look on; None where the picture stays as recorded."""
+    if task.look is None:
+        return None
+    from engines.colour.grade import Grade
+
+    _write_handed(task.look, Path(task.luts))
+    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
+
+
+def _write_handed(look: Look, luts: Path) -> None:
+    """Write what is handed over of a look beside its grade, unless it is there: each name tells its content."""
+    from engines.colour.exchange import clfs
+    from engines.colour.transform import output_cube
+
+    luts.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if look.output and not (luts / look.output).exists():
+        replace_whole(output_cube(look).encode(), luts / look.output, luts)
+    if all((luts / name).exists() for name in (look.to_aces, look.from_aces) if name):
+        return
+    for name, text in clfs(look, luts).items():
+        replace_whole(text.encode(), luts / name, luts)
+
+
+def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float], str]:
+    """Return what enhances the twin, model, engine and measured noise for the record, and the mark of review copies."""
+    if task.restore is None:
+        return None, "", "", {}, ""
+    from daemon.models import (  # the registry plans with the stages after this one
+        active_version,
+        active_weights,
+        own_weights,
+    )
+    from engines.enhance.restore import Restore as RestoreEngine
+    from engines.media.decode import decoder_for
+    from engines.model.noise import estimate
+    from engines.model.weights import base_weights
+    from engines.render import first_pictures
+
+    backend = backend_of(replace(task.engine, name=task.restore.engine))
+    own = active_weights(Path(task.models), task.restore.model)
+    weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
+    noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.working, _NOISE_PICTURES))
+    _check_measured(asdict(noise), files[0].name)
+    enhance = RestoreEngine(
+        backend, weights, task.working.height, task.working.width, strength=task.restore.strength, noise=noise
+    )
+    mark = f"ENHANCED - model v{active_version(Path(task.models), task.restore.model)}"
+    return enhance, enhance.weights.name, backend.describe(), asdict(noise), mark
+
+
+def _check_measured(noise: dict[str, float], name: str) -> None:
+    """Raise EngineError unless all of a measured noise is a number: JSON has no other, nor has the record."""
+    if endless := [f"{word} is {value}" for word, value in noise.items() if not math.isfinite(value)]:
+        raise EngineError(
+            f"the noise of {name} could not be measured",
+            why=", ".join(endless),
+            fix="report this clip: it is a fault of nearset; its plain proxy is delivered",
+        )
