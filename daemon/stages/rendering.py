@@ -25,6 +25,7 @@ from daemon.stages.relight import Lighting, joined, lighting, write_before
 from daemon.stages.render import Rendered, RenderTask
 from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
+from engines.colour.look import Look
 from engines.errors import EngineError
 from engines.media.departure import Fidelity
 from engines.media.layout import file_count
@@ -203,13 +204,23 @@ def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
     if task.look is None:
         return None
     from engines.colour.grade import Grade
+
+    _write_handed(task.look, Path(task.luts))
+    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
+
+
+def _write_handed(look: Look, luts: Path) -> None:
+    """Write what is handed over of a look beside its grade, unless it is there: each name tells its content."""
+    from engines.colour.exchange import clfs
     from engines.colour.transform import output_cube
 
-    handed = Path(task.luts) / task.look.output
-    if task.look.output and not handed.exists():
-        handed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_whole(output_cube(task.look).encode(), handed, handed.parent)
-    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
+    luts.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if look.output and not (luts / look.output).exists():
+        replace_whole(output_cube(look).encode(), luts / look.output, luts)
+    if all((luts / name).exists() for name in (look.to_aces, look.from_aces) if name):
+        return
+    for name, text in clfs(look, luts).items():
+        replace_whole(text.encode(), luts / name, luts)
 
 
 def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float], str]:

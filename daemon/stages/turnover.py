@@ -34,7 +34,7 @@ from daemon.store import Card, Clip, Proxy, trouble_of
 from daemon.turnover import current, provenance
 from daemon.turnover.editorial import ales
 from daemon.turnover.looks import FOLDER as LOOKS
-from daemon.turnover.looks import look_files, luts_of
+from daemon.turnover.looks import look_files, transforms_of
 from daemon.turnover.naming import safe_name
 from daemon.turnover.record import complete, day_complete, day_record, record, sidecars_of
 from daemon.turnover.report import report
@@ -132,7 +132,8 @@ def _write(production: Production, card: Card, clips: list[Clip], clerk: Clerk, 
         return False
     make_folder(folder / "report", production.config.delivery.root)
     sidecars = {path: text.encode() for path, text in ales(name, [roll]).items()}
-    if looks := look_files(roll):
+    transforms = _transforms(production, roll)
+    if looks := look_files(roll, transforms):
         make_folder(folder / LOOKS, production.config.delivery.root)
     sidecars |= looks
     if signatures := provenance.files(roll):
@@ -149,7 +150,7 @@ def _write(production: Production, card: Card, clips: list[Clip], clerk: Clerk, 
     if done:
         drop_stale(folder, before, hashes)
     text = record(roll, hashes if done else before | hashes, left_out(cuts))
-    hashes |= replace_all({_RECORD: text.encode()}, folder, staging) | _hand_luts(production, roll, folder)
+    hashes |= replace_all({_RECORD: text.encode()}, folder, staging) | _hand_over(production, transforms, folder)
     if done:
         hashes |= _seal(production, roll, folder, now)
         replace(complete(roll, hashes | _stills(roll, folder)).encode(), folder / ".complete", staging)
@@ -236,15 +237,19 @@ def _read(path: Path) -> bytes:
         return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
 
 
-def _hand_luts(production: Production, roll: Roll, folder: Path) -> dict[str, str]:
-    """Put the roll's LUTs in place, each once since its name tells its content, and return their xxh128 by path."""
-    hashes = {}
-    for name in sorted(luts_of(roll)):
-        data = (production.config.luts / name).read_bytes()
+def _transforms(production: Production, roll: Roll) -> dict[str, bytes]:
+    """Return the LUTs and CLFs of a roll's looks by file name; a CLF that cannot be made, or was not, is left out."""
+    luts, clfs = transforms_of(roll)
+    there = {name for name in clfs if (production.config.luts / name).is_file()}
+    return {name: (production.config.luts / name).read_bytes() for name in luts | there}
+
+
+def _hand_over(production: Production, transforms: dict[str, bytes], folder: Path) -> dict[str, str]:
+    """Put LUTs and CLFs in place, each once since its name tells its content, and return their xxh128 by path."""
+    for name, data in sorted(transforms.items()):
         if not (folder / LOOKS / name).is_file():
             replace(data, folder / LOOKS / name, production.staging)
-        hashes[f"{LOOKS}/{name}"] = hash_bytes("xxh128", data)
-    return hashes
+    return {f"{LOOKS}/{name}": hash_bytes("xxh128", data) for name, data in sorted(transforms.items())}
 
 
 def _stills(roll: Roll, folder: Path) -> dict[str, str]:
