@@ -86,7 +86,7 @@ def test_an_approved_production_learns_a_room_and_its_mixes_say_so(cart: Cart) -
     lineage = json.loads((cart.config.models / f"{model.digest}.json").read_text())
     assert (lineage["approved_by"], lineage["tone"], lineage["parent"]) == ("Line producer", "SR001/T004", "base")
     assert lineage["trials"]["Boom"]["reduction_db"] >= 8
-    assert json.loads((cart.config.models / "active.json").read_text()) == {"room KITCHEN": model.digest}
+    assert json.loads((cart.config.models / "active.json").read_text())["room KITCHEN"] == model.digest
     shown = CliRunner().invoke(app, ["model", "show", model.digest[:12], "-c", str(cart.folder / "config.yaml")]).stdout
     assert "SR001/T004" in shown
     assert "reduction_db" in shown
