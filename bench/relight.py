@@ -36,6 +36,7 @@ from engines.model.noise import estimate
 from engines.model.weights import base_weights
 
 CURVE, MATRIX = curve_of("rec709", CodeRange.LEGAL, "bt709"), "bt709"
+LINEAR = curve_of("rec709", CodeRange.LEGAL, "bt709", shoulder=False)
 HEIGHT, WIDTH = 540, 960
 BLURS, GAMMAS = (4, 8, 16, 32, 64, 128), (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 FOOTAGE = ("sam2_bedroom.mp4", "sam2_01_dog.mp4", "sam2_05_juggle.mp4", "editly_palawan.mp4")
@@ -96,7 +97,7 @@ def beat(hz: float, depth: float, bands: float, rate: float, number: int, rows: 
 
 def flickered(picture: Picture, stops: np.ndarray) -> Picture:
     """Return a picture with a beat put on in linear light, all three planes by R'G'B'."""
-    return lit(picture, np.repeat(stops[:, None], picture.width // 2, 1), CURVE, MATRIX)
+    return lit(picture, np.repeat(stops[:, None], picture.width // 2, 1), LINEAR, MATRIX)
 
 
 def steadied(samples: Path) -> bool:
@@ -111,7 +112,7 @@ def steadied(samples: Path) -> bool:
         for hz, depth, bands in BEATS:
             put = [flickered(p, beat(hz, depth, bands, rate, p.number, p.height // 2)) for p in clean]
             before = [grid_of(picture, CURVE) for picture in put]
-            steady = Steady(find(before, rate), 1.0, CURVE, MATRIX)
+            steady = Steady(find(before, rate), 1.0, LINEAR, MATRIX)
             after = [grid_of(steady(picture), CURVE) for picture in put]
             removed, elsewhere = decibels(own, before, after, hz / rate)
             met &= removed >= 20 and abs(elsewhere) <= 0.3

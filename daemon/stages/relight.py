@@ -185,6 +185,7 @@ def lighting(
         if task.hero:
             bring = brought(level, _level_of(task.hero, eye(task.hero.spec), alive))
     curve = curve_of(task.space, essence.code_range, essence.transfer)
+    plain = curve_of(task.space, essence.code_range, essence.transfer, shoulder=False)
     relight = Relight(
         backend,
         weights,
@@ -205,7 +206,7 @@ def lighting(
             before.append(picture)
         return relight(picture)
 
-    enhance = in_turn(Steady(beat, light.strength, curve, essence.matrix), restore, relit)
+    enhance = in_turn(Steady(beat, light.strength, plain, essence.matrix), restore, relit)
     name, runs = ("", "") if relight.is_off else (weights.name, backend.describe())
     return Lighting(enhance, relight, beat, bring.stops, name, runs, before)
 

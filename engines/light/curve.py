@@ -61,13 +61,13 @@ class Curve:
     a code changes by under a gain, a row each GAIN_STEPS-th of a stop from -MOST_STOPS on.
     """
 
-    def __init__(self, space: str, code_range: CodeRange, transfer: str) -> None:
+    def __init__(self, space: str, code_range: CodeRange, transfer: str, *, shoulder: bool = True) -> None:
         codes = np.linspace(0, CODE_MAX, CODE_MAX * _STRETCH + 1, dtype=np.float32)
         legal = (codes - np.float32(64)) / np.float32(876)
         linear = linear_of(camera_values(legal, Look(space), code_range), space, transfer)
         linear = np.maximum.accumulate(linear)
         self.stops = np.log2(np.maximum(linear, 0) + np.float32(FLOOR)).astype(np.float32)
-        self.gains = _gains(codes, linear, WHITE if SPACES[space].is_display else CODE_MAX)
+        self.gains = _gains(codes, linear, (WHITE if SPACES[space].is_display else CODE_MAX) if shoulder else None)
 
     def of(self, codes: Floats) -> Floats:
         """Return the stops of R'G'B' codes of any shape."""
@@ -84,7 +84,7 @@ class Curve:
         return np.asarray(cv2.remap(self.gains, codes, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), np.float32)
 
 
-def _gains(codes: Floats, linear: Floats, top: int) -> Floats:
+def _gains(codes: Floats, linear: Floats, top: int | None) -> Floats:
     """Return how many codes each code changes by under each gain; what is black stays black.
 
     What is lifted comes to rest under `top`, drawn in softly over the last seventh of the way, and never goes below
@@ -95,7 +95,7 @@ def _gains(codes: Floats, linear: Floats, top: int) -> Floats:
     steps = np.linspace(-MOST_STOPS, MOST_STOPS, int(2 * MOST_STOPS * GAIN_STEPS) + 1)
     whole, own = linear[::_STRETCH], codes[::_STRETCH]
     codes_of = [_code_of(whole * 2**step, lit, at) for step in steps]
-    rows = [_drawn_in(code, own, top) if step > 0 else code for step, code in zip(steps, codes_of, strict=True)]
+    rows = [_drawn_in(code, own, top) if top and step > 0 else code for step, code in zip(steps, codes_of, strict=True)]
     gains: Floats = (np.stack(rows) - own).astype(np.float32)
     gains[len(steps) // 2] = 0
     gains[:, whole <= 0] = 0
@@ -119,6 +119,9 @@ def _drawn_in(code: Floats, own: Floats, top: int) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def curve_of(space: str, code_range: CodeRange, transfer: str) -> Curve:
-    """Return the curve of a space by nearset's name; `transfer` tells display encodings apart."""
-    return Curve(space, code_range, transfer)
+def curve_of(space: str, code_range: CodeRange, transfer: str, *, shoulder: bool = True) -> Curve:
+    """Return the curve of a space by nearset's name; `transfer` tells display encodings apart.
+
+    Without a shoulder what is lifted is not drawn in under white, so that a beat is undone as it was done.
+    """
+    return Curve(space, code_range, transfer, shoulder=shoulder)
