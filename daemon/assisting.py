@@ -18,6 +18,7 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.slate import Twin
 from daemon.stages.assist import AssistTask, CompTold, Made, Taken
 from daemon.stages.probe import opened
+from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
 from engines.colour.grade import Grade
 from engines.enhance.camera import Move, between, grey, survey
@@ -68,14 +69,21 @@ def made_of(task: AssistTask, progress: Progress) -> Made:
             makers = {Twin.MATTE: _matte, Twin.PLATE: _plate, Twin.COMP: _comp}
             made = makers[task.twin](task, clip, stack, staged, progress)
         fsync_file(staged)
+        signed = sign_proxy(staged, staged.suffix, task.origin, _said(task, made), progress)
         with staged.open("rb", buffering=0) as written:
             hashes = hash_file(written, (), progress=lambda _: progress(1, 1))
-        return replace(made, xxh128=hashes["xxh128"], size_bytes=staged.stat().st_size)
+        return replace(made, xxh128=hashes["xxh128"], size_bytes=staged.stat().st_size, signed=signed)
     except BaseException as error:
         staged.unlink(missing_ok=True)
         if is_full(error):
             raise disk_full(staged) from error
         raise
+
+
+def _said(task: AssistTask, made: Made) -> Said:
+    """Return what its signature says was done."""
+    look = tuple(task.clip.look.steps) if task.clip.look else ()
+    return Said(task.spec.clip_name, task.twin, look, made.model, "", 1.0, 0, (str(task.twin),))
 
 
 def _opened(stack: ExitStack, taken: Taken, spec: ProxySpec, progress: Progress) -> _Clip:

@@ -41,6 +41,17 @@ CUSTODY = "nearset.custody"
 """Label of our own assertion: the statement as it is."""
 _FORMATS = {".mov": "video/quicktime", ".mp4": "video/mp4"}
 _ENHANCED = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
+DONE = {
+    "removal": "What the recipe names was taken out and filled from pictures where it is not.",
+    "flicker": "Flicker of light was taken out.",
+    "restore": "Noise was taken out by a neural network.",
+    "relight": "The balance of the picture's own light was changed as the recipe asks.",
+    "steady": "The picture was steadied or reframed.",
+    "matte": "A matte was pulled of the picture.",
+    "plate": "A clean plate was put together of pictures of the shot.",
+    "comp": "The picture was laid over another by its matte.",
+}
+"""What is said of each step, and of what is made beside the proxies."""
 _BUFFER_BYTES = 1 << 18
 _NUMBER_BYTES = 32
 """Of each of the two numbers of an ES256 signature."""
@@ -161,7 +172,7 @@ def _actions(statement: Statement) -> list[dict[str, Any]]:
             {
                 "action": "c2pa.edited",
                 "digitalSourceType": _ENHANCED,
-                "description": "Noise taken out by a neural network.",
+                "description": " ".join(DONE[step] for step in statement.enhancement["steps"]),
                 "softwareAgent": agent,
                 "parameters": parameters,
             }
@@ -273,8 +284,14 @@ def opened(signature: str, root: bytes) -> dict[str, Any]:
     return dict(json.loads(_unb64(jws["payload"])))
 
 
-def enhancement_of(model: str, engine: str, strength: float, changed: int) -> dict[str, Any] | None:
-    """Return what is said of an enhancement; None where no picture was changed."""
-    if not changed:
+def enhancement_of(
+    model: str, engine: str, strength: float, changed: int, done: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """Return what is said of an enhancement by the steps of `DONE`; None where nothing was done.
+
+    `changed` counts the pictures that the restoration changed, by a `strength` of 0 to 1.
+    """
+    if not done:
         return None
-    return {"model": model, "engine": engine, "strength": round(strength, 4), "pictures_changed": changed}
+    said = {"model": model, "engine": engine, "strength": round(strength, 4), "pictures_changed": changed}
+    return said | {"steps": list(done)}

@@ -14,11 +14,12 @@ from daemon.assists import Drawn, drawn, is_still, stamp
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.slate import ASSISTS, TWIN_FOLDER, Published, Twin
+from daemon.slate import ASSISTS, TWIN_FOLDER, Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of
 from daemon.stages.probe import Source, source_of, words_of
 from daemon.stages.render import delivered_name, specs_of
+from daemon.stages.signing import origin_of
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
@@ -70,7 +71,10 @@ class CompTold:
 
 @dataclass(frozen=True, slots=True)
 class AssistTask:
-    """One thing to make of a clip; `takes` are the other clips that its plate is made of, too."""
+    """One thing to make of a clip; `takes` are the other clips that its plate is made of, too.
+
+    `origin` is None where what is made is not signed.
+    """
 
     twin: Twin
     clip: Taken
@@ -81,6 +85,7 @@ class AssistTask:
     luts: str
     staging: str
     staged: str = ""
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Made:
     notes: tuple[str, ...]
     has_still: bool
     model: str = ""
+    signed: str = ""
 
 
 class Assist:
@@ -138,7 +144,8 @@ class Assist:
         if (landed and landed[-1].want == want) or (job and job.state is JobState.FAILED):
             self._settled[clip.id, twin] = want
             return True
-        text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}"))
+        origin = origin_of(production, clip, clip.want)
+        text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}", origin=origin))
         store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
         return False
 
@@ -169,6 +176,7 @@ class Assist:
             look=look_of(production, clip, words_of(production, clip))
             if task.twin is Twin.COMP and task.clip.look
             else None,
+            signed=made.signed,
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)

@@ -31,6 +31,7 @@ from engines.media.departure import Fidelity
 from engines.media.layout import file_count
 
 if TYPE_CHECKING:
+    from daemon.enhancing import Steps
     from engines.enhance import Enhance
     from engines.media.encode import Output
     from engines.media.frames import Picture
@@ -105,7 +106,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     fsync_file(still)
     alive = partial(progress, rendered.frames, rendered.frames)
     fidelity = watching.fidelity() if watching else None
-    done = _said(task, model, engine, fidelity)
+    done = _said(task, model, engine, fidelity, _done(steps, light, fidelity))
     checked = [
         _checked(task, output, digests, done, alive)
         for output, digests in zip(outputs, rendered.sound_digests, strict=True)
@@ -123,12 +124,20 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     )
 
 
-def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None) -> Said:
+def _done(steps: Steps, light: Lighting | None, fidelity: Fidelity | None) -> tuple[str, ...]:
+    """Return the steps that were taken, in their order."""
+    restored = ["restore"] if fidelity and fidelity.changed else []
+    flicker = ["flicker"] if light and light.flicker else []
+    relit = ["relight"] if light and not light.relight.is_off else []
+    return (*(x.name for x in steps.before), *flicker, *restored, *relit, *(x.name for x in steps.after))
+
+
+def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None, done: tuple[str, ...]) -> Said:
     """Return what the signatures of a twin's files say was done."""
     strength = task.restore.strength * task.share if task.restore else 0.0
     changed = fidelity.changed if fidelity else 0
     steps = tuple(task.look.steps) if task.look else ()
-    return Said(task.proxies[0].clip_name, task.twin, steps, model, engine, strength, changed)
+    return Said(task.proxies[0].clip_name, task.twin, steps, model, engine, strength, changed, done)
 
 
 def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:

@@ -42,7 +42,10 @@ def sign_mix(staged: Path, origin: Origin | None, clip: str, progress: Progress)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is said of a twin's files: its look's steps, and what enhanced how many pictures, how far (0-1)."""
+    """What is said of a twin's files: its look's steps, and what enhanced how many pictures, how far (0-1).
+
+    `done` names the steps that were taken, in their order; none where the picture stayed as filmed.
+    """
 
     clip: str
     twin: Twin
@@ -51,6 +54,7 @@ class Said:
     engine: str
     strength: float
     changed: int
+    done: tuple[str, ...]
 
 
 def sign_proxy(staged: Path, suffix: str, origin: Origin | None, said: Said, progress: Progress) -> str:
@@ -63,5 +67,5 @@ def sign_proxy(staged: Path, suffix: str, origin: Origin | None, said: Said, pro
         return ""
     from daemon.provenance import Statement, enhancement_of, sign
 
-    done = enhancement_of(said.model, said.engine, said.strength, said.changed)
-    return sign(staged, suffix, Statement(said.clip, said.twin, origin, done, said.look), progress)
+    enhancement = enhancement_of(said.model, said.engine, said.strength, said.changed, said.done)
+    return sign(staged, suffix, Statement(said.clip, said.twin, origin, enhancement, said.look), progress)
