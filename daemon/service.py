@@ -35,7 +35,7 @@ from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
 from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.stages.turnover import Turnover
-from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
+from daemon.states import CLIP_TABLE, GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
 from daemon.telling import Teller
@@ -261,7 +261,8 @@ class Service:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
             else:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
-                store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)
+                if _EVENTS[verdict] in CLIP_TABLE[clip.state]:  # else the clip went on without it, as configured since
+                    store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)
 
     def _keep_leases(self, now: Moment) -> None:
         for running in self._executor.running():

@@ -288,3 +288,19 @@ def test_the_order_is_kept_by_the_database_itself(cart: Cart) -> None:
     with sqlite3.connect(cart.config.production_state / "nearset.sqlite") as database:
         columns = {row[1] for row in database.execute("pragma table_info(clips)")}
     assert {"circled", "precedence"} <= columns
+
+
+def test_a_job_that_fails_after_its_clip_went_on_without_it_ends_alone(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    with cart.shift(Hands(lag=3)) as shift:
+        while "proxied" not in shift.clip_states():
+            shift.tick()
+        wish(cart, Wish.PAUSE, "render")
+        shift.tick()
+    cart.words |= {"enhance": {"restore": {"enabled": False}}, "workers": {"attempts": 1}}
+    wish(cart, Wish.RESUME, "render")
+    hands = Hands()
+    hands.befall("render", trouble("worker"))
+    with cart.shift(hands) as shift:
+        shift.drive()
+        assert shift.clip_states() == [DELIVERED]
