@@ -1,6 +1,8 @@
 """The kill campaign: the service is killed wherever it writes, and must end as if nothing had been.
 
-python -m bench.faults [--points N] [--seed S] [--presets NAME,NAME] [--json]
+python -m bench.faults [--points N] [--seed S] [--presets NAME,NAME] [--storage] [--json]
+
+A folder as further target is always delivered to; with --storage S3-compatible storage is, too (moto, on this machine).
 
 Prints what was killed how often and what came of it; exits 1 if anything was lost, doubled or half published.
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import random
 import shutil
@@ -22,17 +25,21 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.media import movie, seal
 from bench.points import Inline, Points, begin, kill_a_child
-from daemon import cli, executor, wire
+from daemon import cli, egress, executor, wire
+from daemon import provenance as _loaded_provenance
 from daemon.hashing import hash_bytes
 from daemon.slate import Published
 from daemon.states import ClipState, JobState
 from daemon.store import Store
+from daemon.targets.base import Target
+from daemon.targets.folder import FolderTarget
+from daemon.targets.s3 import S3Target, Storage
 from engines import render as _loaded_render
 from engines.backends import identity as _loaded_identity
 from engines.enhance import restore as _loaded_restore
@@ -40,18 +47,30 @@ from engines.media import contract as _loaded_contract
 from engines.media import decode as _loaded_decode
 from engines.media import probe as _loaded_probe
 
-LOADED = (_loaded_render, _loaded_identity, _loaded_restore, _loaded_contract, _loaded_decode, _loaded_probe)
+LOADED = (
+    _loaded_render,
+    _loaded_identity,
+    _loaded_restore,
+    _loaded_contract,
+    _loaded_decode,
+    _loaded_probe,
+    _loaded_provenance,
+)
 """What a run needs, loaded before it is forked."""
 CLIPS = ("A001C001", "A001C002")
 _CONFIG = """\
 production: {code: KILL}
 offload: {roots: [offload], settle_seconds: 0}
-delivery: {root: delivery, presets: [PRESETS]}
+delivery: {root: delivery, presets: [PRESETS], targets: [TARGETS]}
+egress: [EGRESS]
 state: {root: state}
 engine: identity
 workers: {retry_seconds: 0}
 log: {level: warning, format: json}
 """
+_NAS = "{name: nas, path: nas}"
+_LAB = '{name: lab, url: "s3://%s", endpoint: "%s", credentials: keys.ini}'
+_KEYS = "[default]\naws_access_key_id = key\naws_secret_access_key = secret\n"
 _TWINS = [("enhanced", 1), ("plain", 1)]
 PRESET = "prores-proxy-mov"
 
@@ -75,6 +94,7 @@ class Case:
 
     folder: Path
     presets: str = PRESET
+    storage: str = ""
     before: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -86,9 +106,47 @@ class Case:
         """Offload the card."""
         roll = self.folder / "offload" / "20261124" / "Camera Media" / "A001"
         shutil.copytree(card, roll)
-        (self.folder / "config.yaml").write_text(_CONFIG.replace("PRESETS", self.presets), encoding="utf-8")
+        (self.folder / "nas").mkdir()
+        (self.folder / "keys.ini").write_text(_KEYS, encoding="utf-8")
+        targets, allowed = _NAS, self.storage.removeprefix("http://")
+        if self.storage:
+            targets += f", {_LAB % (self.bucket, self.storage)}"
+            self._lab().storage.call_s3("create_bucket", Bucket=self.bucket)
+        words = {"PRESETS": self.presets, "TARGETS": targets, "EGRESS": allowed}
+        text = _CONFIG
+        for word, value in words.items():
+            text = text.replace(word, value)
+        (self.folder / "config.yaml").write_text(text, encoding="utf-8")
         self.before = self.looks()
         return self
+
+    @property
+    def bucket(self) -> str:
+        """Name of the case's own bucket."""
+        return self.folder.name.lower().replace("_", "-")
+
+    def _lab(self) -> S3Target:
+        place = Storage(f"s3://{self.bucket}", self.storage, "us-east-1", str(self.folder / "keys.ini"))
+        return S3Target("lab", place, "KILL")
+
+    def _targets(self) -> dict[str, Target]:
+        found: dict[str, Target] = {"nas": FolderTarget("nas", self.folder / "nas", "KILL")}
+        return found | ({"lab": self._lab()} if self.storage else {})
+
+    def _faults_of_targets(self, *, at_the_end: bool) -> list[str]:
+        """Return where a target has not what is delivered here: all of it at the end, else what it has under a name."""
+        found = []
+        for path in sorted(path for path in self.delivery.rglob("*") if path.is_file()):
+            name = path.relative_to(self.delivery).as_posix()
+            if name.startswith("."):
+                continue
+            for target, place in self._targets().items():
+                there = place.read(name)
+                if (at_the_end and there is None) or (path.suffix == ".mov" and there not in {None, path.read_bytes()}):
+                    found.append(f"{name} is not at {target}, or not whole")
+                elif at_the_end and there != path.read_bytes():
+                    found.append(f"{name} is another file at {target}")
+        return found
 
     def looks(self) -> dict[str, tuple[str, int]]:
         """Return digest and mtime of each camera file."""
@@ -112,6 +170,7 @@ class Case:
         begin(points)
         if inline:
             executor.LocalExecutor = Inline  # type: ignore[assignment,misc]
+            egress.kept_to = lambda _: nullcontext()  # type: ignore[assignment] # what is sent is sent by this process
         code = cli._serve(self.folder / "config.yaml", once=True)  # noqa: SLF001 - what `nearset once` calls
         told.write_text(json.dumps(points.seen))
         return code
@@ -124,7 +183,7 @@ class Case:
             name = path.relative_to(self._roll()).as_posix()
             if known.get(name) != digest_of(path):
                 found.append(f"{name} is half published")
-        return found + self._lies()
+        return found + self._lies() + self._faults_of_targets(at_the_end=False)
 
     def faults_at_the_end(self) -> list[str]:
         """Return what is wrong once the service has ended by itself."""
@@ -144,7 +203,7 @@ class Case:
             found.append(f"{stills} stills of {len(proxies)} proxies")
         if left := [path.name for path in (self.delivery / ".nearset-staging").iterdir()]:
             found.append(f"left in staging: {left}")
-        return found
+        return found + self._faults_of_targets(at_the_end=True)
 
     def _faults_of_the_database(self) -> list[str]:
         store = Store(self.folder / "state" / "KILL" / "nearset.sqlite", read_only=True)
@@ -194,6 +253,7 @@ class Campaign:
     folder: Path
     random: random.Random
     presets: str = PRESET
+    storage: str = ""
     kills: int = 0
     tally: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -248,7 +308,7 @@ class Campaign:
     def _case(self, name: str) -> Iterator[Case]:
         folder = Path(tempfile.mkdtemp(prefix="case-", dir=self.folder))
         count = len(self.faults)
-        yield Case(folder, self.presets).shoot(self.card)
+        yield Case(folder, self.presets, self.storage).shoot(self.card)
         self.faults[count:] = [f"{name}: {fault}" for fault in self.faults[count:]]
         if len(self.faults) == count:
             shutil.rmtree(folder)
@@ -290,13 +350,15 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=0, help="how many points to kill at; 0: every one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--presets", default=PRESET, help="what is delivered, by names with commas between them")
+    parser.add_argument("--storage", action="store_true", help="deliver to S3-compatible storage, too")
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=memory if os.access(memory, os.W_OK) else None))
     began = time.monotonic()
-    campaign = Campaign(shoot(folder), folder, random.Random(words.seed), words.presets)
-    total = run(campaign, words.points)
+    with storage() if words.storage else nullcontext("") as endpoint:
+        campaign = Campaign(shoot(folder), folder, random.Random(words.seed), words.presets, endpoint)
+        total = run(campaign, words.points)
     seconds = time.monotonic() - began
     if words.json:
         print(json.dumps({"points": total, "kills": campaign.kills, "runs": campaign.tally, "faults": campaign.faults}))
@@ -305,6 +367,19 @@ def main() -> int:
     if not campaign.faults:
         shutil.rmtree(folder)
     return int(bool(campaign.faults))
+
+
+@contextmanager
+def storage() -> Iterator[str]:
+    """Give the address of S3-compatible storage that runs in this process."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 def show(campaign: Campaign, total: int, seconds: float) -> None:

@@ -16,6 +16,8 @@ from engines.sound.mix import Settings, mixed, share
 from engines.sound.wave import Samples
 
 RATE = 48_000
+_PEER_DB = -45
+"""dBFS of the noise that afftdn is given."""
 _PAUSE = 2 * RATE
 """Noise alone before somebody speaks; its middle second is where reduction is measured."""
 
@@ -74,22 +76,24 @@ def _sharing(stage: Stage) -> bool:
 
 
 def _reduction(stage: Stage) -> bool:
-    """SI-SDR of noisy speech at equal reduction, ours against the best afftdn of its kinds."""
-    speech = np.concatenate([stage.speech[0], stage.speech[1]])[: 50 * RATE]
+    """SI-SDR of noisy speech at equal reduction, ours against the best afftdn, both taught by the same pause."""
+    speech = np.concatenate([stage.speech[0], stage.speech[1]])[: 30 * RATE]
     wins, cases, least = 0, 0, math.inf
     for colour in (0.0, 0.7, 0.95):
         for snr in (0, 5, 10, 15):
             noise = lfilter([1], [1, -colour], stage.rng.standard_normal(len(speech) + _PAUSE))
             noise *= speech.std() / noise.std() * 10 ** (-snr / 20)
             noisy = (np.concatenate([np.zeros(_PAUSE), speech]) + noise).astype(np.float32)
-            ours = denoise.quieted(noisy, RATE, denoise.profile(noisy, RATE), 12.0)
+            known = denoise.profile(noisy[:_PAUSE], RATE, is_room=True)
+            ours = denoise.quieted(noisy, RATE, known, 12.0)
             got, quality = _reduced(noisy, ours), _quality(ours, speech)
             reached, theirs = _peer(noisy, speech, got)
             if reached < got - 0.5:
-                quality = _quality(denoise.quieted(noisy, RATE, denoise.profile(noisy, RATE), reached), speech)
+                quality = _quality(denoise.quieted(noisy, RATE, known, reached), speech)
             wins, cases, least = wins + (quality > theirs), cases + 1, min(least, got)
             print(
-                f"  {colour:.2f}, {snr:2} dB: -{got:.1f}, at -{reached:.1f} SI-SDR {quality:.2f}, afftdn {theirs:.2f}"
+                f"  {colour:.2f}, {snr:2} dB: -{got:.1f}, at -{reached:.1f} SI-SDR {quality:.2f}, afftdn {theirs:.2f}",
+                flush=True,
             )
     print(f"noise reduction at least {least:.1f} dB; better than afftdn at equal reduction in {wins} of {cases}")
     return least >= 8 and wins == cases
@@ -98,18 +102,21 @@ def _reduction(stage: Stage) -> bool:
 def _peer(noisy: Samples, speech: Samples, reduction: float) -> tuple[float, float]:
     """Return the reduction asked for, or the most that afftdn reaches, and its best SI-SDR there.
 
-    It is asked in four ways: tracking, told the floor, told a lower one, and taught by the pause.
+    Its floor ends at -20 dBFS, so the noise is brought to -45 first. It is told a floor at the noise's level and above
+    it, and is taught the noise's shape by the pause or not: shape and floor go separately there.
     """
-    floor = min(max(_power_db(noisy[:_PAUSE]), -80.0), -20.0)
+    level = np.float32(10 ** ((_PEER_DB - _power_db(noisy[:_PAUSE])) / 20))
+    loud = noisy * level
     reached = []
-    for kind in ("tn=1", f"nf={floor:.0f}", f"nf={floor - 10:.0f}", "taught"):
-        points = []
-        for asked in (6, 9, 12, 15, 20, 30):
-            made = afftdn(noisy, f"nr={asked}" + ("" if kind == "taught" else f":{kind}"), taught=kind == "taught")
-            points.append((_reduced(noisy, made), _quality(made, speech)))
-        points.sort()
-        at = min(reduction, points[-1][0])
-        reached.append((at, float(np.interp(at, *zip(*points, strict=True)))))
+    for above in (0, 3, 6, 10, 20):
+        for taught in (False, True):
+            points = []
+            for asked in (9, 12, 18):
+                made = afftdn(loud, f"nr={asked}:nf={_PEER_DB + above}", taught=taught)
+                points.append((_reduced(loud, made), _quality(made, speech)))
+            points.sort()
+            at = min(reduction, points[-1][0])
+            reached.append((at, float(np.interp(at, *zip(*points, strict=True)))))
     furthest = max(at for at, _ in reached)
     return max((pair for pair in reached if pair[0] >= furthest - 0.5), key=lambda pair: pair[1])
 

@@ -11,8 +11,8 @@ from engines.colour.look import Working
 from engines.colour.spaces import SPACES
 from engines.media.preset import PRESETS, ProxyCodec
 
-_CODECS = tuple(codec for codec in ProxyCodec if codec is not ProxyCodec.DNXHD_36)
-"""What `proxy.codec` may be: what takes any raster in MOV; for all else there are presets."""
+_CODECS = tuple(codec for codec in ProxyCodec if codec not in {ProxyCodec.DNXHD_36, ProxyCodec.PRORES_4444})
+"""What `proxy.codec` may be: what takes any raster in MOV, and is not for mattes; for all else there are presets."""
 
 
 def _codec(word: object) -> ProxyCodec:

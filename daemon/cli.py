@@ -1,7 +1,7 @@
 """The command line: `nearset`. Data goes to stdout, logs and progress to stderr.
 
 Exit codes: 0 all that can be is delivered · 2 wrong usage or configuration · 3 something is held and needs a
-person · 4 something failed · 5 an offload root is away.
+person · 4 something failed · 5 an offload root or a target is away.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon import enginecli, modelcli
+from daemon import enginecli, modelcli, queuecli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
@@ -35,6 +35,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(modelcli.app, name="model")
 app.add_typer(enginecli.app, name="engine")
+app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
 app.command("doctor")(enginecli.doctor)
 
@@ -106,11 +107,17 @@ def presets(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(delivery: Path, as_json: AsJson = False) -> None:
-    """Check a delivery against its own word: hashes, relink contract, custody, ASC MHL. Reads and changes nothing."""
+def verify(
+    delivery: Path,
+    root: Annotated[
+        Path | None, typer.Option(help="The production's root certificate (PEM), as it was handed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a delivery: hashes, relink contract, custody, signatures, ASC MHL. Reads and changes nothing."""
     from daemon.inspection import inspect
 
-    checks = inspect(delivery)
+    checks = inspect(delivery, root.read_bytes() if root else b"")
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -142,16 +149,32 @@ def mark(root: Path) -> None:
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
-    """Write a commented configuration; an existing file is never overwritten."""
+    """Write a commented configuration; run again, once that is set, make the certificates that sign deliveries.
+
+    What is there already is left as it is.
+    """
     from daemon.example import example
 
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(example())
     except FileExistsError:
-        print(f"nearset: {path} is there already and was left as it is", file=sys.stderr)
-        sys.exit(2)
+        _make_certificates(path)
+        return
     print(f"wrote {path}; set the four values marked «set this», then `nearset config check`", file=sys.stderr)
+
+
+def _make_certificates(path: Path) -> None:
+    from daemon.certificates import ROOT, Certificates, fingerprint
+
+    settings = configuration.load(path)
+    certificates = Certificates(settings.certificates)
+    certificates.make(settings.production.code, SystemClock().utc())
+    print(
+        f"{path} was left as it is; deliveries of {settings.production.code} are signed under\n"
+        f"{certificates.folder / ROOT}\nSHA-256 {fingerprint(certificates.root)}: give both to whoever verifies",
+        file=sys.stderr,
+    )
 
 
 @config_app.command("check")
@@ -203,9 +226,11 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.display import Progress
+    from daemon.egress import kept_to
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.service import Service, opened
+    from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
     from daemon.watch import Hints
     from daemon.worker import Limits
@@ -213,15 +238,16 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     settings = configuration.load(path)
     workers = settings.workers
     clock = SystemClock()
-    lanes = {"custody": workers.custody, "render": workers.render}
+    lanes = {"custody": workers.custody, "render": workers.render} | ({DELIVER: 1} if settings.delivery.targets else {})
     executor = LocalExecutor(
         lanes,
         Limits(memory_of(settings)),
         workers.hung_seconds,
         workers.task_hours * 3600,
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
+        {DELIVER: tuple(settings.egress)},
     )
-    with Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
+    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -254,10 +280,13 @@ def _exit_code(seen: object) -> int:
 
     assert isinstance(seen, Snapshot)
     states = {clip.state for card in seen.cards for clip in card.clips}
-    if seen.roots_away:
+    unwritten = [card for card in seen.cards if not card.complete and any(clip.plain for clip in card.clips)]
+    if seen.roots_away or seen.targets_away:
         return EXIT_AWAY
     if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
+    if seen.paused and (seen.queued or unwritten):
+        return EXIT_HELD
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
 
 

@@ -1,21 +1,30 @@
 """The configuration of one production: read once, checked whole, passed down.
 
-Every fault is told at once with its line. Folders of offloads, deliveries and state never overlap, neither
-here nor with another production's, so that nothing delivered is ever taken for a card.
+Every fault is told at once with its line. That folders keep apart is for `places.py` to say.
 """
 
 from __future__ import annotations
 
 from datetime import time
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, WorkingSpace, check_presets, space_name
+from daemon.egress import destination_of
 from daemon.errors import ConfigError
+from daemon.places import check_places, check_targets, folder_at
 from engines.colour.look import Working
 from engines.media.preset import ProxyCodec
 
@@ -28,18 +37,7 @@ class Section(BaseModel):
 
 def _path(value: object, info: ValidationInfo) -> Path:
     """Return a path; a relative one starts from the folder that the context names."""
-    return _folder(value, info.context or Path())
-
-
-def _folder(value: object, here: Path) -> Path:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError("a path is needed")
-    try:
-        path = Path(here, Path(value).expanduser())
-        path.resolve()
-    except (RuntimeError, OSError) as error:
-        raise ValueError(f"a path that leads somewhere is needed ({error})") from error
-    return path
+    return folder_at(value, info.context or Path())
 
 
 def _clock_time(value: object) -> time:
@@ -98,6 +96,7 @@ class OffloadSection(Section):
     settle_seconds: float = Field(10.0, ge=0, le=3600, description="How long a file must lie unchanged.")
     require_manifest: bool = Field(default=True, description="Take only clips that a manifest (MHL) vouches for.")
     scan_seconds: float = Field(30.0, ge=1, le=3600, description="Between scans while nothing happens.")
+    span_wait_minutes: float = Field(60.0, ge=0, le=1440, description="How long half a recording waits for the other.")
     stand_ins: StandIns = StandIns()
     roll_names: dict[str, str] = Field({}, description="Other roll names, by the roll folder's path under its root.")
 
@@ -107,6 +106,27 @@ class OffloadSection(Section):
         if not isinstance(roots, list):
             return roots
         return [{"path": root} if isinstance(root, str) else root for root in roots]
+
+
+class TargetSection(Section):
+    """Where complete rolls are delivered to besides: a folder, or S3-compatible storage."""
+
+    name: Code = Field(description="What it is called in logs and status.")
+    path: Folder | None = Field(None, description="A folder, say of a mounted NAS; it must be there.")
+    url: str | None = Field(None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]*)?$", description="s3://…")
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://[^/@\s]+$", description="Of the storage; listed under egress."
+    )
+    region: str = Field("us-east-1", min_length=1, description="Of the storage.")
+    credentials: Folder | None = Field(None, description="INI file as AWS tools read it; default: the environment.")
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> TargetSection:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("either a path or a url is needed")
+        if (self.url is None) != (self.endpoint is None):
+            raise ValueError("a url needs an endpoint, and a path has none")
+        return self
 
 
 class DeliverySection(Section):
@@ -121,6 +141,16 @@ class DeliverySection(Section):
         ge=1,
         le=1000,
         description="Newest revisions kept of each proxy; default all. None goes on a day it was named.",
+    )
+    current: Literal["list", "links"] = Field("list", description="current.txt, or links in current/, to the current.")
+    targets: list[TargetSection] = Field([], description="Where complete rolls are delivered to besides.")
+
+
+class ProvenanceSection(Section):
+    """What is said, signed, of every delivered file."""
+
+    sign: bool = Field(
+        default=True, description="Sign deliveries (C2PA, or JSON beside) with the production's own key."
     )
 
 
@@ -186,6 +216,23 @@ class ModelSection(Section):
     exclude: list[str] = Field([], description="Clips or rolls, by names with wildcards, that nothing is learned from.")
 
 
+def _destination(word: object) -> str:
+    try:
+        destination_of(str(word))
+    except ValueError:
+        raise ValueError("a destination such as s3.example.com or 10.0.0.5:9000 is needed") from None
+    return str(word)
+
+
+Destination = Annotated[str, BeforeValidator(_destination, json_schema_input_type=str)]
+
+
+class QueueSection(Section):
+    """What comes first."""
+
+    circle_takes: list[Folder] = Field([], description="Folders of lists of circled takes (CSV, ALE); never on a card.")
+
+
 class WorkersSection(Section):
     """The children that do the work."""
 
@@ -221,6 +268,7 @@ class Config(Section):
     offload: OffloadSection
     delivery: DeliverySection
     state: StateSection
+    provenance: ProvenanceSection = ProvenanceSection()
     proxy: ProxySection = ProxySection()
     colour: ColourSection = ColourSection()
     enhance: EnhanceSection = EnhanceSection()
@@ -231,6 +279,10 @@ class Config(Section):
     gpu: GpuSection = GpuSection()
     refine: RefineSection = RefineSection()
     model: ModelSection = ModelSection()
+    egress: list[Destination] = Field(
+        [], description="Hosts, host:port, that connections are opened to, by the process that delivers; default none."
+    )
+    queue: QueueSection = QueueSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
 
@@ -243,6 +295,11 @@ class Config(Section):
     def models(self) -> Path:
         """Folder of the production's own weights and their lineage."""
         return self.production_state / "models"
+
+    @property
+    def certificates(self) -> Path:
+        """Folder of the production's own certificates and of the key that signs its deliveries."""
+        return self.production_state / "certificates"
 
     @property
     def luts(self) -> Path:
@@ -279,7 +336,8 @@ def load(path: Path) -> Config:
         ) from error
     here = path.absolute().parent
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)
-    _check_places(document, here)
+    check_places(document, here)
+    check_targets(document)
     check_presets(document)
     if document.faults or config is None:
         raise ConfigError(
@@ -293,82 +351,3 @@ def load(path: Path) -> Config:
 def schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration."""
     return Config.model_json_schema()
-
-
-def claims(config: Config) -> dict[str, list[str]]:
-    """Return the folders that a production holds, by what for; kept in its state for its neighbours to see."""
-    return {
-        "offload": [str(root.path.resolve()) for root in config.offload.roots],
-        "delivery": [str(config.delivery.root.resolve())],
-        "state": [str(config.state.root.resolve())],
-    }
-
-
-def clashes(config: Config, others: dict[str, dict[str, list[str]]]) -> list[str]:
-    """Return how this production's folders overlap with what others (by code) claim.
-
-    Productions may have the same delivery or state root, since each has its own folder in it; one inside
-    another's is an overlap, and so are codes that differ in case alone: some volumes do not tell them apart.
-    """
-    mine = config.production.code.casefold()
-    return [
-        f"{kind} {ours} overlaps with {other_kind} {folder} of production {code}"
-        for code, theirs in others.items()
-        for kind, folders in claims(config).items()
-        for other_kind, their_folders in theirs.items()
-        for ours in folders
-        for folder in their_folders
-        if _overlap(Path(ours), Path(folder))
-        and not (kind == other_kind != "offload" and ours == folder and code.casefold() != mine)
-    ]
-
-
-def _check_places(document: yamlfile.Document, here: Path) -> None:
-    """Note every pair of folders that overlap, and a recipe or look that a card or a delivery could bring.
-
-    Goes by what is written, so that it is told together with all other faults.
-    """
-    roots = _written(document, here, "offload", "roots")
-    delivery, state = _written(document, here, "delivery", "root"), _written(document, here, "state", "root")
-    for (_, first), (at, second) in combinations(roots + delivery + state, 2):
-        if _overlap(first.resolve(), second.resolve()):
-            document.fault(at, f"{second} overlaps with {first}; offloads, deliveries and state must lie apart")
-    for at, folder in _written(document, here, "offload", "stand_ins", "folders"):
-        for _, own in delivery + state:
-            if _overlap(folder.resolve(), own.resolve()):
-                document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
-    for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks")):
-        for at, control in _written(document, here, *keys):
-            for _, folder in roots + delivery:
-                if reaches(control, folder.resolve()):
-                    document.fault(at, f"{control} lies inside {folder}; a card must not command the service")
-
-
-def _written(document: yamlfile.Document, here: Path, *keys: str) -> list[tuple[yamlfile.Path, Path]]:
-    """Return the paths that are written under a key, one or a list of them, each with where it stands."""
-    value = document.value
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    listed: list[tuple[yamlfile.Path, Any]] = [(keys, value)]
-    if isinstance(value, list):
-        listed = [((*keys, number), each) for number, each in enumerate(value)]
-    found: list[tuple[yamlfile.Path, Path]] = []
-    for at, each in listed:
-        try:
-            found.append((at, _folder(each.get("path") if isinstance(each, dict) else each, here)))
-        except ValueError:
-            continue  # told by the key's own check
-    return found
-
-
-def reaches(path: Path, folder: Path) -> bool:
-    """Return whether a path, or any link on the way to where it leads, lies inside a folder."""
-    here = path.parent.resolve() / path.name
-    while here.is_symlink() and not here.is_relative_to(folder):
-        step = here.parent / here.readlink()
-        here = step.parent.resolve() / step.name
-    return here.is_relative_to(folder) or path.resolve().is_relative_to(folder)
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)

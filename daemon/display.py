@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from daemon.queue import Place, banner
 from daemon.status import Snapshot, WorkStatus
 from engines.media.preset import Preset
 
@@ -47,6 +48,8 @@ class Progress:
 
 def _progress(snapshot: Snapshot) -> Table:
     table = Table(box=None, show_header=False)
+    if snapshot.paused:
+        table.add_row(Text(banner(snapshot.paused), style="bold reverse"))
     for work in snapshot.work:
         table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), _eta(work.eta_seconds))
     clips = [clip for card in snapshot.cards for clip in card.clips]
@@ -78,8 +81,11 @@ def show_status(snapshot: Snapshot) -> None:
     """Print a status."""
     console = Console(file=sys.stdout)
     console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
+    _show_banner(console, snapshot.paused)
     for root, why in snapshot.roots_away.items():
         console.print(Text(f"root away: {root}: {why}"))
+    for target, why in snapshot.targets_away.items():
+        console.print(Text(f"target away: {target}: {why}; its deliveries wait"))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:
@@ -93,6 +99,22 @@ def show_status(snapshot: Snapshot) -> None:
     for work in snapshot.work:
         console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} {_eta(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
+
+
+def show_queue(places: list[Place], paused: dict[str, str]) -> None:
+    """Print the queue, lane by lane in the order in which it will run."""
+    console = Console(file=sys.stdout)
+    _show_banner(console, paused)
+    table = Table("lane", "next", "stage", "roll", "clip", "why")
+    for place in sorted(places, key=lambda place: place.lane):
+        cells = (place.lane, str(place.number or "now"), place.stage, place.roll, place.clip, place.why)
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(table if places else "nothing waits")
+
+
+def _show_banner(console: Console, paused: dict[str, str]) -> None:
+    if paused:
+        console.print(Text(banner(paused), style="bold reverse"))
 
 
 def show_models(rows: list[dict[str, Any]]) -> None:
@@ -116,10 +138,13 @@ def show_model(model: dict[str, Any]) -> None:
         "state": model["state"],
         "made": f"{model['made_at']}, after roll {model['roll']}, {model['steps']} steps in {model['seconds']:.0f} s",
         "from": model["parent"],
-        "over base": f"{model['gain_db']:+.2f} dB on the canaries",
+        "over base": f"{model['gain_db']:+.2f} dB on the canaries" if "base_mean_db" in model["scores"] else "",
+        "tried": ", ".join(f"{name} {value:g}" for name, value in model["scores"].items())
+        if not model["steps"]
+        else "",
         "refused because": "\n".join(model["reasons"]),
         "approved by": f"{lineage.get('approved_by', '')}, {lineage.get('reference', '')}".strip(", "),
-        "learned from": ", ".join(seen[False]),
+        "learned from": ", ".join(seen[False]) or lineage.get("tone", ""),
         "judged by": ", ".join(seen[True]),
     }
     for name, value in rows.items():

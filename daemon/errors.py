@@ -8,6 +8,9 @@ NearsetError                     nearset
 │   │   ├── Undecodable          media.undecodable
 │   │   ├── VariableRate         media.variable_rate
 │   │   ├── UnknownSpace         media.unknown_space
+│   │   ├── NoScreen             media.no_screen           an assist cannot be made; the proxies are
+│   │   ├── BadMask              media.bad_mask
+│   │   ├── BadPlate             media.bad_plate
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
 │   ├── BackendUnavailable       engine.unavailable        an engine is missing; another serves only where allowed
@@ -35,10 +38,14 @@ NearsetError                     nearset
 │   ├── RollNameTaken            card.roll_name_taken
 │   └── BadManifest              card.bad_manifest
 ├── ModelError                   model                     no such model, or not to be had
+├── QueueError                   queue                     no such stage to pause
 ├── PurgeError                   purge                     not all of a production could be destroyed
+├── EgressError                  egress                    a connection was not opened; nothing left the machine
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
 │   ├── NameTaken                delivery.name_taken
+│   ├── NotSigned                delivery.not_signed
+│   ├── TargetAway               delivery.target_away      its deliveries are parked
 │   └── DiskFull                 delivery.disk_full
 ├── StateError                   state                     an event that the table does not allow
 └── WorkerError                  worker                    a child failed; its job is retried
@@ -141,6 +148,12 @@ class ModelError(NearsetError):
     code = "model"
 
 
+class QueueError(NearsetError):
+    """What was asked of the queue cannot be done."""
+
+    code = "queue"
+
+
 class DeliveryError(NearsetError):
     """A delivery could not be published; nothing half is left behind."""
 
@@ -153,10 +166,28 @@ class NameTaken(DeliveryError):
     code = "delivery.name_taken"
 
 
+class NotSigned(DeliveryError):
+    """A delivery that is to be signed cannot be."""
+
+    code = "delivery.not_signed"
+
+
 class DiskFull(DeliveryError):
     """The delivery volume has no room."""
 
     code = "delivery.disk_full"
+
+
+class TargetAway(DeliveryError):
+    """A delivery target cannot be reached, or refuses; its deliveries wait."""
+
+    code = "delivery.target_away"
+
+
+class EgressError(NearsetError):
+    """A connection that is not allowed was not opened, or a process cannot be kept from opening one."""
+
+    code = "egress"
 
 
 class StateError(NearsetError):

@@ -10,7 +10,7 @@ import json
 import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -83,7 +83,8 @@ class _Child:
 class LocalExecutor:
     """Spawned children on this machine, `lanes` says how many each lane keeps.
 
-    A child is renewed after a stage of `last`: what that loads must not share a process with what comes next.
+    A child is renewed after a stage of `last`: what that loads must not share a process with what comes next. Children
+    of a lane in `destinations` may connect to those, all others to nothing.
     """
 
     lanes: Mapping[str, int]
@@ -91,6 +92,7 @@ class LocalExecutor:
     hung_seconds: float
     task_seconds: float = 12 * 3600.0
     last: frozenset[str] = frozenset()
+    destinations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _children: dict[str, list[_Child]] = field(default_factory=dict)
     _lost: deque[Report] = field(default_factory=deque)
 
@@ -150,7 +152,8 @@ class LocalExecutor:
 
     def _spawn(self, lane: str) -> _Child:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=serve, args=(theirs, self.limits), name=f"nearset-{lane}", daemon=True)
+        limits = replace(self.limits, destinations=self.destinations.get(lane, ()))
+        process = _SPAWN.Process(target=serve, args=(theirs, limits), name=f"nearset-{lane}", daemon=True)
         process.start()
         theirs.close()
         return _Child(process, ours)

@@ -8,27 +8,32 @@ no configuration and no database: a cutting room can do it with the drive alone.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from daemon.beneath import mark, open_beneath, read_small
+from daemon.certificates import fingerprint
 from daemon.errors import BadManifest, DeliveryError, NearsetError, SidecarError
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_file
-from daemon.probing import probed, prober
+from daemon.probing import attested, probed_all, prober
 from daemon.sidecars import ascmhl
-from daemon.slate import CameraFile, CardPlace, ClipKind, Custody, Twin
+from daemon.slate import Attest, CameraFile, CardPlace, ClipKind, Custody, Twin
 from daemon.stages.probe import ProbeTask, Source
-from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA
+from daemon.turnover.provenance import EMBEDDED, ROOT
+from daemon.turnover.record import COMPLETE_SCHEMA, DAY_COMPLETE_SCHEMA, SCHEMA, files_of
 from engines.media.essence import Essence
 from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
+_RELINKING = (Twin.PLAIN, Twin.ENHANCED, Twin.COMP)
 _SIDECAR_BYTES = 256 << 20
-_MEMORY_GIB, _HUNG_SECONDS = 16, 120.0
+_MEMORY_GIB, _HUNG_SECONDS, _MOST_CHILDREN = 16, 120.0, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,10 @@ class _Roll:
         return "" if self._digests[path] == xxh128 else f"{path} is not what was delivered: its bytes differ"
 
 
-def inspect(delivery: Path) -> list[Check]:
+def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
     """Return all checks of the rolls and days at or beneath a folder, in the order of their names.
+
+    `root` is the certificate (PEM) that must stand behind the signatures; without one it is each roll's own.
 
     Raises:
         DeliveryError: no delivery is there.
@@ -99,11 +106,13 @@ def inspect(delivery: Path) -> list[Check]:
             fix="name the folder of a roll, of a shoot day or of a production",
         )
     found: list[Check] = []
-    with prober(_MEMORY_GIB, _HUNG_SECONDS) as child:
+    most = min(os.cpu_count() or 1, _MOST_CHILDREN)
+    children = prober(_MEMORY_GIB, _HUNG_SECONDS, most), prober(_MEMORY_GIB, _HUNG_SECONDS)
+    with children[0] as child, children[1] as other, ThreadPoolExecutor(2) as pool:
         for path in records:
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
-            found += _day(roll) if _is_day(roll) else _roll(roll, child)
+            found += _day(roll) if _is_day(roll) else _roll(roll, (child, other), pool, root)
     return found
 
 
@@ -119,7 +128,7 @@ def _day(roll: _Roll) -> list[Check]:
     return [_checked(roll, "complete", lambda: _complete(roll, DAY_COMPLETE_SCHEMA))]
 
 
-def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
+def _roll(roll: _Roll, children: tuple[LocalExecutor, LocalExecutor], pool: Executor, root: bytes) -> list[Check]:
     record: dict[str, Any] = {"clips": []}
 
     def read() -> Iterator[str]:
@@ -128,13 +137,12 @@ def _roll(roll: _Roll, child: LocalExecutor) -> list[Check]:
 
     checks = [_checked(roll, "record", read), _checked(roll, "complete", lambda: _complete(roll, COMPLETE_SCHEMA))]
     clips = record["clips"]
-    return [
-        *checks,
-        _checked(roll, "media", lambda: _media(roll, clips)),
-        _checked(roll, "relink contract", lambda: _relinks(roll, clips, child)),
-        _checked(roll, "custody", lambda: _custody(clips)),
-        _checked(roll, "ASC MHL", lambda: _chain(roll, clips)),
-    ]
+    relinks = pool.submit(_checked, roll, "relink contract", lambda: _relinks(roll, clips, children[0]))
+    signatures = pool.submit(_checked, roll, "signatures", lambda: _signatures(roll, record, children[1], root))
+    media = _checked(roll, "media", lambda: _media(roll, clips))
+    custody = _checked(roll, "custody", lambda: _custody(clips))
+    chain = _checked(roll, "ASC MHL", lambda: _chain(roll, clips))
+    return [*checks, media, relinks.result(), custody, signatures.result(), chain]
 
 
 def _checked(roll: _Roll, check: str, look: Callable[[], Iterator[str]]) -> Check:
@@ -159,42 +167,49 @@ def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at every proxy of the record, older revisions too."""
     for clip in clips:
         for proxy in clip["proxies"]:
-            for file in _files(proxy):
+            for file in files_of(proxy):
                 yield roll.unlike(file["path"], file["xxh128"])
 
 
-def _files(proxy: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files of a proxy of the record: the one that sidecars name, then all others of each preset."""
-    made = [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]]
-    return [proxy, *(file for file in made if file["path"] != proxy["path"])]
-
-
 def _relinks(roll: _Roll, clips: list[dict[str, Any]], child: LocalExecutor) -> Iterator[str]:
-    """Look at each line of the contract on every current proxy, as probed; a guide mix relinks to nothing."""
-    for clip in clips:
-        for path in (path for twin, path in clip["current"].items() if twin != Twin.SOUND):
-            (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
-            alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
-            for rendition in proxy.get("renditions") or [alone]:
-                yield _relinked(roll, clip, rendition, child)
+    """Look at each line of the contract on every current proxy, as probed; what is no proxy relinks to nothing."""
+    made = [
+        (clip, rendition)
+        for clip in clips
+        for path in (path for twin, path in clip["current"].items() if twin in _RELINKING)
+        for rendition in _renditions(clip, path)
+    ]
+    tasks = [_task(roll, [file["path"] for file in rendition["files"]]) for _, rendition in made]
+    essences = iter(probed_all(child, [task for task in tasks if isinstance(task, ProbeTask)]))
+    for (clip, rendition), task in zip(made, tasks, strict=True):
+        yield _relinked(clip, rendition, next(essences) if isinstance(task, ProbeTask) else task)
 
 
-def _relinked(roll: _Roll, clip: dict[str, Any], rendition: dict[str, Any], child: LocalExecutor) -> str:
+def _renditions(clip: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    """Return what each preset made of a current proxy."""
+    (proxy,) = [one for one in clip["proxies"] if one["path"] == path]
+    alone = {"raster": proxy["raster"], "audio": clip["audio"], "files": [proxy]}
+    return list(proxy.get("renditions") or [alone])
+
+
+def _relinked(clip: dict[str, Any], rendition: dict[str, Any], found: Essence | str) -> str:
     """Return which lines of the contract a preset's files break; empty for none."""
-    paths = [file["path"] for file in rendition["files"]]
-    found = _probed(roll, paths, child)
     lines = _lines(found, clip, rendition) if isinstance(found, Essence) else {found: ("", None)}
     broken = [f"{line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if wanted != got]
-    return f"{paths[0]}: {'; '.join(broken)}" if broken else ""
+    return f"{rendition['files'][0]['path']}: {'; '.join(broken)}" if broken else ""
 
 
-def _probed(roll: _Roll, paths: list[str], child: LocalExecutor) -> Essence | str:
+def _task(roll: _Roll, paths: list[str]) -> ProbeTask | str:
+    """Return the probe of a preset's files, or why one of them cannot be opened."""
     place = CardPlace(str(roll.folder), ".")
     files = []
     for path in paths:
-        with open_beneath(roll.folder, path) as file:
-            files.append(CameraFile(path, mark(file)))
-    return probed(child, ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None))
+        try:
+            with open_beneath(roll.folder, path) as file:
+                files.append(CameraFile(path, mark(file)))
+        except NearsetError as error:
+            return f"{error.what}: {error.why}"
+    return ProbeTask(Source(place, ClipKind.MOVIE, tuple(files), place, ()), None)
 
 
 def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> dict[str, tuple[object, object]]:
@@ -211,10 +226,16 @@ def _lines(found: Essence, clip: dict[str, Any], rendition: dict[str, Any]) -> d
         "start timecode": (clip["start"], Timecode(found.start_frame, found.rate, found.drop_frame).label),
         "reel": (clip["reel"], found.reel),
         "raster": (rendition["raster"], [found.width, found.height]),
-        "pixel aspect": (rendition.get("pixel_aspect", str(found.pixel_aspect)), str(found.pixel_aspect)),
+        "pixel aspect": (_pixel_aspect(rendition, found), str(found.pixel_aspect)),
         "audio channels": (channels, sum(track["channels"] for track in tracks)),
         "audio": (wanted, [(track.channels, track.sample_rate, track.samples) for track in found.audio]),
     }
+
+
+def _pixel_aspect(rendition: dict[str, Any], found: Essence) -> str:
+    """Return the pixel aspect that is wanted; any in MXF, where no decoder tells it."""
+    told = rendition.get("pixel_aspect") if rendition.get("wrapper") == Wrapper.MOV else None
+    return str(told or found.pixel_aspect)
 
 
 def _custody(clips: list[dict[str, Any]]) -> Iterator[str]:
@@ -237,6 +258,41 @@ def _vouched(clip: str, file: dict[str, Any], *, must: bool) -> str:
     )
 
 
+def _signatures(roll: _Roll, record: dict[str, Any], child: LocalExecutor, root: bytes) -> Iterator[str]:
+    """Look at each signature, who stands behind it, and whether it says of the camera's files what the record does."""
+    proxies = [(clip, proxy) for clip in record["clips"] for proxy in clip["proxies"]]
+    signed = [(clip, proxy, file) for clip, proxy in proxies for file in files_of(proxy) if file["signed"]]
+    if not signed:
+        return
+    own = roll.sidecar(ROOT)
+    if root and fingerprint(root) != fingerprint(own):
+        yield f"{ROOT} is another production's: {fingerprint(own)} instead of {fingerprint(root)}"
+    if fingerprint(own) != record["signed_by"]:
+        yield f"{ROOT} is not the certificate that the record names"
+    for clip, proxy, file in signed:
+        beside = "" if file["signed"] == EMBEDDED else roll.sidecar(file["signed"]).decode()
+        found = attested(child, Attest(str(roll.folder), file["path"], (root or own).decode(), beside))
+        faults = found.faults or tuple(_unlike(found.said, clip, proxy))
+        yield f"{file['path']}: {'; '.join(faults)}" if faults else ""
+
+
+def _unlike(said: dict[str, Any], clip: dict[str, Any], proxy: dict[str, Any]) -> Iterator[str]:
+    """Yield what a signed statement says otherwise than the record."""
+    done = said["enhancement"] or {}
+    lines = {
+        "clip": (clip["name"], said["clip"]),
+        "twin": (proxy["twin"], said["twin"]),
+        "custody": (clip["custody"]["status"], said["custody"]),
+        "recipe": (proxy["recipe"], said["recipe"]),
+        "model": (proxy["model"] if done else "", done.get("model", "")),
+        "look": ((proxy["look"] or {"steps": []})["steps"], said["look"]),
+    }
+    files = [{word: file[word] for word in ("path", "hashes", "manifest")} for file in clip["custody"]["files"]]
+    if files != said["camera_files"] and proxy["twin"] != Twin.SOUND:
+        yield "the camera files that it was made of are not the record's"
+    yield from (f"signed {line} {got} instead of {wanted}" for line, (wanted, got) in lines.items() if got != wanted)
+
+
 def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     """Look at the history's chain, at every file that it lists and still asks for, and for media that it lacks."""
     names = [path.name for path in (roll.folder / ascmhl.FOLDER).glob("*")]
@@ -253,6 +309,6 @@ def _chain(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:
     let_go = ascmhl.ignore_spec(history.generations[-1].ignore)
     for path in (path for path in listed if not let_go.match_file(path)):
         yield roll.unlike(path, listed[path])
-    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in _files(proxy)}
+    media = {file["path"] for clip in clips for proxy in clip["proxies"] for file in files_of(proxy)}
     for path in sorted(media - listed.keys()):
         yield f"{path} is in no generation"

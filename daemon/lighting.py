@@ -101,8 +101,8 @@ class RegionWords(Section):
     size: Extent = Field(description="Its width and height, in the same pixels.")
 
 
-class LimitsWords(Section):
-    """How far a clip may be changed, and what is protected."""
+class LightLimitsWords(Section):
+    """How far a clip's light may be changed, and what is protected."""
 
     stops: float = Field(3.0, ge=0, le=6, description="Most change of light.")
     protected_stops: float = Field(0.5, ge=0, le=6, description="Most in what is protected, beside the exposure.")
@@ -144,7 +144,7 @@ class Light:
         return (*said, *(["flicker taken out"] if self.strength else []))
 
 
-def light_of(relight: RelightWords, flicker: FlickerWords, limits: LimitsWords) -> Light:
+def light_of(relight: RelightWords, flicker: FlickerWords, limits: LightLimitsWords) -> Light:
     """Return what words ask for."""
     return Light(
         flicker.strength,

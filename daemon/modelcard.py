@@ -57,12 +57,13 @@ def told(folder: Path, store: Store, model: Model) -> dict[str, Any]:
 
 
 def page(config: Config, store: Store) -> str:
-    """Return the page's HTML."""
+    """Return the page's HTML; gains are those of networks, which looks and rooms have none of."""
     loader = PackageLoader("daemon", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     shown = [_shown(config, entry, model) for entry, model in zip(entries(store), store.models(), strict=True)]
+    networks = [model for model in shown if "base_mean_db" in model["scores"]]
     rolls = {card.id: card.roll for card in store.cards()}
     samples = store.samples()
     return environment.get_template("modelcard.html").render(
@@ -70,8 +71,8 @@ def page(config: Config, store: Store) -> str:
         training=config.production.training,
         exclude=config.model.exclude,
         models=shown[::-1],
-        active=next((model for model in shown if model["state"] == ModelState.ACTIVE), None),
-        chart=_chart(shown),
+        active=next((model for model in networks if model["state"] == ModelState.ACTIVE), None),
+        chart=_chart(networks),
         cards=[
             {
                 "roll": rolls[card],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +13,8 @@ from daemon import config as configuration
 from daemon import models
 from daemon.config import Config
 from daemon.errors import ConfigError
+from daemon.reading import reading
 from daemon.requests import Request, Wish, ask
-from daemon.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="The model that belongs to this production alone.")
 
@@ -32,7 +30,7 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     from daemon.display import show_models
     from daemon.modelcard import entries
 
-    with _store(configuration.load(config)) as store:
+    with reading(configuration.load(config)) as store:
         rows = entries(store)
     if as_json:
         print(json.dumps(rows, indent=1))
@@ -52,7 +50,7 @@ def show(
     from daemon.modelcard import page, told
 
     settings = configuration.load(config)
-    with _store(settings) as store:
+    with reading(settings) as store:
         if html:
             html.write_text(page(settings, store), encoding="utf-8")
             print(f"wrote {html}", file=sys.stderr)
@@ -69,16 +67,21 @@ def show(
 def promote(digest: Digest, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Make a model that the gate passed once the active one again; takes effect for the next clip."""
     settings = configuration.load(config)
-    with _store(settings) as store:
+    with reading(settings) as store:
         found = models.named(store, digest)
     _ask(settings, Request(Wish.PROMOTE, found.digest), f"asked to make {found.digest[:12]} active")
 
 
 @app.command()
-def rollback(config: ConfigPath = DEFAULT_CONFIG) -> None:
+def rollback(
+    size: Annotated[
+        str, typer.Argument(help="A size as `model list` has it, a room too; the network in use without.")
+    ] = "",
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """Withdraw the active model for the one it was made from; takes effect for the next clip."""
     settings = configuration.load(config)
-    size = settings.enhance.restore.model
+    size = size or settings.enhance.restore.model
     _ask(settings, Request(Wish.ROLLBACK, size), f"asked to roll back the {size} model")
 
 
@@ -86,7 +89,7 @@ def rollback(config: ConfigPath = DEFAULT_CONFIG) -> None:
 def export(digest: Digest, folder: Path, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Copy a model's weights and lineage into a folder."""
     settings = configuration.load(config)
-    with _store(settings) as store:
+    with reading(settings) as store:
         for path in models.export(settings.models, models.named(store, digest), folder):
             print(path)
 
@@ -124,24 +127,3 @@ def purge_command(
 def _ask(settings: Config, request: Request, said: str) -> None:
     ask(settings.production_state, request)
     print(f"{said}; the service does it within seconds, or when it next runs", file=sys.stderr)
-
-
-@contextmanager
-def _store(settings: Config) -> Iterator[Store]:
-    """Open the production's database to read it.
-
-    Raises:
-        ConfigError: the service never ran for this production.
-    """
-    path = settings.production_state / "nearset.sqlite"
-    if not path.exists():
-        raise ConfigError(
-            f"there is no state of production {settings.production.code}",
-            why="nearset has not run for it yet, or it was purged",
-            fix="start it with `nearset run` or `nearset once`",
-        )
-    store = Store(path, read_only=True)
-    try:
-        yield store
-    finally:
-        store.close()

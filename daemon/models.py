@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engines.model.weights import Weights
 
 _POINTER = "active.json"
-_VERSION = " version"
+_VERSIONS = "versions"
 
 
 def active(store: Store, size: str) -> str:
@@ -146,9 +146,9 @@ def _file(production: Production, digest: str) -> Path:
 def point(production: Production) -> None:
     """Tell the children which weights are active; written whole, and again at each start of the service."""
     models = production.store.models(state=ModelState.ACTIVE)
-    told = {model.size: model.digest for model in models}
-    told |= {f"{model.size}{_VERSION}": str(_version(production.store, model)) for model in models}
-    text = json.dumps(told, indent=1, sort_keys=True)
+    digests = {model.size: model.digest for model in models}
+    versions = {model.size: _version(production.store, model) for model in models}
+    text = json.dumps({**digests, _VERSIONS: versions}, indent=1, sort_keys=True)
     folder = production.config.models
     folder.mkdir(mode=0o700, exist_ok=True)
     write_whole(f"{text}\n".encode(), folder / _POINTER, staging=folder)
@@ -161,7 +161,7 @@ def _version(store: Store, model: Model) -> int:
 
 def active_version(models: Path, size: str) -> int:
     """Return which model of a size is active, as a child finds it; 0 for the base weights. Told beside the weights."""
-    return int(json.loads((models / _POINTER).read_bytes()).get(f"{size}{_VERSION}", 0))
+    return int(json.loads((models / _POINTER).read_bytes()).get(_VERSIONS, {}).get(size, 0))
 
 
 def active_weights(models: Path, size: str) -> Path | None:

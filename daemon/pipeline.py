@@ -4,12 +4,17 @@
     manifest  read the manifests, hash every byte, admit what holds            [child: hash]
     looks     read the grades that lie about; send back the clips that another one is for now
     probe     measure what the clip holds                                      [child: probe]
+    circles   mark the circled takes, which come first in every stage
+    spans     make one clip of a recording that goes on on another roll, or let its half wait
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
+    room      learn a place's noise from its room tones, where training is approved                [child: learn]
     sync      find each clip in the sound of its day, by timecode and by ear                      [child: decode, match]
     mix       make the guide mix of what was found                                               [child: mix]
+    assist    make the matte, clean plate and slap comp that the recipe asks for                 [child: decode, encode]
     turnover  ALE, timelines, record, report and .complete for the roll and its day
+    deliver   bring complete rolls and days to further targets                                    [child: send]
     retention remove revisions that were replaced, where the configuration keeps only so many
     sample    keep cuts of a verified clip to learn from, where training is approved            [child: decode]
     refine    the production's model learns from the card; the gate promotes or refuses it      [child: train]
@@ -23,6 +28,9 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from daemon.production import Moment, Production
+from daemon.stages.assist import Assist
+from daemon.stages.circles import Circles
+from daemon.stages.deliver import Deliver
 from daemon.stages.intake import Intake
 from daemon.stages.listen import Listen
 from daemon.stages.looks import Looks
@@ -32,7 +40,9 @@ from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
 from daemon.stages.render import Render
 from daemon.stages.retention import Retention
+from daemon.stages.room import Rooms
 from daemon.stages.sample import Sampling
+from daemon.stages.spans import Spans
 from daemon.stages.sync import Sync
 from daemon.stages.turnover import Turnover
 from daemon.store import Job
@@ -60,22 +70,28 @@ class WorkingStage(Stage, Protocol):
 
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
-    line = (Intake(), Manifests(), Looks(), Probe(), Render(), Listen(), Sync(), Mix(), Turnover(), Retention())
-    return (*line, Sampling(), Refine())
+    gate = (Intake(), Manifests(), Looks(), Probe(), Circles(), Spans())
+    made = (Render(), Listen(), Rooms(), Sync(), Mix(), Assist(), Turnover(), Deliver(), Retention())
+    return (*gate, *made, Sampling(), Refine())
 
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon.stages import listen, manifest, mix, probe, refine, rendering, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon import provenance  # noqa: PLC0415 - as below
+    from daemon.stages import assist, deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
         "probe": probe.work,
         "render": rendering.work,
         "listen": listen.work,
+        "room": room.work,
         "sync": sync.work,
         "mix": mix.work,
+        "assist": assist.work,
         "sample": sample.work,
         "refine": refine.work,
+        "deliver": deliver.work,
+        "attest": provenance.work,
     }
     return work[stage]

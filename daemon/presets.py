@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
-from daemon.recipe import BurnInWords, CanvasWords, DecisionWords, Words
+from daemon.framing import BurnInWords, CanvasWords, DecisionWords
+from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, DeliveredFile, Rendition, Twin
 from daemon.turnover.naming import revision_name
 from engines.errors import EncodeFailed
@@ -142,10 +143,11 @@ def _filled(template: str, known: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A staged file's bytes."""
+    """A staged file's bytes, and its signature as in `DeliveredFile`."""
 
     xxh128: str
     size_bytes: int
+    signed: str = ""
 
 
 def renditions(

@@ -1,16 +1,17 @@
-"""A child that probes movies for commands that run beside the service, under the service's limits.
+"""Children that probe movies and look at signatures, for commands beside the service, under the service's limits.
 
 Media is opened nowhere else: the control process imports no decoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from daemon import wire
 from daemon.clock import SystemClock
-from daemon.executor import LocalExecutor
+from daemon.executor import LocalExecutor, Report
+from daemon.slate import Attest, Attested, Trouble
 from daemon.stages.probe import Probed, ProbeTask
 from daemon.worker import Limits
 from engines.media.essence import Essence
@@ -20,9 +21,9 @@ _WAIT_SECONDS = 1.0
 
 
 @contextmanager
-def prober(memory_gib: int, hung_seconds: float) -> Iterator[LocalExecutor]:
-    """Give the child; it ends with the block."""
-    executor = LocalExecutor({_LANE: 1}, Limits(memory_gib << 30), hung_seconds)
+def prober(memory_gib: int, hung_seconds: float, children: int = 1) -> Iterator[LocalExecutor]:
+    """Give the children; they end with the block."""
+    executor = LocalExecutor({_LANE: children}, Limits(memory_gib << 30), hung_seconds)
     executor.open()
     try:
         yield executor
@@ -32,9 +33,37 @@ def prober(memory_gib: int, hung_seconds: float) -> Iterator[LocalExecutor]:
 
 def probed(child: LocalExecutor, task: ProbeTask) -> Essence | str:
     """Return a clip's essence, or why there is none."""
+    (found,) = probed_all(child, [task])
+    return found
+
+
+def probed_all(children: LocalExecutor, tasks: Sequence[ProbeTask]) -> list[Essence | str]:
+    """Return the essence of each clip in their order, or why there is none; as many at once as there are children."""
     clock = SystemClock()
-    child.start(_LANE, 0, "", "probe", wire.dump(ProbeTask, task), clock.monotonic())
+    found: dict[int, Essence | str] = {}
+    begun = 0
+    while len(found) < len(tasks):
+        while begun < len(tasks) and children.free(_LANE):
+            children.start(_LANE, begun, "", "probe", wire.dump(ProbeTask, tasks[begun]), clock.monotonic())
+            begun += 1
+        for report in children.poll(clock.monotonic(), _WAIT_SECONDS):
+            found[report.job] = _told(report.trouble) if report.trouble else wire.load(Probed, report.result).essence
+    return [found[number] for number in range(len(tasks))]
+
+
+def attested(child: LocalExecutor, task: Attest) -> Attested:
+    """Return what a delivered file's signature is worth; where it cannot be looked at, that is its fault."""
+    report = _done(child, "attest", wire.dump(Attest, task))
+    return Attested((_told(report.trouble),), {}) if report.trouble else wire.load(Attested, report.result)
+
+
+def _done(child: LocalExecutor, stage: str, task: str) -> Report:
+    clock = SystemClock()
+    child.start(_LANE, 0, "", stage, task, clock.monotonic())
     while not (reports := child.poll(clock.monotonic(), _WAIT_SECONDS)):
         continue
-    trouble = reports[0].trouble
-    return f"{trouble.what}: {trouble.why}" if trouble else wire.load(Probed, reports[0].result).essence
+    return reports[0]
+
+
+def _told(trouble: Trouble) -> str:
+    return f"{trouble.what}: {trouble.why}"

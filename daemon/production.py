@@ -62,8 +62,9 @@ class Production:
     """One production being served.
 
     `look_marks` are the look files of each root as just scanned, None for one that still settles. `seen` holds each
-    card as the last scan saw it. `waiting` says for each clip that still stands before the gate why, as last seen;
-    `roots_away` are the offload roots that are not mounted now, with the reason. `unwritten` are the cards whose
+    card as the last scan saw it. `waiting` says why for each clip that stands before the gate or lacks half of itself;
+    `roots_away` are the offload roots that are not mounted now, with the reason, `targets_away` likewise the delivery
+    targets, by name. `unwritten` are the cards whose
     turnover the delivery volume refused when it was last tried.
     """
 
@@ -75,6 +76,7 @@ class Production:
     seen: dict[int, Seen] = field(default_factory=dict)
     waiting: dict[int, str] = field(default_factory=dict)
     roots_away: dict[str, str] = field(default_factory=dict)
+    targets_away: dict[str, str] = field(default_factory=dict)
     unwritten: dict[int, Trouble] = field(default_factory=dict)
 
     @property

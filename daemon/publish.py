@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -119,7 +119,11 @@ def _claim(staged: Path, target: Path) -> None:
 
 
 def _rename_new(staged: Path, target: Path) -> None:
-    """Rename without replacing. Source: renameat2(2); where the filesystem lacks it, a reserved name is replaced."""
+    """Rename without replacing. Source: renameat2(2); where the filesystem lacks it, a reserved name is replaced.
+
+    The reservation is an empty file under the name: made by one process alone, and taken over where a crash left it:
+    an empty file holds nothing that could be lost.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     code = libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
     if code == 0:
@@ -127,8 +131,16 @@ def _rename_new(staged: Path, target: Path) -> None:
     error = ctypes.get_errno()
     if error not in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
         raise OSError(error, os.strerror(error), str(target))
-    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        if not _is_reservation(target) or not staged.exists():
+            raise
     staged.replace(target)
+
+
+def _is_reservation(target: Path) -> bool:
+    return target.is_file() and not target.is_symlink() and target.stat().st_size == 0
 
 
 def holds(path: Path, xxh128: str) -> bool:
@@ -161,6 +173,42 @@ def replace(data: bytes, target: Path, staging: Path) -> None:
             os.fsync(file.fileno())
         part.replace(target)
         fsync_folder(target.parent)
+
+
+def point(links: Mapping[str, str], folder: Path, below: str, staging: Path) -> bool:
+    """Make the links in a folder `below` another one lead where they should, each at once, and no others be there.
+
+    `links` gives where each leads by its path in the folder. Returns whether the volume has links at all; a file of
+    somebody else's that has a link's name stays.
+    """
+    with delivering(folder / below):
+        for path, target in links.items():
+            if not _pointed(folder / path, target, staging):
+                return False
+        for stale in (path for path in (folder / below).glob("*/*") if path.is_symlink()):
+            if stale.relative_to(folder).as_posix() not in links:
+                stale.unlink()
+    return True
+
+
+def _pointed(link: Path, target: str, staging: Path) -> bool:
+    if not link.is_symlink() and link.exists():
+        return True
+    if link.is_symlink() and str(link.readlink()) == target:
+        return True
+    link.parent.mkdir(parents=True, exist_ok=True)
+    staging.mkdir(parents=True, exist_ok=True)
+    part = staging / f"{link.name}.{os.getpid()}.pointer"
+    part.unlink(missing_ok=True)
+    try:
+        part.symlink_to(target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return False
+    part.replace(link)
+    fsync_folder(link.parent)
+    return True
 
 
 def replace_all(sidecars: dict[str, bytes], folder: Path, staging: Path) -> dict[str, str]:
@@ -196,5 +244,5 @@ def sweep(staging: Path, keep: frozenset[str]) -> None:
     """
     with delivering(staging):
         for entry in staging.iterdir() if staging.is_dir() else ():
-            if entry.name not in keep and entry.is_file() and not entry.is_symlink():
+            if entry.name not in keep and (entry.is_symlink() or entry.is_file()):
                 entry.unlink()

@@ -22,6 +22,7 @@ from daemon.publish import fsync_folder
 
 OUT_OF_REACH = (
     "deliveries: what was published stays where it is, and what was staged there goes when the service next starts",
+    "what was delivered to further targets, folders and storage, stays there",
     "camera cards and offloads: they were only ever read",
     "the system journal and other logs that this machine keeps",
     "snapshots and backups of the state folder",

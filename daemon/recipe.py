@@ -19,10 +19,23 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from daemon import yamlfile
+from daemon.assists import (
+    CompWords,
+    MatteWords,
+    PlateWords,
+    ReframeWords,
+    RemoveWords,
+    StabiliseWords,
+    look_for_files,
+    spell_out,
+)
 from daemon.choices import Codec, PresetNames, space_name
-from daemon.config import Config, Section, reaches
+from daemon.config import Config, Section
 from daemon.errors import NearsetError, RecipeError
-from daemon.lighting import FlickerWords, Light, LimitsWords, RelightWords, light_of
+from daemon.framing import BurnInWords, FramingWords
+from daemon.lighting import FlickerWords, Light, RelightWords, light_of
+from daemon.limits import LimitsWords
+from daemon.places import reaches
 from daemon.sidecars import fdl
 from engines.media.essence import CodeRange
 from engines.media.preset import ProxyCodec
@@ -33,10 +46,6 @@ _WILD = re.compile(r"[*?]|\[!?\]?[^]]*\]")
 """What in a pattern stands for more than itself."""
 _DECIMAL = re.compile(r"(\d{1,4})\.(\d{1,6})")
 _RATIO = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_TEMPLATE_LENGTH = 96
-BURN_IN_WORDS = ("clip", "roll", "reel", "day", "production", "title", "recipient", "timecode", "mark")
-"""What a template of a burn-in may have in braces."""
 
 
 def _rate(value: object) -> Fraction | None:
@@ -126,64 +135,6 @@ class SourceWords(Section):
     )
 
 
-def _template(text: object) -> str:
-    """Return a template of a burn-in; ValueError for a word that there is none of."""
-    if not isinstance(text, str) or len(text) > _TEMPLATE_LENGTH:
-        raise ValueError(f"a text of at most {_TEMPLATE_LENGTH} characters is needed")
-    unknown = [word for word in _PLACEHOLDER.findall(text) if word not in BURN_IN_WORDS]
-    if unknown or set("{}") & set(_PLACEHOLDER.sub("", text)):
-        raise ValueError(f"words in braces are {', '.join(f'{{{word}}}' for word in BURN_IN_WORDS)}")
-    return text
-
-
-Template = Annotated[str, BeforeValidator(_template, json_schema_input_type=str)]
-
-
-class BurnInWords(Section):
-    """What is burnt into review copies, by place; `{timecode}` is the source's."""
-
-    top_left: Template = Field("{clip}", description="Template.")
-    top: Template = Field("{mark}", description="Template; {mark} says that a picture is enhanced.")
-    top_right: Template = Field("{production} {day}", description="Template.")
-    bottom_left: Template = Field("{roll} {reel}", description="Template.")
-    bottom: Template = Field("{timecode}", description="Template.")
-    bottom_right: Template = Field("{recipient}", description="Template.")
-    watermark: Template = Field("{recipient}", description="Template, across the middle.")
-    recipient: str = Field("", max_length=64, description="Who the copy is for.")
-    frame_lines: list[Annotated[float, Field(ge=0.25, le=8)]] = Field([], description="Shapes such as 2.39 or 1.78.")
-
-
-class DecisionWords(Section):
-    """A part of a canvas, in its pixels, and whose framing intent it is."""
-
-    intent: str
-    label: str = ""
-    x: float = Field(ge=0)
-    y: float = Field(ge=0)
-    width: float = Field(gt=0)
-    height: float = Field(gt=0)
-
-
-class CanvasWords(Section):
-    """A camera's raster, the squeeze of its lens, and what is to be seen of it."""
-
-    width: float = Field(gt=0)
-    height: float = Field(gt=0)
-    squeeze: float = 1.0
-    decisions: list[DecisionWords]
-
-
-class FramingWords(Section):
-    """Which part of the picture is meant to be seen; presets that frame cut to it, review copies show its lines."""
-
-    fdl: str | None = Field(None, min_length=1, description="ASC FDL; a relative path starts from the recipe's folder.")
-    intent: str | None = Field(None, min_length=1, description="Id or label of the framing intent; default the file's.")
-    fit: Literal["letterbox", "crop"] | None = Field(
-        None, description="How another shape fills a raster that a preset gives; default the preset's."
-    )
-    canvases: list[CanvasWords] = Field([], description="What the FDL says; read from it.")
-
-
 class MixWords(Section):
     """How production sound is brought in, and the guide mix that is made of it."""
 
@@ -212,6 +163,12 @@ class Words(Section):
     relight: RelightWords = RelightWords()
     flicker: FlickerWords = FlickerWords()
     limits: LimitsWords = LimitsWords()
+    remove: RemoveWords = RemoveWords()
+    stabilise: StabiliseWords = StabiliseWords()
+    reframe: ReframeWords = ReframeWords()
+    matte: MatteWords = MatteWords()
+    plate: PlateWords = PlateWords()
+    comp: CompWords = CompWords()
 
     @property
     def light(self) -> Light:
@@ -247,10 +204,11 @@ class _Layer:
 
 
 class RecipeBook:
-    """A production's recipe."""
+    """A production's recipe; paths in it start from its `folder`."""
 
-    def __init__(self, layers: list[_Layer]) -> None:
+    def __init__(self, layers: list[_Layer], folder: Path = Path()) -> None:
         self._layers = sorted(layers, key=lambda layer: layer.nearness)
+        self.folder = folder
 
     def words(self, *, clip: str, roll: str, scene: str | None = None) -> Words:
         """Return the words for a clip."""
@@ -298,7 +256,7 @@ def load(path: Path | None, config: Config) -> RecipeBook:
             why=str(error),
             fix="put it there, or take production.recipe out of the config",
         ) from error
-    layers += _layers(document)
+    layers += _layers(document, path.parent)
     if config.delivery.presets:
         _check_presets(document, layers[1:])
     for layer in layers[1:]:
@@ -309,7 +267,7 @@ def load(path: Path | None, config: Config) -> RecipeBook:
             why="\n  " + "\n  ".join(document.faults),
             fix="correct them; the last good recipe stays in force until then",
         )
-    return RecipeBook(layers)
+    return RecipeBook(layers, path.parent)
 
 
 def _from_config(config: Config) -> _Layer:
@@ -359,7 +317,7 @@ def _place(layer: _Layer) -> tuple[str, ...]:
     return (layer.section, layer.pattern) if layer.section in _SECTIONS else (layer.section,)
 
 
-def _layers(document: yamlfile.Document) -> list[_Layer]:
+def _layers(document: yamlfile.Document, folder: Path) -> list[_Layer]:
     if not isinstance(document.value, dict):
         if not document.faults:
             document.fault((), "sections are needed: defaults, scenes, rolls, clips")
@@ -369,9 +327,9 @@ def _layers(document: yamlfile.Document) -> list[_Layer]:
         if value is None:
             continue
         if section == "defaults":
-            layers.append(_layer(document, (section,), section, ""))
+            layers.append(_layer(document, (section,), section, "", folder))
         elif section in _SECTIONS and isinstance(value, dict):
-            layers += [_layer(document, (section, pattern), section, pattern) for pattern in value]
+            layers += [_layer(document, (section, pattern), section, pattern, folder) for pattern in value]
         elif section in _SECTIONS:
             document.fault((section,), "names with words are needed")
         else:
@@ -379,12 +337,14 @@ def _layers(document: yamlfile.Document) -> list[_Layer]:
     return [layer for layer in layers if layer is not None]
 
 
-def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str) -> _Layer | None:
-    if yamlfile.fit(document, Words, path) is None:
-        return None
+def _layer(document: yamlfile.Document, path: yamlfile.Path, section: str, pattern: str, folder: Path) -> _Layer | None:
     value: Any = document.value
     for step in path:
         value = value[step]
+    spell_out(document, path, value)
+    if (fitting := yamlfile.fit(document, Words, path)) is None:
+        return None
+    look_for_files(document, path, fitting, folder)
     words = {name: dict(part) for name, part in value.items()}
     where = {}
     for name, part in words.items():

@@ -33,7 +33,7 @@ def is_excluded(production: Production, clip: Clip) -> bool:
 
 def tidy(production: Production) -> None:
     """Bring the folders in line with database and configuration; at the start, while no child runs."""
-    production.store.drop_queued("sample", "refine")
+    production.store.drop_queued("sample", "refine", "room")
     _forget_excluded(production)
     _sweep(production.config.replay, {f"{sample.digest}.safetensors" for sample in production.store.samples()})
     _sweep(production.config.models, _named_by_models(production))

@@ -6,6 +6,7 @@ The service is the only writer of the database, so a command never writes there 
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,16 @@ class Wish(StrEnum):
     """Make the model whose digest begins with the subject the active one."""
     ROLLBACK = "rollback"
     """Withdraw the active model of the size that the subject names."""
+    FIRST = "first"
+    """Put the clips whose name matches the subject, a pattern, before all others in the queue."""
+    LAST = "last"
+    """Put them behind all others."""
+    USUAL = "usual"
+    """Take such a wish back."""
+    PAUSE = "pause"
+    """Start no more work of the stage that the subject names."""
+    RESUME = "resume"
+    """Let it go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,7 @@ def ask(state: Path, request: Request) -> None:
     """Leave a request for the service."""
     folder = state / "requests"
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{uuid.uuid4().hex}.json"
+    target = folder / f"{time.time_ns():020d}-{uuid.uuid4().hex}.json"  # taken in the order in which they were left
     part = target.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
         file.write(wire.dump(Request, request))

@@ -79,6 +79,7 @@ class Clip:
     ready_at: str
     picture: str
     proposal: Proposed | None
+    circled: bool
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Clip:
@@ -99,6 +100,7 @@ class Clip:
             ready_at=row["ready_at"],
             picture=row["picture"],
             proposal=wire.load(Proposed, row["proposal"]) if row["proposal"] else None,
+            circled=bool(row["circled"]),
         )
 
 
@@ -135,6 +137,40 @@ class Job:
             not_before=row["not_before"],
             token=row["token"],
             trouble=_trouble(row["trouble"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job of the queue as a person sees it, with the clip that it is for.
+
+    `precedence` is above 0 where somebody asked for it first, below 0 for last. `backfill` says that what it makes was
+    delivered before, `paused` that its stage is.
+    """
+
+    job: Job
+    clip: str
+    roll: str
+    root: str
+    shoot_day: str
+    circled: bool
+    precedence: int
+    backfill: bool
+    paused: bool
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Waiting:
+        """Return the job of a row, joined with its clip and card."""
+        return cls(
+            job=Job.from_row(row),
+            clip=row["name"],
+            roll=row["roll"],
+            root=row["root"],
+            shoot_day=row["shoot_day"],
+            circled=bool(row["circled"]),
+            precedence=row["precedence"],
+            backfill=bool(row["backfill"]),
+            paused=bool(row["paused"]),
         )
 
 

@@ -15,22 +15,26 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from daemon import models, recipe, replay
-from daemon.config import Config, claims, clashes
+from daemon import models, queue, recipe, replay
+from daemon.certificates import Certificates
+from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
+from daemon.places import claims, clashes
 from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
+from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
 from daemon.stages.sample import PRIORITY as LEARNING
+from daemon.stages.turnover import Turnover
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
 from daemon.store import Clip, Job, Store, trouble_of
@@ -39,7 +43,7 @@ from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
 """How long a claimed job is believed in without a word from its worker."""
-_LANES = ("custody", "render")
+_LANES = ("custody", "render", DELIVER)
 
 
 class Service:
@@ -75,6 +79,8 @@ class Service:
             store.finish(job.id, JobEvent.STUMBLED)
         replay.tidy(self.production)
         self._sweep()
+        if self.production.config.provenance.sign:
+            Certificates(self.production.config.certificates).make(self.production.config.production.code, now.utc)
         self._recipe_mark = self._recipe_seen()
         revise(self.production, now, words_changed=True)
 
@@ -82,14 +88,16 @@ class Service:
         """Do what is due now; waits at most so long for a worker's word."""
         self._heed_requests(now)
         self._reload_recipe(now)
+        paused = self.production.store.pauses()
         for stage in self._stages.values():
-            self._plan(stage, now)
+            if stage.name in self._working or stage.name not in paused:  # what children do waits in the queue
+                self._plan(stage, now)
         self._yield_to_proxies(now)
         self._start_jobs(now)
         reports = self._executor.poll(now.monotonic, wait_seconds)
         for report in reports:
             self._take(report, now)
-        self._teller.tell(self.production)
+        self._teller.tell(self.production, now)
         self._stirred = bool(reports)
         self._keep_leases(now)
         if self._littered and not self._executor.running():
@@ -122,17 +130,21 @@ class Service:
         store = self.production.store
         if self._stirred:
             return False  # what came in may be work for the next stage
-        jobs = store.jobs(JobState.QUEUED, JobState.LEASED)
-        if self._executor.running() or not all(self._is_parked(store.clip(job.clip)) for job in jobs):
+        jobs, paused = store.jobs(JobState.QUEUED, JobState.LEASED), store.pauses()
+        waits = {job.clip for job in jobs if job.stage in paused}
+        if self._executor.running() or not all(job.clip in waits or bool(self._away(job)) for job in jobs):
             return False
-        due = any(
+        due = "turnover" not in paused and any(
             card.turnover_due and card.shoot_day and card.id not in self.production.unwritten
             for card in store.cards()
             if self._has_delivered(card.id)
         )
         if self._stuck:
             return True
-        return not due and all(self._rests(clip) for clip in store.clips())
+        turnover = self._stages["turnover"]
+        assert isinstance(turnover, Turnover)
+        due = due or not ("turnover" in paused or turnover.is_through)
+        return not due and all(clip.id in waits or self._rests(clip) for clip in store.clips())
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
@@ -142,9 +154,11 @@ class Service:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
 
     def _rests(self, clip: Clip) -> bool:
-        """Return whether a clip moves no more: settled, parked, or waiting for a manifest on a card that lies still."""
+        """Return whether a clip moves no more: settled, parked, or waiting for a manifest or half of its recording."""
         if clip.state in SETTLED_STATES or self._is_parked(clip):
             return True
+        if clip.state is ClipState.PROBED and clip.id in self.production.waiting:
+            return True  # for its other half, as long as the configuration says
         seen = self.production.seen.get(clip.card)
         is_still = seen is not None and not seen.busy
         return clip.state in GATE_STATES and clip.id in self.production.waiting and is_still
@@ -153,13 +167,19 @@ class Service:
         """Return whether a clip's root is away."""
         return self.production.store.card(clip.card).root in self.production.roots_away
 
+    def _away(self, job: Job) -> set[str]:
+        """Return the root that a job waits for: that of its clip, if it is away; what is delivered reads no root."""
+        root = self.production.store.card(self.production.store.clip(job.clip).card).root
+        return {root} & self.production.roots_away.keys() if job.lane != DELIVER else set()
+
     def _start_jobs(self, now: Moment) -> None:
         store = self.production.store
-        for lane in _LANES:
+        for lane in _LANES if self.production.config.delivery.targets else _LANES[:-1]:
             while self._executor.free(lane):
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
-                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, self.production.roots_away, ahead_of)
+                away = () if lane == DELIVER else self.production.roots_away
+                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of)
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
@@ -227,7 +247,7 @@ class Service:
         )
         workers = self.production.config.workers
         verdict = verdict_of(trouble.code)
-        away = store.card(clip.card).root in self.production.roots_away or trouble.code == "root.away"
+        away = self._away(job) or (trouble.code == "root.away" and job.lane != DELIVER)
         with store.transaction():
             if away:
                 store.uncount(job.id)
@@ -284,7 +304,7 @@ class Service:
                 models.promote(self.production, request.subject, now)
             elif request.wish is Wish.ROLLBACK:
                 models.rollback(self.production, request.subject, now)
-            else:
+            elif not queue.heed(self.production, request, now):
                 self._retry(request.subject, now)
         except NearsetError as error:
             get().error("request.refused", wish=request.wish, what=error.what, why=error.why, fix=error.fix)
@@ -300,6 +320,7 @@ class Service:
 _EVENTS = {
     Verdict.RETRY: ClipEvent.GIVEN_UP,
     Verdict.HOLD: ClipEvent.HOLD,
+    Verdict.PARK: ClipEvent.HOLD,
     Verdict.CHANGED: ClipEvent.CHANGED,
     Verdict.UNDECODABLE: ClipEvent.CANNOT_DECODE,
 }

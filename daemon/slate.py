@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from engines.colour.cdl import Cdl
 from engines.colour.look import Look
+from engines.media.departure import Fidelity
 from engines.media.essence import AudioTrack
 from engines.media.story import Mobs
 
@@ -48,12 +50,24 @@ class ClipKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """How a clip goes on in others, by names that cameras give to parts; empty where it does not, as far as is known.
+
+    `last` is its own last part, `continues` the one before its first, `follows` the one after its last.
+    """
+
+    last: str
+    continues: str = ""
+    follows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundClip:
-    """One recording found on a card, by names alone.
+    """One recording found on a card, by names and the card's own indexes.
 
     `files` in span order and `sidecars` are paths relative to the roll folder, `/` separated. `stand_ins` are
     the camera's own proxies of it (`Sub/`), best first. `raw_format` names the camera raw (`R3D`) where
-    `kind` is RAW.
+    `kind` is RAW. `span` is None where it is all of its recording.
     """
 
     name: str
@@ -62,6 +76,7 @@ class FoundClip:
     sidecars: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] = ()
     raw_format: str = ""
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +131,33 @@ class Custody(StrEnum):
 
 
 class Twin(StrEnum):
-    """What is delivered of a clip: the two proxies, which share one identity, and the guide mix on their timecode."""
+    """What is delivered of a clip: the two proxies, which share one identity, and what lies beside them."""
 
     PLAIN = "plain"
     ENHANCED = "enhanced"
     SOUND = "sound"
+    """The guide mix, on their timecode."""
+    MATTE = "matte"
+    """The matte, on their timecode."""
+    PLATE = "plate"
+    """The clean plate, a still."""
+    COMP = "comp"
+    """The slap comp: a proxy of its own."""
 
 
-TWIN_FOLDER = {Twin.PLAIN: "proxy", Twin.ENHANCED: "enhanced", Twin.SOUND: "sound"}
+TWIN_FOLDER = {
+    Twin.PLAIN: "proxy",
+    Twin.ENHANCED: "enhanced",
+    Twin.SOUND: "sound",
+    Twin.MATTE: "mattes",
+    Twin.PLATE: "plates",
+    Twin.COMP: "comp",
+}
 """Folder of each twin inside a roll's delivery folder."""
+BESIDE = (Twin.SOUND, Twin.MATTE, Twin.PLATE, Twin.COMP)
+"""What lies beside the proxies: no clip waits for it, and the roll is written anew when it lands."""
+ASSISTS = (Twin.MATTE, Twin.PLATE, Twin.COMP)
+"""What the recipe's words of that name make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +189,16 @@ class ClipLook:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredFile:
-    """A file in the delivery folder: its path relative to the roll's, and what its bytes are."""
+    """A file in the delivery folder: its path relative to the roll's, what its bytes are, and how it is signed.
+
+    `signed` is `c2pa` where the signed statement is inside the file, else its JSON Web Signature, empty where it was
+    not signed.
+    """
 
     path: str
     xxh128: str
     size_bytes: int
+    signed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +229,8 @@ class Published:
     `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
     `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
     where the picture was delivered as recorded. `light` says what was done to its light (stages.relight), empty for
-    nothing.
+    nothing. `fidelity` is how far an enhanced picture went from its source, None where it was not measured. `signed` is
+    of the first file.
     """
 
     twin: Twin
@@ -210,13 +249,60 @@ class Published:
     marks: tuple[str, ...] = ()
     look: ClipLook | None = None
     light: dict[str, float] = field(default_factory=dict)
+    fidelity: Fidelity | None = None
+    signed: str = ""
+
     renditions: tuple[Rendition, ...] = ()
 
     @property
     def files(self) -> tuple[DeliveredFile, ...]:
         """All files of this revision, the one that sidecars name first."""
         made = tuple(file for rendition in self.renditions for file in rendition.files)
-        return made or (DeliveredFile(self.path, self.xxh128, self.size_bytes),)
+        return made or (DeliveredFile(self.path, self.xxh128, self.size_bytes, self.signed),)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a delivered file was made of, for those who sign it; `certificates` is the folder of the production's key.
+
+    `files` are the source's as they were hashed, `recipe` the digest of what people say of the clip.
+    """
+
+    certificates: str
+    production: str
+    custody: str
+    identity: str
+    recipe: str
+    files: tuple[VerifiedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """A delivered file whose signature is to be looked at: inside it, or `signature`, its JSON Web Signature.
+
+    `root` is the certificate (PEM) that must stand behind it.
+    """
+
+    folder: str
+    path: str
+    root: str
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """What a signature is worth: `faults`, none where it holds, and what the statement says."""
+
+    faults: tuple[str, ...]
+    said: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What was sent to a delivery target, in bytes. `moved_on` where the folder here is another version by now."""
+
+    sent_bytes: int
+    moved_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from engines.media.essence import Essence
 from engines.media.timecode import Timecode, frames_a_day, label_rate, may_drop
 
 DAY_SECONDS = 86_400
+MIX_RATE, MIX_BITS = 48_000, 24
+"""Samples a second of every guide mix, and bits of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,29 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeFile:
+    """One of a take's sound files: its path in the roll, its bytes' xxh128, and what it says of itself."""
+
+    name: str
+    path: str
+    xxh128: str
+    recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedSound:
-    """A pair as it is handed over: the sound file by name, its roll, and what it says of itself."""
+    """A pair as it is handed over: the take's roll and all its files, of which the one of `name` stands for it."""
 
     pair: Pair
     name: str
     roll: str
     recording: Recording
+    files: tuple[TakeFile, ...]
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Names of the channels of all its files, empty where unknown."""
+        return tuple(name for file in self.files for name in file.recording.tracks)
 
 
 @dataclass(frozen=True, slots=True)

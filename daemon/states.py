@@ -7,6 +7,8 @@ decides), undecodable (camera raw), failed (retried and given up), duplicate (th
 - An event that the table does not allow raises StateError and changes nothing.
 - A recipe that words a clip otherwise sends it back to be probed anew, since words say what its source is, too.
 - A change of a camera file before delivery sends a clip back to the start; after delivery it is held.
+- More parts behind those that a clip has send it back to the start even then: what they complete is a new revision.
+- A part that belongs to another clip's recording is filed: it is made with that, and not by itself.
 - A candidate that the gate refused is never promoted; one that was rolled back only by a person.
 - Nothing is ever deleted by an event; a missing mount is no event at all, it only parks the root's jobs.
 """
@@ -48,6 +50,8 @@ class ClipEvent(StrEnum):
     ADMITTED = "admitted"
     REPEATED = "repeated"
     FILED = "filed"
+    JOINED = "joined"
+    EXTENDED = "extended"
     PROBED = "probed"
     PLAIN_PUBLISHED = "plain_published"
     ENHANCED_PUBLISHED = "enhanced_published"
@@ -112,7 +116,7 @@ class ModelEvent(StrEnum):
 
 
 _C, _E = ClipState, ClipEvent
-_ANYTIME = {_E.HOLD: _C.HELD, _E.CHANGED: _C.DISCOVERED}
+_ANYTIME = {_E.HOLD: _C.HELD, _E.CHANGED: _C.DISCOVERED, _E.JOINED: _C.FILED}
 
 CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
     _C.DISCOVERED: {_E.SETTLED: _C.QUIET, **_ANYTIME},
@@ -147,7 +151,7 @@ CLIP_TABLE: dict[ClipState, dict[ClipEvent, ClipState]] = {
         _E.GIVEN_UP: _C.FAILED,
         **_ANYTIME,
     },
-    _C.DELIVERED: {_E.REVISED: _C.READY, _E.HOLD: _C.HELD},
+    _C.DELIVERED: {_E.REVISED: _C.READY, _E.EXTENDED: _C.DISCOVERED, _E.HOLD: _C.HELD},
     _C.HELD: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.UNDECODABLE: {_E.RETRIED: _C.DISCOVERED, **_ANYTIME},
     _C.FAILED: {_E.RETRIED: _C.DISCOVERED, _E.REVISED: _C.DISCOVERED, **_ANYTIME},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.executor import Running
 from daemon.pace import Pace
@@ -52,7 +52,10 @@ class WorkStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A production at one moment; `eta_seconds` until all that is known of is hashed and rendered."""
+    """A production at one moment.
+
+    `eta_seconds` until all that is known of is hashed and rendered; `paused` since when each paused stage is.
+    """
 
     production: str
     at: str
@@ -61,6 +64,8 @@ class Snapshot:
     queued: int
     roots_away: dict[str, str]
     eta_seconds: float = 0.0
+    targets_away: dict[str, str] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
 
 
 def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace) -> Snapshot:
@@ -87,6 +92,8 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         store.queued(),
         dict(production.roots_away),
         round(pace.seconds_left(production, running), 1),
+        dict(production.targets_away),
+        store.pauses(),
     )
 
 

@@ -7,16 +7,18 @@ comes out are the nouns of `rows.py`, which callers take from here. Knows no med
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from daemon import wire
+from daemon.dispatching import Dispatching
 from daemon.errors import NearsetError
 from daemon.learning import Learning
 from daemon.looks import LookFile
+from daemon.queueing import Queueing
+from daemon.restraining import Restraining
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
 from daemon.slate import FileMark, FoundCard, FoundClip, Published, Trouble, Twin, VerifiedFile
 from daemon.sounding import Sounding
-from daemon.states import CLIP_TABLE, JOB_TABLE, ClipEvent, ClipState, JobEvent, JobState, ProxyState, fire
+from daemon.states import CLIP_TABLE, ClipEvent, ClipState, ProxyState, fire
 
 __all__ = ["CameraNoise", "Card", "Clip", "Job", "KeptSample", "Model", "Proxy", "Store", "trouble_of"]
 
@@ -26,12 +28,8 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Learning, Sounding):
-    """One production's cards, clips, jobs and proxies; cuts and models are in `learning.py`."""
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        super().__init__(path, read_only=read_only)
-        self._planned: set[tuple[int, str]] = set()
+class Store(Learning, Sounding, Queueing, Restraining, Dispatching):
+    """One production's cards, clips and proxies; its other parts are in files of their own."""
 
     # Roots
 
@@ -97,8 +95,10 @@ class Store(Learning, Sounding):
         return Clip.from_row(self._db.execute("select * from clips where id = ?", (clip,)).fetchone())
 
     def clips_named(self, pattern: str) -> list[Clip]:
-        """Return the clips whose name matches a glob pattern."""
-        rows = self._db.execute("select * from clips where name glob ? order by id", (pattern,))
+        """Return the clips whose name matches a glob pattern; one with a slash is of roll and name: `B00*/*`."""
+        name = "cards.roll || '/' || clips.name" if "/" in pattern else "clips.name"
+        query = f"select clips.* from clips join cards on cards.id = clips.card where {name} glob ? order by clips.id"
+        rows = self._db.execute(query, (pattern,))
         return [Clip.from_row(row) for row in rows]
 
     def clips_with_identity(self, identity: str) -> list[Clip]:
@@ -144,11 +144,32 @@ class Store(Learning, Sounding):
                 "update clips set state = ?, trouble = ?, changed_at = ? where id = ?",
                 (state, wire.dump(Trouble, trouble) if trouble.code else "", at, clip),
             )
-            if event in {ClipEvent.CHANGED, ClipEvent.HOLD, ClipEvent.REVISED}:
+            if event in {ClipEvent.CHANGED, ClipEvent.EXTENDED, ClipEvent.JOINED, ClipEvent.HOLD, ClipEvent.REVISED}:
                 self._drop_jobs(clip)
             if state is not ClipState(row["state"]):
                 self._db.execute("update cards set turnover_due = 1 where id = ?", (row["card"],))
         return state
+
+    # Spans
+
+    def join(self, head: int, tail: int) -> None:
+        """Note that a clip goes on in another one, on another roll."""
+        with self.transaction():
+            self._db.execute("insert or replace into spans (tail, head) values (?, ?)", (tail, head))
+
+    def parts(self, clip: int) -> list[Clip]:
+        """Return a clip and those that it goes on in, in order; it alone where it is all of its recording."""
+        found = [self.clip(clip)]
+        query = "select tail from spans where head = ?"
+        while row := self._db.execute(query, (found[-1].id,)).fetchone():
+            found.append(self.clip(row["tail"]))
+        return found
+
+    def head(self, clip: int) -> int:
+        """Return the clip that a part is made with: its first part, itself where it goes on from no other."""
+        while row := self._db.execute("select head from spans where tail = ?", (clip,)).fetchone():
+            clip = row["head"]
+        return clip
 
     # Files
 
@@ -162,148 +183,6 @@ class Store(Learning, Sounding):
         rows = [(card, file.path, wire.dump(VerifiedFile, file)) for file in files]
         with self.transaction():
             self._db.executemany("insert or replace into files values (?, ?, ?)", rows)
-
-    # Jobs
-
-    def add_job(self, *, key: str, clip: int, stage: str, lane: str, priority: int, task: str) -> bool:
-        """Queue a job under its idempotency key; one that was dropped or done before is queued again.
-
-        Returns whether there is something to do now that was not before.
-        """
-        self._planned.add((clip, stage))
-        with self.transaction():
-            row = self._db.execute("select id, state from jobs where key = ?", (key,)).fetchone()
-            if row is None:
-                self._db.execute(
-                    "insert into jobs (key, clip, stage, lane, priority, state, task) values (?, ?, ?, ?, ?, ?, ?)",
-                    (key, clip, stage, lane, priority, JobState.QUEUED, task),
-                )
-                return True
-            if JobState(row["state"]) in {JobState.QUEUED, JobState.LEASED}:
-                return False
-            state = fire(JOB_TABLE, JobState(row["state"]), JobEvent.RETRIED)
-            self._db.execute(
-                "update jobs set state = ?, clip = ?, task = ?, priority = ?, attempt = 0, not_before = 0, "
-                "token = '', trouble = '' where id = ?",
-                (state, clip, task, priority, row["id"]),
-            )
-            return True
-
-    def jobs(self, *states: JobState) -> list[Job]:
-        """Return jobs in these states (all without), in the order in which they will run."""
-        wanted = [str(state) for state in states or tuple(JobState)]
-        query = f"select * from jobs where state in ({', '.join('?' * len(wanted))}) order by priority, id"
-        return [Job.from_row(row) for row in self._db.execute(query, wanted)]
-
-    def job(self, job: int) -> Job:
-        """Return one job."""
-        return Job.from_row(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
-
-    def queued(self) -> int:
-        """Return how many jobs wait."""
-        query = "select count(*) as n from jobs where state = ?"
-        return int(self._db.execute(query, (JobState.QUEUED,)).fetchone()["n"])
-
-    def job_of(self, key: str) -> Job | None:
-        """Return the job of a key; None where there never was one."""
-        row = self._db.execute("select * from jobs where key = ?", (key,)).fetchone()
-        return Job.from_row(row) if row else None
-
-    def waits_before(self, lane: str, priority: int, now: float, away: Iterable[str]) -> bool:
-        """Return whether a due job of a lane comes before a priority, on a root that is not away."""
-        parked = list(away)
-        query = (
-            "select 1 from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
-            "where jobs.state = ? and lane = ? and priority < ? and not_before <= ? "
-            f"and cards.root not in ({', '.join('?' * len(parked))}) limit 1"
-        )
-        return self._db.execute(query, (JobState.QUEUED, lane, priority, now, *parked)).fetchone() is not None
-
-    def claim(
-        self,
-        lane: str,
-        token: str,
-        now: float,
-        lease_seconds: float,
-        away: Iterable[str],
-        ahead_of: int | None = None,
-    ) -> Job | None:
-        """Lease the next due job of a lane whose root is not away, and that comes before a priority where one is given.
-
-        Returns None where there is none.
-        """
-        parked = list(away)
-        with self.transaction():
-            row = self._db.execute(
-                "select jobs.id from jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card "
-                "where jobs.state = ? and lane = ? and not_before <= ? and priority < ifnull(?, priority + 1) "
-                f"and cards.root not in ({', '.join('?' * len(parked))}) order by priority, jobs.id limit 1",
-                (JobState.QUEUED, lane, now, ahead_of, *parked),
-            ).fetchone()
-            if row is None:
-                return None
-            self._db.execute(
-                "update jobs set state = ?, token = ?, lease_until = ?, attempt = attempt + 1 where id = ?",
-                (JobState.LEASED, token, now + lease_seconds, row["id"]),
-            )
-            return self.job(row["id"])
-
-    def extend(self, job: int, token: str, lease_until: float) -> None:
-        """Keep a lease alive while its worker makes progress."""
-        with self.transaction():
-            self._db.execute("update jobs set lease_until = ? where id = ? and token = ?", (lease_until, job, token))
-
-    def holds(self, job: int, token: str) -> bool:
-        """Return whether the token still holds the job's lease; an answer under another is not taken."""
-        query = "select 1 from jobs where id = ? and token = ? and state = ?"
-        return self._db.execute(query, (job, token, JobState.LEASED)).fetchone() is not None
-
-    def finish(self, job: int, event: JobEvent, *, not_before: float = 0, trouble: Trouble = NO_TROUBLE) -> None:
-        """Fire the event that ends a lease."""
-        with self.transaction():
-            state = fire(JOB_TABLE, self.job(job).state, event)
-            self._db.execute(
-                "update jobs set state = ?, token = '', not_before = ?, trouble = ? where id = ?",
-                (state, not_before, wire.dump(Trouble, trouble) if trouble.code else "", job),
-            )
-
-    def finish_by_key(self, key: str, event: JobEvent) -> None:
-        """Fire the event that ends the job of a key, if it is leased; a restart may have ended it before."""
-        query = "select id from jobs where key = ? and state = ?"
-        if row := self._db.execute(query, (key, JobState.LEASED)).fetchone():
-            self.finish(row["id"], event)
-
-    def uncount(self, job: int) -> None:
-        """Take back an attempt that was no fault of the job (its root went away, the service stopped)."""
-        with self.transaction():
-            self._db.execute("update jobs set attempt = max(attempt - 1, 0) where id = ?", (job,))
-
-    def expired(self, now: float | None) -> list[Job]:
-        """Return the jobs whose lease ran out; with None all leased ones, for a start after a crash."""
-        limit = float("inf") if now is None else now
-        query = "select * from jobs where state = ? and lease_until <= ? order by id"
-        return [Job.from_row(row) for row in self._db.execute(query, (JobState.LEASED, limit))]
-
-    def under_way(self, stage: str) -> set[int]:
-        """Return the clips whose job of a stage was planned since the start and has not ended: nothing to plan there.
-
-        A job of before the start counts only once it was planned again, since configuration may have changed.
-        """
-        query = "select distinct clip from jobs where stage = ? and state in (?, ?)"
-        rows = self._db.execute(query, (stage, JobState.QUEUED, JobState.LEASED))
-        return {row["clip"] for row in rows if (row["clip"], stage) in self._planned}
-
-    def drop_queued(self, *stages: str) -> None:
-        """Drop the queued jobs of stages, to be planned anew: the configuration may want them otherwise, or no more."""
-        with self.transaction():
-            for job in self.jobs(JobState.QUEUED):
-                if job.stage in stages:
-                    self.finish(job.id, JobEvent.DROPPED)
-
-    def _drop_jobs(self, clip: int) -> None:
-        query = "select id from jobs where clip = ? and state in (?, ?, ?)"
-        for row in self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)).fetchall():
-            self.finish(row["id"], JobEvent.DROPPED)
 
     # Looks
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from daemon.log import get
-from daemon.production import Production
+from daemon.production import Moment, Production
+from daemon.queue import banner
 from daemon.slate import Trouble
 from daemon.states import GATE_STATES, SETTLED_STATES, ClipState
 from daemon.store import Card, Clip
+
+_PAUSED_SECONDS = 600.0
+"""Between two reminders that something is paused: a pause that nobody remembers costs a night."""
 
 
 @dataclass(slots=True)
@@ -21,9 +25,13 @@ class Teller:
     _troubles: dict[int, Trouble] = field(default_factory=dict)
     _waits: dict[int, str] = field(default_factory=dict)
     _missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    _reminded: float = float("-inf")
 
-    def tell(self, production: Production) -> None:
-        """Tell what is new."""
+    def tell(self, production: Production, now: Moment) -> None:
+        """Tell what is new, and now and again what is paused."""
+        if now.monotonic - self._reminded >= _PAUSED_SECONDS and (told := banner(production.store.pauses())):
+            self._reminded = now.monotonic
+            get().warning("queue.paused", banner=told)
         stopped = production.store.clips(states=SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED})
         for clip in stopped:
             self._tell_clip(clip)

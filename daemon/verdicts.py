@@ -15,6 +15,8 @@ class Verdict(StrEnum):
     HOLD = "hold"
     CHANGED = "changed"
     UNDECODABLE = "undecodable"
+    PARK = "park"
+    """Its stage tries it again by itself, when that can help."""
 
 
 VERDICTS: dict[str, Verdict] = {
@@ -23,6 +25,9 @@ VERDICTS: dict[str, Verdict] = {
     "media.bad_wave": Verdict.HOLD,
     "media.variable_rate": Verdict.HOLD,
     "media.unknown_space": Verdict.HOLD,
+    "media.no_screen": Verdict.HOLD,
+    "media.bad_mask": Verdict.HOLD,
+    "media.bad_plate": Verdict.HOLD,
     "media.contract_broken": Verdict.HOLD,
     "media.encode_failed": Verdict.RETRY,
     "engine.unavailable": Verdict.HOLD,
@@ -48,6 +53,9 @@ VERDICTS: dict[str, Verdict] = {
     "card.roll_name_taken": Verdict.HOLD,
     "delivery": Verdict.RETRY,
     "delivery.name_taken": Verdict.HOLD,
+    "delivery.not_signed": Verdict.HOLD,
+    "delivery.target_away": Verdict.PARK,
+    "egress": Verdict.HOLD,
     "delivery.disk_full": Verdict.RETRY,
     "worker": Verdict.RETRY,
     "worker.died": Verdict.RETRY,

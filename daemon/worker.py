@@ -14,11 +14,13 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Protocol
 
+from daemon import egress
 from engines.errors import NearsetError
 
 _PR_SET_PDEATHSIG = 1
@@ -39,25 +41,43 @@ Work = Callable[[str, Progress], str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use of the machine."""
+    """What a child may use of the machine, and the destinations that it may connect to."""
 
     memory_bytes: int
     open_files: int = 512
+    destinations: tuple[str, ...] = ()
 
 
 def serve(pipe: Connection, limits: Limits) -> None:
     """Answer tasks from the pipe until it closes."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C is for the control process, which drains
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
-    while True:
-        try:
-            request = json.loads(pipe.recv_bytes())
-        except (EOFError, OSError):
-            return
-        pipe.send_bytes(json.dumps(_answer(request, pipe)).encode())
+    with _kept_to(limits.destinations) as refused:
+        while True:
+            try:
+                request = json.loads(pipe.recv_bytes())
+            except (EOFError, OSError):
+                return
+            answer = _told(refused) if refused else _answer(request, pipe)
+            pipe.send_bytes(json.dumps(answer).encode())
+
+
+@contextmanager
+def _kept_to(destinations: tuple[str, ...]) -> Iterator[NearsetError | None]:
+    """Keep the child to its destinations, by the kernel where there are none; give why that cannot be."""
+    if destinations:
+        with egress.kept_to(destinations):
+            yield None
+        return
+    try:
+        egress.seal()
+    except NearsetError as error:
+        yield error
+    else:
+        yield None
 
 
 def _answer(request: dict[str, str], pipe: Connection) -> dict[str, object]:
@@ -66,13 +86,17 @@ def _answer(request: dict[str, str], pipe: Connection) -> dict[str, object]:
     try:
         result = work_of(request["stage"])(request["task"], _teller(pipe))
     except NearsetError as error:
-        return {"kind": "error", "code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+        return _told(error)
     except MemoryError:
         return _fault("the work needs more memory than workers.memory_gib allows", "raise workers.memory_gib")
     except Exception as error:  # noqa: BLE001 - the one boundary: whatever a library throws costs one job
         traceback.print_exc(file=sys.stderr)
         return _fault(f"{type(error).__name__}: {error}", "see the log; `nearset retry` tries again")
     return {"kind": "result", "result": result}
+
+
+def _told(error: NearsetError) -> dict[str, object]:
+    return {"kind": "error", "code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
 
 
 def _fault(why: str, fix: str) -> dict[str, object]:
@@ -98,7 +122,8 @@ def _teller(pipe: Connection) -> Progress:
     return tell
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Let this process be killed when the one that started it ends."""
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent ended before the call above

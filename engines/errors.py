@@ -152,3 +152,21 @@ class BadLook(EngineError):
     """A look's LUT cannot be read."""
 
     code = "engine.bad_look"
+
+
+class NoScreen(MediaError):
+    """A matte is asked for and the picture shows no screen of that colour."""
+
+    code = "media.no_screen"
+
+
+class BadMask(MediaError):
+    """A painted mask cannot be read, or has another size than the picture."""
+
+    code = "media.bad_mask"
+
+
+class BadPlate(MediaError):
+    """A plate is not there, cannot be read, or does not fit the clip that it goes with."""
+
+    code = "media.bad_plate"

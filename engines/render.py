@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from av.video.frame import VideoFrame
 
-from engines.enhance import LOOK_AHEAD, Enhance
+from engines.enhance import LOOK_AHEAD, Enhance, Step
 from engines.media.conform import Conform, frame_of, picture_of
 from engines.media.decode import Block, Decoder
 from engines.media.encode import Output
@@ -49,6 +49,8 @@ def render(
     outputs: Sequence[Output],
     *,
     enhance: Enhance | None,
+    before: Sequence[Step] = (),
+    after: Sequence[Step] = (),
     grade: Callable[[Picture], Picture] | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
@@ -56,13 +58,18 @@ def render(
 
     `working` says at which raster the clip is decoded, enhanced and graded, once for all of them.
 
+    Each of the steps `before` and `after` restoration is a station of its own, in their order.
+
     Raises:
         MediaError: the source breaks, or an encoder refuses; no file of `outputs` is then to be used.
     """
     shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
     stations = [_Ahead(_conformed(decoder.blocks(), essence, working))]
-    if enhance is not None:
-        stations.append(_Ahead(_enhanced(stations[-1], enhance)))
+    steps: list[tuple[Enhance, int]] = [(step, step.look_ahead) for step in before]
+    steps += [] if enhance is None else [(enhance, LOOK_AHEAD)]
+    steps += [(step, step.look_ahead) for step in after]
+    for step, ahead in steps:
+        stations.append(_Ahead(_enhanced(stations[-1], step, ahead)))
     if grade is not None:
         stations.append(_Ahead(_graded(stations[-1], grade)))
     still, frames = b"", 0
@@ -109,8 +116,8 @@ def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> It
     yield from conform.flush()
 
 
-def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
-    """Yield the blocks in their order, each picture enhanced once the next LOOK_AHEAD are there."""
+def _enhanced(blocks: Iterable[Block], enhance: Enhance, ahead: int = LOOK_AHEAD) -> Iterator[Block]:
+    """Yield the blocks in their order, each picture enhanced once the next ones that it must see are there."""
     held: deque[tuple[Block, Picture | None]] = deque()
 
     def first() -> Block:
@@ -122,7 +129,7 @@ def _enhanced(blocks: Iterable[Block], enhance: Enhance) -> Iterator[Block]:
 
     for block in blocks:
         held.append((block, picture_of(block) if isinstance(block, VideoFrame) else None))
-        while held and (held[0][1] is None or sum(1 for _, picture in held if picture) > LOOK_AHEAD):
+        while held and (held[0][1] is None or sum(1 for _, picture in held if picture) > ahead):
             yield first()
     while held:
         yield first()

@@ -7,6 +7,7 @@ and `Proxy and Mezzanine media` is no camera card; sound files that lie in none 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -26,7 +27,9 @@ from daemon.cards.sony import Sony
 from daemon.cards.sound import sound_cards
 from daemon.slate import FoundCard, FoundClip, Vendor
 
-__all__ = ["RECOGNISERS", "is_manifest", "recognise"]
+__all__ = ["RECOGNISERS", "is_index", "is_manifest", "recognise"]
+
+_INDEX = re.compile(r"(^|/)(MEDIAPRO\.XML|[^/]+\.ALE|CONTENTS/CLIP/[^/]+\.XML|PLAYLIST/[^/]+\.MPLS?)$", re.IGNORECASE)
 
 RECOGNISERS: tuple[Recogniser, ...] = (
     Sony(Vendor.SONY_XDROOT, "XDROOT", ("",)),
@@ -40,6 +43,11 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Blackmagic(),
     Plain(),
 )
+
+
+def is_index(path: str) -> bool:
+    """Return whether a file is a card's own index, by which clips are joined or missed."""
+    return bool(_INDEX.search(path))
 
 
 def recognise(paths: Collection[str], read: Read, root_name: str) -> list[FoundCard]:
@@ -70,8 +78,9 @@ def _card(roll: str, paths: list[str], read: Read, root_name: str) -> FoundCard 
     for recogniser in RECOGNISERS:
         for base in _bases(recogniser, rest):
             tree = _beneath(base, rest)
-            found = [_placed(clip, base) for clip in recogniser.clips(tree)]
-            missing += recogniser.missing(tree, _reader(read, prefix + base))
+            index = _reader(read, prefix + base)
+            found = [_placed(clip, base) for clip in recogniser.joined(recogniser.clips(tree), tree, index)]
+            missing += recogniser.missing(tree, index)
             vendor = recogniser.vendor if found and vendor is Vendor.PLAIN else vendor
             clips += found
             taken = {path for clip in found for path in (*clip.files, *clip.sidecars, *clip.stand_ins)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname
 
-from daemon.cards.base import Read, Tree, lone_movies, no_accessory, sequences, stem, suffix
+from daemon.cards.base import Read, Tree, as_found, lone_movies, no_accessory, sequences, stem, suffix
 from daemon.errors import NearsetError
 from daemon.slate import FoundClip, Vendor
 
@@ -21,6 +21,7 @@ class Arri:
     vendor = Vendor.ARRI
     flat = True
     is_accessory = staticmethod(no_accessory)
+    joined = staticmethod(as_found)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder of an ARRI clip; of a folder of ARRIRAW frames the one above."""

@@ -12,7 +12,7 @@ from functools import cache
 from posixpath import basename, dirname, splitext
 from typing import Protocol
 
-from daemon.slate import ClipKind, FoundClip, Vendor
+from daemon.slate import ClipKind, FoundClip, Span, Vendor
 
 Read = Callable[[str], bytes]
 
@@ -79,6 +79,9 @@ class Recogniser(Protocol):
 
     def clips(self, tree: Tree) -> list[FoundClip]:
         """Return the clips of a roll, taking only files that are this vendor's."""
+
+    def joined(self, clips: list[FoundClip], tree: Tree, read: Read) -> list[FoundClip]:
+        """Return the clips, those joined that the card's own index says are one recording."""
 
     def missing(self, tree: Tree, read: Read) -> list[str]:
         """Return the clips that the card's own index names and the roll lacks."""
@@ -159,6 +162,39 @@ def lone_movies(paths: Iterable[str]) -> list[FoundClip]:
     return [
         movie(stem(path), [path], beside.pop(splitext(path)[0].lower(), ())) for path in paths if is_recording(path)
     ]
+
+
+Parts = list[tuple[int, str]]
+"""The numbered parts of a recording: number and path, in order."""
+
+
+def runs(parts: Parts) -> list[Parts]:
+    """Return the parts in stretches without a gap: what lies behind a missing one is not spliced to what is before."""
+    found: list[Parts] = []
+    for part in parts:
+        if found and part[0] == found[-1][-1][0] + 1:
+            found[-1].append(part)
+        else:
+            found.append([part])
+    return found
+
+
+def span_of(recording: str, run: Parts, first: int) -> Span:
+    """Return how a stretch of a recording goes on, whose parts are numbered from `first`."""
+    name = recording.lower()
+    continues = f"{name}:{run[0][0] - 1}" if run[0][0] > first else ""
+    return Span(f"{name}:{run[-1][0]}", continues)
+
+
+def gaps(recording: str, parts: Parts) -> list[str]:
+    """Return the parts that are missing between others."""
+    numbers = [number for number, _ in parts]
+    return [f"{recording} part {number}" for number in range(min(numbers), max(numbers)) if number not in numbers]
+
+
+def as_found(clips: list[FoundClip], _tree: Tree, _read: Read) -> list[FoundClip]:
+    """Return the clips as they were found: this card's names alone tell what is one recording."""
+    return clips
 
 
 def no_index(_tree: Tree, _read: Read) -> list[str]:

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from posixpath import basename, dirname
 
-from daemon.cards.base import MOVIES, Tree, lone_movies, movie, no_accessory, no_index, sequences, stem, suffix
+from daemon.cards.base import (
+    MOVIES,
+    Tree,
+    as_found,
+    lone_movies,
+    movie,
+    no_accessory,
+    no_index,
+    sequences,
+    stem,
+    suffix,
+)
 from daemon.slate import FoundClip, Vendor
 
 
@@ -18,6 +29,7 @@ class Blackmagic:
     flat = True
     missing = staticmethod(no_index)
     is_accessory = staticmethod(no_accessory)
+    joined = staticmethod(as_found)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder of a `.braw`; of a clip's folder of CinemaDNG the one above."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.cards.base import Tree, lone_movies, no_accessory, no_index, sequences
+from daemon.cards.base import Tree, as_found, lone_movies, no_accessory, no_index, sequences
 from daemon.slate import FoundClip, Vendor
 
 
@@ -13,6 +13,7 @@ class Plain:
     flat = False
     missing = staticmethod(no_index)
     is_accessory = staticmethod(no_accessory)
+    joined = staticmethod(as_found)
 
     def roll_folder(self, path: str) -> str | None:
         """Return None: a plain folder gives nothing away."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from posixpath import basename, dirname
 
-from daemon.cards.base import Tree, is_day, movie, no_accessory, no_index, stem, suffix
+from daemon.cards.base import Parts, Read, Tree, as_found, gaps, is_day, movie, no_accessory, stem, suffix
 from daemon.slate import FoundClip, Vendor
 
 _MAGAZINE = re.compile(r"(^|/)[^/]+\.RDM(?=/)", re.IGNORECASE)
@@ -23,8 +23,8 @@ class Red:
 
     vendor = Vendor.RED
     flat = False
-    missing = staticmethod(no_index)
     is_accessory = staticmethod(no_accessory)
+    joined = staticmethod(as_found)
 
     def roll_folder(self, path: str) -> str | None:
         """Return the folder that holds the RDM, or the RDC where there is no RDM.
@@ -55,6 +55,16 @@ class Red:
             movie(key[1], files, beside.get(key, ()), movies[key] if key in parts and key in movies else ())
             for key, files in sorted((parts | recorded).items())
         ]
+
+    def missing(self, tree: Tree, read: Read) -> list[str]:
+        """Return the parts of R3D that are missing between others."""
+        del read
+        parts: dict[tuple[str, str], Parts] = {}
+        for path in tree.paths:
+            if suffix(path) == ".r3d" and (found := _PART.search(stem(path))):
+                key = (dirname(path), _PART.sub("", stem(path)))
+                parts.setdefault(key, []).append((int(found[0][1:]), path))
+        return [gap for (_, name), numbered in sorted(parts.items()) for gap in gaps(name, numbered)]
 
 
 def magazine(folder: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from daemon.cards.base import Read, Tree, before, movie, stem, suffix
+from daemon.cards.base import Read, Tree, as_found, before, movie, stem, suffix
 from daemon.errors import NearsetError
 from daemon.sidecars.sony import parse_index
 from daemon.slate import FoundClip, Vendor
@@ -22,6 +22,7 @@ class Sony:
     """One of Sony's two structures."""
 
     flat = False
+    joined = staticmethod(as_found)
 
     def __init__(self, vendor: Vendor, folder: str, parents: tuple[str, ...]) -> None:
         self.vendor, self._folder, self._parents = vendor, folder, parents

@@ -20,6 +20,7 @@ from aaf2.auid import AUID
 from aaf2.mobid import MobID
 
 from daemon import __version__
+from daemon.sidecars.soundmobs import SoundMobs
 from daemon.sidecars.stringout import Stringout, StringoutClip, stable_id
 from engines.media.timecode import frames_a_day
 
@@ -74,6 +75,8 @@ class _Writer:
             slot = self._slot(sequence, track, self._file.create.Sequence(media_kind=_kind(track)))
             slot.segment["Components"].value = [self._placed(clip, master, track) for clip, master in takes]
             slot.segment.length = self._stringout.frames
+        sounds = SoundMobs(self._file, self._stringout, self._mob)
+        sounds.lay(sequence, first_slot=_slot_id(self._stringout.channels + 1))
 
     def _placed(self, clip: StringoutClip, master: Any, track: int) -> Any:
         """Return a take on a track of the sequence; where it has no such channel, filler of its length."""

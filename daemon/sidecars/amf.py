@@ -6,6 +6,8 @@ its name. Source: SMPTE ST 2067-50-like ACES S-2019-001 v2, and the examples of 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import uuid
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -17,6 +19,8 @@ from daemon.sidecars.cdl import Correction, cdl_of
 from engines.colour.cdl import Cdl
 from engines.colour.spaces import CameraSpace
 
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+
 _LIMIT_BYTES = 4 << 20
 _ACESCCT = "acescct"
 _ID = "urn:ampas:aces:transformId:v2.0"
@@ -27,14 +31,29 @@ _OUTPUT = f"{_ID}:Output.Academy.Rec709-D65_100nit_in_Rec709-D65_BT1886.a2.v1"
 
 
 @dataclass(frozen=True, slots=True)
+class Clf:
+    """A transform that ACES has no name for: a CLF beside the AMF, by its file name, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Handed:
-    """What an AMF of ours says of a clip: its name and first file, when (ISO 8601), its space, the grade in ACEScct."""
+    """What an AMF of ours says of a clip: its name and first file, when (ISO 8601), its space and grade.
+
+    `in_camera_log` says that the grade is in the camera's log, else it is in ACEScct; `to_aces` goes from the camera's
+    space to ACES where ACES does not name that, `output` from ACES through the show's LUT where there is one.
+    """
 
     clip: str
     file: str
     written_at: str
     space: CameraSpace
     cdl: Cdl
+    in_camera_log: bool = False
+    to_aces: Clf | None = None
+    output: Clf | None = None
 
 
 def parse(data: bytes, *, source: str = "the AMF") -> tuple[Correction, ...]:
@@ -70,8 +89,17 @@ def _working(look: xml.Element) -> str:
 
 
 def compose(handed: Handed) -> bytes:
-    """Return an AMF of version 2: camera to ACES, CDL in ACEScct, ACES 2 output for Rec.709."""
-    marks = [uuid.uuid5(uuid.NAMESPACE_URL, f"nearset:{part}:{handed}") for part in ("file", "pipeline")]
+    """Return an AMF of version 2: camera to ACES, CDL in ACEScct or the camera's log, output for Rec.709.
+
+    Where a grade's space is the camera's, only the way back from it is named: the way there is that one inverted
+    (AMF's schema, `cdlWorkingSpaceType`).
+    """
+    camera = _named(handed.to_aces, f"{_CAMERA}.{handed.space.aces}")
+    to_cdl = (
+        "" if handed.in_camera_log else f"<aces:toCdlWorkingSpace>{_named(None, _FROM_ACES)}</aces:toCdlWorkingSpace>\n"
+    )
+    from_cdl = camera if handed.in_camera_log else _named(None, _TO_ACES)
+    marks = [uuid.uuid5(uuid.NAMESPACE_URL, f"nearset:{part}:{_identity(handed)}") for part in ("file", "pipeline")]
     dates = f"<aces:dateTime><aces:creationDateTime>{handed.written_at}</aces:creationDateTime>"
     dates += f"<aces:modificationDateTime>{handed.written_at}</aces:modificationDateTime></aces:dateTime>"
     three = [
@@ -86,20 +114,33 @@ def compose(handed: Handed) -> bytes:
 <aces:systemVersion><aces:majorVersion>2</aces:majorVersion><aces:minorVersion>0</aces:minorVersion>\
 <aces:patchVersion>0</aces:patchVersion></aces:systemVersion></aces:pipelineInfo>
 <aces:inputTransform applied="false"><aces:description>{escape(handed.space.ocio)}</aces:description>\
-<aces:transformId>{_CAMERA}.{handed.space.aces}</aces:transformId></aces:inputTransform>
+{camera}</aces:inputTransform>
 <aces:lookTransform applied="false">
 <aces:cdlWorkingSpace>
-<aces:toCdlWorkingSpace><aces:transformId>{_FROM_ACES}</aces:transformId></aces:toCdlWorkingSpace>
-<aces:fromCdlWorkingSpace><aces:transformId>{_TO_ACES}</aces:transformId></aces:fromCdlWorkingSpace>
+{to_cdl}<aces:fromCdlWorkingSpace>{from_cdl}</aces:fromCdlWorkingSpace>
 </aces:cdlWorkingSpace>
 <cdl:SOPNode><cdl:Slope>{three[0]}</cdl:Slope><cdl:Offset>{three[1]}</cdl:Offset><cdl:Power>{three[2]}</cdl:Power></cdl:SOPNode>
 <cdl:SatNode><cdl:Saturation>{handed.cdl.saturation:.6f}</cdl:Saturation></cdl:SatNode>
 </aces:lookTransform>
-<aces:outputTransform applied="false"><aces:transformId>{_OUTPUT}</aces:transformId></aces:outputTransform>
+<aces:outputTransform applied="false">{_named(handed.output, _OUTPUT)}</aces:outputTransform>
 </aces:pipeline>
 </aces:acesMetadataFile>
 """
     return text.encode()
+
+
+def _identity(handed: Handed) -> str:
+    """Return what makes an AMF the same one: all that is handed over, LUTs by the names that tell their content."""
+    files = ":".join(clf.name for clf in (handed.to_aces, handed.output) if clf)
+    return f"{handed.clip}:{handed.file}:{handed.written_at}:{handed.space}:{handed.cdl}:{handed.in_camera_log}:{files}"
+
+
+def _named(clf: Clf | None, identifier: str) -> str:
+    """Return what names a transform: a file and its digest, or the id that ACES gave it."""
+    if clf is None:
+        return f"<aces:transformId>{identifier}</aces:transformId>"
+    digest = base64.b64encode(hashlib.sha256(clf.data).digest()).decode()
+    return f'<aces:hash algorithm="{SHA256}">{digest}</aces:hash><aces:file>{quote(clf.name)}</aces:file>'
 
 
 def _bad(source: str, why: str) -> SidecarError:

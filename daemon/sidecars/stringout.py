@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from urllib.parse import quote
 
+from daemon.sidecars.lanes import Lane, SoundCut, lanes
 from engines.media.essence import AudioTrack
 from engines.media.story import Mobs
 from engines.media.timecode import Timecode, frames_a_day, label_rate
@@ -23,9 +24,10 @@ class StringoutClip:
     """One take: what an editor relinks by, and the movies that hold it.
 
     `path` leads from the sidecar's folder to the plain proxy, `enhanced_path` to its twin, empty where there is none.
-    `xxh128` is the plain proxy's. `asc_sop` and `asc_sat` are a CDL as ALE and EDL write it, empty without one. `notes`
-    are what an editor must know, by name. `mobs` are the identities that the media itself has, a mono sound track each;
-    None where it has none. `sound_paths` lead to sound that lies in files of its own.
+    `xxh128` is the plain proxy's. `sound` are the camera's own tracks, `cuts` what production sound lies under it.
+    `asc_sop` and `asc_sat` are a CDL as ALE and EDL write it, empty without one. `notes` are what an editor must know,
+    by name. `mobs` are the identities that the media itself has, a mono sound track each; None where it has none.
+    `sound_paths` lead to sound that lies in files of its own.
     """
 
     name: str
@@ -47,6 +49,7 @@ class StringoutClip:
     notes: tuple[tuple[str, str], ...] = ()
     mobs: Mobs | None = None
     sound_paths: tuple[str, ...] = ()
+    cuts: tuple[SoundCut, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -104,6 +107,15 @@ class Stringout:
         """Audio tracks that the take with most of them needs."""
         return max(clip.channels for clip in self.clips)
 
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Audio tracks of production sound, behind those of the cameras."""
+        return lanes([clip.cuts for clip in self.clips])
+
+    def lane_name(self, number: int, lane: Lane) -> str:
+        """Return what a lane, from 0 on, is called: as its channels are, else by its number among all audio tracks."""
+        return lane.name or f"A{self.channels + number + 1}"
+
     def placed(self) -> tuple[tuple[int, StringoutClip], ...]:
         """Return each take with the timeline's frame that it begins at, from 0."""
         placed, at = [], 0
@@ -124,11 +136,6 @@ class Stringout:
     def label_rate(self) -> int:
         """Labels a second: 24 for 23.976."""
         return label_rate(self.rate)
-
-    @property
-    def is_slowed(self) -> bool:
-        """Whether the rate is a whole one over 1.001, what Apple calls NTSC."""
-        return self.rate.denominator == 1001  # noqa: PLR2004 - NTSC
 
 
 def stable_id(*words: str) -> uuid.UUID:

@@ -7,7 +7,7 @@ scan of it, and nothing is deleted. What a clip waits for is said in `production
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from daemon.production import Moment, Production, Seen
 from daemon.scan import Scan, Settling, scan
 from daemon.slate import CardPlace, ClipKind, FileMark, FoundCard, FoundClip
 from daemon.stages.looks import look_marks
-from daemon.states import GATE_STATES, ClipEvent, ClipState
+from daemon.states import CLIP_TABLE, GATE_STATES, ClipEvent, ClipState
 from daemon.store import Clip, trouble_of
 from daemon.volumes import RootIdentity, absence, identify
 
@@ -143,7 +143,8 @@ def _recognise(production: Production, root: Path, watched: _Watched, now: Momen
     quiet = frozenset(
         path
         for path in watched.marks
-        if cards.is_manifest(path) and watched.settling.quiet(path, now.monotonic, settle_seconds)
+        if (cards.is_manifest(path) or cards.is_index(path))
+        and watched.settling.quiet(path, now.monotonic, settle_seconds)
     )
     source = (frozenset(watched.marks), frozenset((path, watched.marks[path]) for path in quiet))
     if source == watched.recognised_from and not watched.fresh:
@@ -198,8 +199,15 @@ def _take(production: Production, root: Path, found: FoundCard, watched: _Watche
     known = {clip.name: clip for clip in store.clips(card=card)}
     for clip in (*found.clips, *_papers(found)):
         _take_clip(production, card, clip, known.pop(clip.name, None), still, watched, now)
+    held = {path for clip in found.clips for path in clip.files}
     for gone in known.values():
-        _vanished(production, gone, now)
+        if gone.found.files and held.issuperset(gone.found.files):
+            if gone.state is ClipState.FILED or ClipEvent.JOINED not in CLIP_TABLE[gone.state]:
+                continue  # known already, or delivered by itself: that stays
+            get().info("clip.joined", clip=gone.name, why="its files are a part of another clip")
+            store.happen(gone.id, ClipEvent.JOINED, now.iso)
+        else:
+            _vanished(production, gone, now)
     return bool(moving) or any(clip.state in GATE_STATES for clip in store.clips(card=card))
 
 
@@ -240,12 +248,34 @@ def _take_clip(
         known = store.clip(store.add_clip(card, found, now.iso))
     if known.found != found:
         store.add_clip(card, found, now.iso)
-        _changed(production, known, "other files belong to it now", now)
+        _found_otherwise(production, known, found, still, now)
+    elif _is_apart_again(production, known):
+        _changed(production, known, "it is a clip by itself again", now)
     elif reason := _unsettled(known, still, fresh=watched.fresh):
         _changed(production, known, reason, now)
     known = store.clip(known.id)
     if known.state in {ClipState.DISCOVERED, ClipState.HELD}:
         _settle_clip(production, known, still, now)
+
+
+def _found_otherwise(production: Production, clip: Clip, found: FoundClip, still: _Stillness, now: Moment) -> None:
+    """Send a clip back whose files are others now; more of them behind those that were made extend it."""
+    if replace(clip.found, span=found.span) == found or clip.state is ClipState.DISCOVERED:
+        return  # only what it goes on from or into is told otherwise, or nothing was made of it yet
+    made = clip.found.files
+    is_more = found.files[: len(made)] == made and not any(still.differs(path) for path in made)
+    event = ClipEvent.EXTENDED if clip.state is ClipState.DELIVERED else ClipEvent.CHANGED
+    if is_more:
+        get().info("clip.extended", clip=clip.name, files=len(found.files) - len(made))
+        production.store.happen(clip.id, event, now.iso)
+    else:
+        _changed(production, clip, "other files belong to it now", now)
+
+
+def _is_apart_again(production: Production, clip: Clip) -> bool:
+    """Return whether a clip that was filed as a part of another is none any more."""
+    made_alone = clip.found.kind not in {ClipKind.PAPERS, ClipKind.SOUND}
+    return clip.state is ClipState.FILED and made_alone and production.store.head(clip.id) == clip.id
 
 
 def _unsettled(clip: Clip, still: _Stillness, *, fresh: bool) -> str:
@@ -270,7 +300,7 @@ def _changed(production: Production, clip: Clip, reason: str, now: Moment) -> No
     store = production.store
     if clip.state is ClipState.DISCOVERED:
         return
-    if store.proxies(clip.id) and not _unproven(clip):
+    if store.proxies(store.head(clip.id)) and not _unproven(clip):
         if clip.trouble.code != SourceChanged.code:
             get().warning("clip.changed", clip=clip.name, state=clip.state, why=reason)
             store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_after_delivery(clip, reason)))

@@ -12,7 +12,7 @@ from daemon.errors import DeliveryError, NameTaken
 from daemon.log import get
 from daemon.production import Moment, Production
 from daemon.publish import delivering, holds, make_folder, publish_new, replace, withdraw
-from daemon.slate import DeliveredFile, Twin
+from daemon.slate import BESIDE, DeliveredFile, Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Card, Job, Proxy
 from daemon.turnover.naming import safe_name
@@ -21,6 +21,8 @@ SHEET = ".look.jpg"
 """What the staged contact sheet of a look is called, behind its proxy's name."""
 BEFORE = ".before.jpg"
 """What the staged still from before a clip was relit is called, behind its proxy's name."""
+LAYERS = (".removal.jpg", ".steady.jpg")
+"""What the staged stills after each assist of the enhanced twin are called, likewise."""
 _EVENTS = {Twin.PLAIN: ClipEvent.PLAIN_PUBLISHED, Twin.ENHANCED: ClipEvent.ENHANCED_PUBLISHED}
 
 
@@ -40,12 +42,17 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         if proxy.still and still.exists():
             replace(still.read_bytes(), roll / still_path(proxy), production.staging)
             still.unlink()
-    for ending, path in ((SHEET, sheet_path(proxy)), (BEFORE, before_path(proxy))):
-        beside = production.staging / f"{proxy.staged}{ending}"
-        with delivering(beside):
-            if beside.exists():
-                replace(beside.read_bytes(), roll / path, production.staging)
-                beside.unlink()
+    beside = {
+        SHEET: sheet_path(proxy),
+        BEFORE: before_path(proxy),
+        **{suffix: layer_path(proxy, suffix) for suffix in LAYERS},
+    }
+    for suffix, path in beside.items():
+        still = production.staging / f"{proxy.staged}{suffix}"
+        with delivering(still):
+            if still.exists():
+                replace(still.read_bytes(), roll / path, production.staging)
+                still.unlink()
     try:
         for file, staged in reversed(_files(production, proxy)):  # the one that sidecars name comes last
             publish_new(staged, roll / file.path, file.xxh128)
@@ -54,7 +61,7 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         raise
     with production.store.transaction():
         production.store.landed(proxy.id)
-        if proxy.facts.twin is Twin.SOUND:  # no clip waits for its guide mix, and the roll is written anew
+        if proxy.facts.twin in BESIDE:  # no clip waits for it, and the roll is written anew
             production.store.set_card(production.store.clip(proxy.clip).card, turnover_due=1)
         else:
             production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
@@ -79,7 +86,7 @@ def take_up(production: Production, now: Moment) -> None:
 def _take_up(production: Production, proxy: Proxy, now: Moment) -> None:
     clip = production.store.clip(proxy.clip)
     roll = _roll_folder_of(production, proxy)
-    is_due = proxy.facts.twin is Twin.SOUND or _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
+    is_due = proxy.facts.twin in BESIDE or _EVENTS[proxy.facts.twin] in CLIP_TABLE[clip.state]
     files = _files(production, proxy)
     if is_due and all(holds(staged, file.xxh128) or holds(roll / file.path, file.xxh128) for file, staged in files):
         land(production, proxy, now)
@@ -149,3 +156,8 @@ def before_path(proxy: Proxy) -> str:
 def still_path(proxy: Proxy) -> str:
     """Return where a proxy's still lies in its roll's folder."""
     return f"report/{PurePosixPath(proxy.facts.path).stem}_{proxy.facts.twin}.jpg"
+
+
+def layer_path(proxy: Proxy, suffix: str) -> str:
+    """Return where the still after one assist of a proxy lies in its roll's folder; `suffix` as in LAYERS."""
+    return f"report/{PurePosixPath(proxy.facts.path).stem}{suffix.replace('.', '_', 1)}"

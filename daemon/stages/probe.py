@@ -100,6 +100,7 @@ class Probe:
                 lane=LANE,
                 priority=PRIORITY,
                 task=text,
+                backfill=bool(production.store.proxies(clip.id)),
             )
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
@@ -138,8 +139,19 @@ def source_of(production: Production, clip: Clip) -> Source:
     sidecars = tuple(CameraFile(path, known[path].mark) for path in clip.found.sidecars if path in known)
     if clip.stand_in and (found := stand_in_for(production, clip)):
         return Source(found[0], ClipKind.MOVIE, (found[1],), place, sidecars, stands_in=True)
+    parts = production.store.parts(clip.id)
+    if len(parts) > 1:
+        whole = tuple(file for part in parts for file in _from_root(production, part))
+        return Source(CardPlace(card.root, "."), clip.found.kind, whole, place, sidecars)
     files = tuple(CameraFile(path, known[path].mark) for path in clip.found.files)
     return Source(place, clip.found.kind, files, place, sidecars)
+
+
+def _from_root(production: Production, part: Clip) -> Iterator[CameraFile]:
+    """Yield a part's files by their paths from the offload root, which its rolls have in common."""
+    card, known = production.store.card(part.card), production.store.files(part.card)
+    for path in part.found.files:
+        yield CameraFile(CardPlace(card.root, card.path).relative(path), known[path].mark)
 
 
 def _reel(production: Production, clip: Clip, reel: str) -> str:

@@ -10,21 +10,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from daemon import wire
+from daemon.assists import Assists, assists
 from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
+from daemon.fidelity import Restraint, restrained
+from daemon.limits import LimitsWords
+from daemon.log import get
 from daemon.presets import Specs, Written, renditions, specs_for
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.slate import Published, Twin
+from daemon.slate import Origin, Published, Twin
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of, wanted_of
 from daemon.stages.probe import Source, source_of, words_of
 from daemon.stages.relight import LightTask, light_marks, light_task
-from daemon.states import ClipEvent, ClipState
+from daemon.stages.signing import origin_of
+from daemon.stages.spans import identity_of, lacking
+from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Clip, Job, trouble_of
 from daemon.turnover.naming import unique
 from engines.colour.look import Look
 from engines.errors import EngineError
+from engines.media.departure import Fidelity
 from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec
 
@@ -52,7 +59,8 @@ class RenderTask:
 
     `revision` stands for this rendering and `tape` for what reels are unique in: MXF's identities are made of them.
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
-    own look that the contact sheet compares it with.
+    own look that the contact sheet compares it with. `share` is how much of the enhancement is left, where an earlier
+    try went too far from the source. `origin` is None where what is made is not signed.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -73,14 +81,18 @@ class RenderTask:
     models: str
     luts: str
     engine: EngineChoice = field(default_factory=EngineChoice)
+    assists: Assists | None = None
     light: LightTask | None = None
+    share: float = 1.0
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """What a child made: the files of each proxy.
 
-    `model` and `engine` say what enhanced it, `noise` what it measured, `light` what it did to the light.
+    `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured, `light` what became of
+    the light, `notes` what an editor must know.
     """
 
     files: tuple[tuple[Written, ...], ...]
@@ -89,7 +101,9 @@ class Rendered:
     noise: dict[str, float]
     has_still: bool
     seconds: float
+    notes: tuple[str, ...] = ()
     light: dict[str, float] = field(default_factory=dict)
+    fidelity: Fidelity | None = None
 
 
 class Render:
@@ -102,7 +116,7 @@ class Render:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
         under_way = production.store.under_way(self.name)
         for clip in production.store.clips(states=[ClipState.PROBED, ClipState.PROXIED]):
-            if clip.id in under_way:
+            if clip.id in under_way or clip.id in production.waiting:
                 continue
             try:
                 self._plan_clip(production, clip, now)
@@ -121,9 +135,12 @@ class Render:
         """Put the finished proxy in place."""
         task = wire.load(RenderTask, job.task)
         made = wire.load(Rendered, result)
+        store = production.store
         if has_landed(production, job, task.twin):
             return
-        store = production.store
+        if made.fidelity and _goes_too_far(production, store.clip(job.clip), made.fidelity):
+            store.finish(job.id, JobEvent.SUCCEEDED)  # what was made is not wanted; the next plan knows what is
+            return
         revision = store.next_revision(job.clip, task.twin)
         clip = store.clip(job.clip)
         name = delivered_name(production, clip)
@@ -151,8 +168,14 @@ class Render:
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,
-            marks=marks_of(production, clip) + (light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+            marks=(
+                *marks_of(production, clip, task.twin),
+                *(light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+                *made.notes,
+            ),
             light=made.light,
+            fidelity=made.fidelity,
+            signed=first.signed,
             look=look_of(production, clip, words_of(production, clip)) if task.look else None,
             renditions=done,
         )
@@ -167,7 +190,9 @@ class Render:
         want = want_of(production, clip, words, twin)
         landed = store.proxies(clip.id, twin)
         if landed and landed[-1].want == want:
-            store.happen(clip.id, event, now.iso)
+            fidelity = landed[-1].facts.fidelity
+            if not fidelity or not _goes_too_far(production, clip, fidelity):
+                store.happen(clip.id, event, now.iso)
             return
         if clip.want != (wanted := wanted_of(production, clip, words)):
             store.set_clip(clip.id, want=wanted)
@@ -179,13 +204,17 @@ class Render:
             lane=LANE,
             priority=PRIORITY[twin],
             task=wire.dump(RenderTask, task),
+            backfill=bool(landed),
         )
 
 
 def why_not_enhanced(production: Production, clip: Clip) -> str:
     """Return why a clip gets no enhanced twin, empty if it gets one."""
     assert clip.essence is not None
-    return plain_alone(production.config, clip.essence, words_of(production, clip))
+    held = restraint_of(production, clip)
+    return plain_alone(production.config, clip.essence, words_of(production, clip)) or (
+        held.note if held and not held.share else ""
+    )
 
 
 def plain_alone(config: Config, essence: Essence, words: Words) -> str:
@@ -199,20 +228,51 @@ def plain_alone(config: Config, essence: Essence, words: Words) -> str:
 
 def want_of(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
     """Return the idempotency key of a proxy: source bytes and what they are taken for, recipe, look, model by name."""
+    key = _unrestrained(production, clip, words, twin)
+    held = restraint_of(production, clip) if twin is Twin.ENHANCED else None
+    return key_of(key, f"{held.share:g}") if held else key
+
+
+def restraint_of(production: Production, clip: Clip) -> Restraint | None:
+    """Return how a clip's enhancement is held back; None where it is not, or was under other words."""
+    held = production.store.restraint(clip.id)
+    return held if held and held.base == _base_of(production, clip, words_of(production, clip)) else None
+
+
+def _base_of(production: Production, clip: Clip, words: Words) -> str:
+    return key_of(_unrestrained(production, clip, words, Twin.ENHANCED), wire.dump(LimitsWords, words.limits))
+
+
+def _goes_too_far(production: Production, clip: Clip, fidelity: Fidelity) -> bool:
+    """Return whether an enhanced picture went further from its source than the recipe allows; then hold it back."""
+    words, before = words_of(production, clip), restraint_of(production, clip)
+    base = _base_of(production, clip, words)
+    held = restrained(base, fidelity, words.limits, before.share if before else 1.0)
+    if held is None:
+        return False
+    production.store.restrain(clip.id, held)
+    get().warning("clip.held_back", clip=clip.name, share=held.share, over=held.over)
+    return True
+
+
+def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
+    """Return the key of a proxy as it is where nothing holds its enhancement back."""
     assert clip.essence is not None
     restore = _restore(production, words) if twin is Twin.ENHANCED else None
     look = _look(production, clip, words)
+    done = assists(words, clip.essence, production.recipes.folder) if twin is Twin.ENHANCED else None
     return key_of(
         "render",
         _VERSION,
         str(clip.id),
-        clip.identity,
+        identity_of(production, clip),
         wire.dump(Essence, clip.essence),
         twin,
-        *(wire.dump(ProxySpec, spec) for spec in _specs(production, clip, words).proxies),
+        *(wire.dump(ProxySpec, spec) for spec in specs_of(production, clip, words).proxies),
         wire.dump(Restore, restore) if restore else "",
         wire.dump(Look, look) if look else "",
         *((wire.dump(LightTask, light),) if (light := _light(production, clip, words, twin)) else ()),
+        *([wire.dump(Assists, done)] if done else []),
     )
 
 
@@ -227,22 +287,29 @@ def delivered_name(production: Production, clip: Clip) -> str:
     return unique(names)[names.index(clip.name)]
 
 
-def marks_of(production: Production, clip: Clip) -> tuple[str, ...]:
-    """Return what an editor must know of a clip's proxies."""
+def marks_of(production: Production, clip: Clip, twin: Twin) -> tuple[str, ...]:
+    """Return what an editor must know of a clip's proxy."""
     marks = []
     if clip.custody == "unverified":
         marks.append("unverified")
     if clip.stand_in:
         marks.append(f"stand-in for {clip.found.raw_format or 'the camera original'}: {clip.stand_in}")
+    if lacks := lacking(production, clip):
+        marks.append(f"in part: {lacks}")
+    rolls = dict.fromkeys(production.store.card(part.card).roll for part in production.store.parts(clip.id))
+    if len(rolls) > 1:
+        marks.append(f"spans rolls {', '.join(rolls)}")
     words = words_of(production, clip)
-    marks += _specs(production, clip, words).notes
+    marks += specs_of(production, clip, words).notes
     if reason := why_not_enhanced(production, clip):
         marks.append(reason)
+    elif twin is Twin.ENHANCED and (held := restraint_of(production, clip)):
+        marks.append(held.note)
     look = look_of(production, clip, words)
     return (*marks, *(look.flags if look else ()))
 
 
-def _specs(production: Production, clip: Clip, words: Words) -> Specs:
+def specs_of(production: Production, clip: Clip, words: Words) -> Specs:
     """Return what a probed clip's proxies are.
 
     Raises:
@@ -269,7 +336,7 @@ def _restore(production: Production, words: Words) -> Restore:
 
 
 def _task(production: Production, clip: Clip, essence: Essence, words: Words, twin: Twin, want: str) -> RenderTask:
-    specs = _specs(production, clip, words)
+    specs = specs_of(production, clip, words)
     return RenderTask(
         source=source_of(production, clip),
         essence=essence,
@@ -287,5 +354,8 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         models=str(production.config.models),
         luts=str(production.config.luts),
         engine=choice_of(production.config),
+        assists=assists(words, essence, production.recipes.folder) if twin is Twin.ENHANCED else None,
         light=_light(production, clip, words, twin),
+        share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
+        origin=origin_of(production, clip, wanted_of(production, clip, words)),
     )

@@ -1,4 +1,4 @@
-"""Rendering: the work side of `render.py`: decode, conform, enhance, put the look on, encode, check, hash."""
+"""Rendering: the work side of `render.py`: decode, conform, enhance, put the look on, encode, sign, check, hash."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from daemon.publish import delivering, disk_full, fsync_file
 from daemon.publish import replace as replace_whole
 from daemon.rows import staged_name
 from daemon.slate import Twin
-from daemon.stages.landing import SHEET
+from daemon.stages.landing import LAYERS, SHEET
 from daemon.stages.probe import opened
 from daemon.stages.relight import Lighting, joined, lighting, write_before
 from daemon.stages.render import Rendered, RenderTask
+from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
+from engines.colour.look import Look
 from engines.errors import EngineError
-from engines.media.essence import Essence
+from engines.media.departure import Fidelity
 from engines.media.layout import file_count
 
 if TYPE_CHECKING:
@@ -66,32 +68,67 @@ def work(task_text: str, progress: Progress) -> str:
 
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
+    from daemon.enhancing import steps_of
+    from engines.enhance.fidelity import Watched
     from engines.media.decode import decoder_for
     from engines.render import render, still_number
 
     enhance, model, engine, noise, mark = _enhancement(task, files)
-    light = _lighting(task, files, enhance, partial(progress, 0, task.essence.frames)) if enhance else None
+    watching = Watched(enhance, task.share) if enhance else None
+    light = _lighting(task, files, watching, partial(progress, 0, task.essence.frames)) if watching else None
     if light:
-        enhance, model, engine = light.enhance, joined(model, light.model), joined(engine, light.engine)
+        model, engine = joined(model, light.model), joined(engine, light.engine)
     outputs = _outputs(task, staged, mark)
     decoder = decoder_for(files, task.essence)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
-    rendered = render(decoder, task.essence, task.working, outputs, enhance=enhance, grade=watched, progress=progress)
+    steps = steps_of(task.assists, task.working, task.essence, files, progress)
+    rendered = render(
+        decoder,
+        task.essence,
+        task.working,
+        outputs,
+        enhance=light.enhance if light else watching,
+        before=steps.before,
+        after=steps.after,
+        grade=watched,
+        progress=progress,
+    )
     if before:
         _write_sheet(task, before[0], staged)
     if light:
         write_before(light, grade, task.essence.matrix, staged)
+    steps.write_layers(staged, LAYERS, grade, task.essence.matrix)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)
     alive = partial(progress, rendered.frames, rendered.frames)
+    fidelity = watching.fidelity() if watching else None
+    done = _said(task, model, engine, fidelity)
     checked = [
-        _checked(task.essence, output, digests, alive)
+        _checked(task, output, digests, done, alive)
         for output, digests in zip(outputs, rendered.sound_digests, strict=True)
     ]
-    return Rendered(tuple(checked), model, engine, noise, bool(rendered.still), 0.0, light.figures() if light else {})
+    return Rendered(
+        tuple(checked),
+        model,
+        engine,
+        noise,
+        bool(rendered.still),
+        0.0,
+        steps.notes,
+        light.figures() if light else {},
+        fidelity,
+    )
+
+
+def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None) -> Said:
+    """Return what the signatures of a twin's files say was done."""
+    strength = task.restore.strength * task.share if task.restore else 0.0
+    changed = fidelity.changed if fidelity else 0
+    steps = tuple(task.look.steps) if task.look else ()
+    return Said(task.proxies[0].clip_name, task.twin, steps, model, engine, strength, changed)
 
 
 def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
@@ -111,20 +148,24 @@ def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
 
 
 def _checked(
-    essence: Essence, output: Output, sound_digests: tuple[str, ...], alive: Callable[[], None]
+    task: RenderTask, output: Output, sound_digests: tuple[str, ...], done: Said, alive: Callable[[], None]
 ) -> tuple[Written, ...]:
-    """Return what the files of a proxy hold, flushed and held to the contract."""
+    """Return what the files of a proxy hold, signed, flushed and held to the contract; nothing changes them after."""
     from engines.media.contract import check
     from engines.media.source import MediaFile
 
+    signed = [
+        sign_proxy(path, output.spec.wrapper.suffix, task.origin, done, lambda *_: alive()) for path in output.paths
+    ]
     for path in output.paths:
         fsync_file(path)
     with ExitStack() as stack:
         opened_files = [stack.enter_context(path.open("rb", buffering=0)) for path in output.paths]
         here = [MediaFile(path.name, file.fileno()) for path, file in zip(output.paths, opened_files, strict=True)]
-        check(here, essence, output.spec, sound_digests, lambda *_: alive())
+        check(here, task.essence, output.spec, sound_digests, lambda *_: alive())
         hashed = [hash_file(file, (), progress=lambda _: alive())["xxh128"] for file in opened_files]
-    return tuple(Written(xxh128, path.stat().st_size) for xxh128, path in zip(hashed, output.paths, strict=True))
+    made = zip(hashed, output.paths, signed, strict=True)
+    return tuple(Written(xxh128, path.stat().st_size, signature) for xxh128, path, signature in made)
 
 
 def _watched(grade: Callable[[Picture], Picture], number: int, before: list[Picture]) -> Callable[[Picture], Picture]:
@@ -163,13 +204,23 @@ def _grade(task: RenderTask) -> Callable[[Picture], Picture] | None:
     if task.look is None:
         return None
     from engines.colour.grade import Grade
+
+    _write_handed(task.look, Path(task.luts))
+    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
+
+
+def _write_handed(look: Look, luts: Path) -> None:
+    """Write what is handed over of a look beside its grade, unless it is there: each name tells its content."""
+    from engines.colour.exchange import clfs
     from engines.colour.transform import output_cube
 
-    handed = Path(task.luts) / task.look.output
-    if task.look.output and not handed.exists():
-        handed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_whole(output_cube(task.look).encode(), handed, handed.parent)
-    return Grade(task.look, Path(task.luts), matrix=task.essence.matrix, code_range=task.essence.code_range)
+    luts.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if look.output and not (luts / look.output).exists():
+        replace_whole(output_cube(look).encode(), luts / look.output, luts)
+    if all((luts / name).exists() for name in (look.to_aces, look.from_aces) if name):
+        return
+    for name, text in clfs(look, luts).items():
+        replace_whole(text.encode(), luts / name, luts)
 
 
 def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, str, str, dict[str, float], str]:

@@ -92,7 +92,7 @@ class Sampling:
         for clip in awaited(production):
             if clip.id not in planned:
                 store.add_job(
-                    key=key_of("sample", _VERSION, clip.identity),
+                    key=key_of("sample", _VERSION, str(clip.id), clip.identity),
                     clip=clip.id,
                     stage=self.name,
                     lane=LANE,

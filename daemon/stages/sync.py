@@ -22,7 +22,7 @@ from daemon.sounds import Pair, Recording, Synced, Waveform, speeds, told_offset
 from daemon.stages.listen import print_path
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import SETTLED_STATES, ClipState, JobEvent, JobState
-from daemon.store import Card, Clip, Job
+from daemon.store import Card, Clip, Job, Store
 from daemon.worker import Progress
 from engines.media.essence import Essence
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LANE, PRIORITY = "render", 50
 """Behind all proxies, before what is learned from them."""
-_VERSION = "1"
+_VERSION = "2"
 """Raise it when the same sound would be matched otherwise, so that clips are looked for again."""
 _PEAKS = 240
 """Steps of a waveform in the report."""
@@ -118,11 +118,12 @@ def _days(production: Production) -> dict[str, tuple[Take, ...]]:
     return {
         day: tuple(take for card in cards for take in _takes(production, card, known))
         for day, cards in rolls.items()
-        if day and all(_is_through(production, card) for card in cards)
+        if day and all(is_through(production, card) for card in cards)
     }
 
 
-def _is_through(production: Production, card: Card) -> bool:
+def is_through(production: Production, card: Card) -> bool:
+    """Return whether a sound roll lies still and each of its files was listened to, or is not going to be."""
     seen = production.seen.get(card.id)
     clips = production.store.clips(card=card.id)
     return not (seen and seen.busy) and all(clip.state in SETTLED_STATES for clip in clips)
@@ -147,6 +148,16 @@ def take_key(clip: Clip, recording: Recording) -> object:
     if recording.start_samples is None or not (recording.family or recording.scene):
         return clip.id
     return (*begins, recording.family or (recording.scene, recording.take))
+
+
+def take_files(store: Store, leader: Clip, known: dict[int, Recording]) -> list[Clip]:
+    """Return the files of a take: the one that stands for it, and those beside it where it is one track."""
+    if known[leader.id].channels > 1:
+        return [leader]
+    key = take_key(leader, known[leader.id])
+    return [
+        clip for clip in store.clips(card=leader.card) if clip.id in known and take_key(clip, known[clip.id]) == key
+    ]
 
 
 def work(task_text: str, progress: Progress) -> str:

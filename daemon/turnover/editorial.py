@@ -8,7 +8,7 @@ from posixpath import basename
 
 from daemon.sidecars.ale import Ale, audio_format, compose, rate_text, video_format
 from daemon.sidecars.cdl import sat_words, sop_words
-from daemon.slate import Twin
+from daemon.slate import Published, Twin
 from daemon.turnover import sound
 from daemon.turnover.roll import Roll, TurnoverClip
 from engines.media.essence import FieldOrder
@@ -115,9 +115,14 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
         "Drop": "DF" if essence.drop_frame else "NDF",
         "Timecode From": essence.timecode_source,
         "Custody": clip.custody,
-        "Notes": "; ".join(plain.marks),
+        "Notes": notes_of(clip, plain),
         **sound.columns(clip),
     }
+
+
+def notes_of(clip: TurnoverClip, plain: Published) -> str:
+    """Return what an editor must know of a clip, of its enhanced twin too."""
+    return "; ".join(dict.fromkeys((*plain.marks, *([clip.held_back.note] if clip.held_back else []))))
 
 
 def _channels(clip: TurnoverClip) -> int:

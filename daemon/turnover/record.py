@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from daemon.errors import DeliveryError
-from daemon.slate import TWIN_FOLDER, ClipLook, Published, Rendition, Twin
+from daemon.fidelity import Restraint
+from daemon.slate import TWIN_FOLDER, ClipLook, DeliveredFile, Published, Rendition, Twin
+from daemon.turnover import provenance
 from daemon.turnover.roll import Roll, TurnoverClip, UndeliveredClip
 from daemon.turnover.sound import recorded
 from engines.colour.look import CONFIG
@@ -46,6 +49,7 @@ def record(roll: Roll, sidecars: dict[str, str], left_out: dict[str, str]) -> st
             "card": {"path": roll.card_path, "vendor": roll.vendor},
             "written_at": roll.written_at,
             "nearset": roll.version,
+            "signed_by": roll.signed_by,
             "clips": [_clip(clip) for clip in roll.clips],
             "undelivered": [_undelivered(clip) for clip in roll.undelivered],
             "missing": list(roll.missing),
@@ -90,6 +94,12 @@ def sidecars_of(data: bytes) -> dict[str, str]:
     except (ValueError, AttributeError):
         return {}
     return {str(path): str(xxh128) for path, xxh128 in listed if _is_sidecar(str(path))}
+
+
+def files_of(proxy: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of a proxy of the record: the one that sidecars name, then all others of each preset."""
+    made = [file for rendition in proxy.get("renditions", ()) for file in rendition["files"]]
+    return [proxy, *(file for file in made if file["path"] != proxy["path"])]
 
 
 def _is_sidecar(path: str) -> bool:
@@ -142,6 +152,8 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         },
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
         "sound": recorded(clip.sound),
+        "held_back": _held_back(clip.held_back) if clip.held_back else None,
+        "parts": list(clip.parts),
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
         "let_go": [
@@ -150,6 +162,10 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
             for file in proxy.files
         ],
     }
+
+
+def _held_back(held: Restraint) -> dict[str, Any]:
+    return {"share": held.share, "over": list(held.over), "note": held.note, "found": asdict(held.found)}
 
 
 def _proxy(proxy: Published) -> dict[str, Any]:
@@ -169,6 +185,8 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "marks": list(proxy.marks),
         "look": _look(proxy.look) if proxy.look else None,
         "light": proxy.light,
+        "fidelity": asdict(proxy.fidelity) if proxy.fidelity else None,
+        "signed": provenance.place_of(proxy.files[0]),
         "renditions": [_rendition(rendition) for rendition in proxy.renditions],
     }
 
@@ -182,9 +200,14 @@ def _rendition(rendition: Rendition) -> dict[str, Any]:
         "raster": [rendition.width, rendition.height],
         "pixel_aspect": str(rendition.pixel_aspect),
         "audio": _audio(rendition.audio),
-        "files": [{"path": file.path, "xxh128": file.xxh128, "bytes": file.size_bytes} for file in rendition.files],
+        "files": [_file(file) for file in rendition.files],
         "umids": {"material": mobs.material, "tape": mobs.tape, "tracks": list(mobs.files)} if mobs else None,
     }
+
+
+def _file(file: DeliveredFile) -> dict[str, Any]:
+    place = provenance.place_of(file)
+    return {"path": file.path, "xxh128": file.xxh128, "bytes": file.size_bytes, "signed": place}
 
 
 def _audio(tracks: Sequence[AudioTrack]) -> list[dict[str, Any]]:

@@ -16,9 +16,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from daemon.slate import Twin
+from daemon.slate import ASSISTS, Twin
 from daemon.turnover.roll import Roll, TurnoverClip
 from daemon.turnover.sound import shown
+from engines.media.departure import Fidelity
 from engines.media.timecode import Timecode
 
 
@@ -69,13 +70,16 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "custody": clip.custody,
         "sync": shown(clip),
         "timecode_source": essence.timecode_source,
-        "marks": tuple(dict.fromkeys(mark for twin in (plain, enhanced) if twin for mark in twin.marks)),
+        "marks": _marks(clip),
+        "layers": _layers(clip),
         "notes": essence.notes,
         "plain": plain,
         "enhanced": enhanced,
         "plain_still": basename(clip.stills.get(Twin.PLAIN, "")),
         "enhanced_still": basename(clip.stills.get(Twin.ENHANCED, "")),
         "noise": _noise_text(noise),
+        "fidelity": _fidelity_text(enhanced.fidelity) if enhanced and enhanced.fidelity else "",
+        "held_back": clip.held_back.note if clip.held_back else "",
         "sheet": basename(clip.sheet),
         "unlit": basename(clip.unlit),
         "light": _light_text(enhanced.light if enhanced else {}),
@@ -83,6 +87,27 @@ def _shown(clip: TurnoverClip) -> dict[str, Any]:
         "words": [word for word in clip.words if word[2] != "default"],
         "hash": clip.files[0].hashes["xxh128"] if clip.files else "",
     }
+
+
+def _marks(clip: TurnoverClip) -> list[str]:
+    """Return what an editor must know of all that was delivered of a clip, each thing once."""
+    delivered = (clip.current(twin) for twin in Twin if twin is not Twin.SOUND)
+    return list(dict.fromkeys(mark for proxy in delivered if proxy for mark in proxy.marks))
+
+
+def _layers(clip: TurnoverClip) -> list[tuple[str, str]]:
+    """Return name and still of each assist: of the enhanced twin after it, of what it made beside."""
+    beside = [(str(twin), clip.stills[twin]) for twin in ASSISTS if clip.current(twin) and twin in clip.stills]
+    return [(name, basename(path)) for name, path in (*clip.layers, *beside)]
+
+
+def _fidelity_text(fidelity: Fidelity) -> str:
+    """Return how far an enhanced picture went from its source in its worst second."""
+    worst = fidelity.worst
+    return (
+        f"luma {worst.luma:.1f} and chroma {worst.chroma:.1f} code values, structure {worst.structure:.3f}, "
+        f"edges {worst.edge:+.0%}, motion {worst.temporal:+.0%}"
+    )
 
 
 def _noise_text(noise: dict[str, float]) -> str:

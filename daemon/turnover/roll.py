@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePosixPath
 
-from daemon.slate import Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.fidelity import Restraint
+from daemon.slate import ASSISTS, Published, Trouble, Twin, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
 from engines.media.essence import AudioTrack, Essence
 
@@ -18,7 +19,10 @@ class TurnoverClip:
     `stills` are paths of the current twins' stills, relative to the roll's delivery folder, as is `sheet`, the
     contact sheet of its look, empty where there is none, and `unlit`, the still from before it was relit. `words` are
     the recipe's words as text. `let_go` are revisions that were removed, by `delivery.keep_revisions`. `sound` is
-    None where no production sound was looked for.
+    None where no production sound was looked for, `held_back` where nothing holds the clip's enhancement back. `parts`
+    are those that the clip was put together of, over several rolls, as `A002/0001CD`; empty where it lies on one.
+    `assists` are what the recipe asks for beside the proxies; `layers` the stills after each assist of the enhanced
+    twin.
     """
 
     name: str
@@ -33,11 +37,21 @@ class TurnoverClip:
     unlit: str = ""
     let_go: tuple[Published, ...] = ()
     sound: ClipSound | None = None
+    held_back: Restraint | None = None
+    parts: tuple[str, ...] = ()
+    assists: tuple[Twin, ...] = ()
+    layers: tuple[tuple[str, str], ...] = ()
 
     @property
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
         return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stills of the clip."""
+        layers = (path for _, path in self.layers)
+        return tuple(path for path in (*self.stills.values(), self.sheet, self.unlit, *layers) if path)
 
     @property
     def sound_tracks(self) -> tuple[AudioTrack, ...]:
@@ -53,8 +67,15 @@ class TurnoverClip:
         return aspect or Fraction(1)
 
     def current(self, twin: Twin) -> Published | None:
-        """Return the twin's current revision; no guide mix where the clip is in sync with nothing any more."""
+        """Return the twin's current revision.
+
+        No mix without sync any more, nothing enhanced that went too far, nothing beside that is not asked for any more.
+        """
         if twin is Twin.SOUND and not (self.sound and self.sound.placed):
+            return None
+        if twin in ASSISTS and twin not in self.assists:
+            return None
+        if twin is Twin.ENHANCED and self.held_back and not self.held_back.share:
             return None
         revisions = [proxy for proxy in self.published if proxy.twin is twin]
         return max(revisions, key=lambda proxy: proxy.revision, default=None)
@@ -71,7 +92,11 @@ class UndeliveredClip:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD."""
+    """A roll at one moment (`written_at`, ISO 8601). `shoot_day` is YYYYMMDD.
+
+    `root` is the certificate (PEM) that stands behind its signatures, `signed_by` its SHA-256; both empty where
+    nothing is signed.
+    """
 
     production: str
     title: str
@@ -84,3 +109,5 @@ class Roll:
     missing: tuple[str, ...]
     written_at: str
     version: str
+    root: bytes = b""
+    signed_by: str = ""

@@ -26,6 +26,9 @@ _IGNORED = (
     "nearset.json",
     "report/",
     "looks/",
+    "provenance/",
+    "current/",
+    "current.txt",
     *(f"*.{suffix}" for suffix in ("ale", "otio", "fcpxml", "xml", "aaf", "edl")),
 )
 

@@ -12,9 +12,10 @@ from daemon.sidecars import aaf, edl, fcp7, fcpxml, otio
 from daemon.sidecars.cdl import sat_words, sop_words
 from daemon.sidecars.stringout import Stringout, StringoutClip, printable
 from daemon.slate import Published, Twin
-from daemon.turnover.editorial import Take, by_rate, is_interlaced
+from daemon.turnover.editorial import Take, by_rate, is_interlaced, notes_of
 from daemon.turnover.naming import safe_name
 from daemon.turnover.roll import Roll
+from daemon.turnover.soundcuts import cuts_of
 from engines.media.story import Mobs
 
 
@@ -30,13 +31,22 @@ def stringouts(name: str, rolls: Iterable[Roll], *, of_day: bool = False) -> dic
 
 def timelines(found: dict[str, Stringout], written_at: str) -> dict[str, bytes]:
     """Return all timelines by file name; `written_at` is ISO 8601."""
+    return texts(found) | aafs(found, written_at)
+
+
+def aafs(found: dict[str, Stringout], written_at: str) -> dict[str, bytes]:
+    """Return the AAFs by file name, which take long; `written_at` is ISO 8601."""
     moment = datetime.fromisoformat(written_at)
+    return {f"{name}.aaf": aaf.compose(stringout, moment) for name, stringout in found.items()}
+
+
+def texts(found: dict[str, Stringout]) -> dict[str, bytes]:
+    """Return all timelines but the AAFs by file name."""
     files = {}
     for name, stringout in found.items():
         files[f"{name}.otio"] = otio.compose(stringout)
         files[f"{name}.fcpxml"] = fcpxml.compose(stringout)
         files[f"{name}.xml"] = fcp7.compose(stringout)
-        files[f"{name}.aaf"] = aaf.compose(stringout, moment)
         if not edl.why_not(stringout):
             files[f"{name}.edl"] = edl.compose(stringout)
     return files
@@ -58,7 +68,7 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         ("Shoot Date", roll.shoot_day),
         ("Timecode From", essence.timecode_source),
         ("Custody", clip.custody),
-        ("Notes", "; ".join(plain.marks)),
+        ("Notes", notes_of(clip, plain)),
     )
     return StringoutClip(
         name=printable(clip.name),
@@ -78,6 +88,7 @@ def _clip(take: Take, *, of_day: bool) -> StringoutClip:
         asc_sop=sop_words(plain.look.look.cdl) if plain.look else "",
         asc_sat=sat_words(plain.look.look.cdl) if plain.look else "",
         notes=tuple((key, printable(value)) for key, value in notes if value),
+        cuts=cuts_of(roll, clip, of_day=of_day),
         mobs=_mobs(plain),
         sound_paths=tuple(f"{folder}{file.path}" for one in plain.renditions[:1] for file in one.files[1:]),
     )

@@ -52,6 +52,20 @@ class Look:
         return f"aces2_rec709_from_{ACESCCT.lower() if self.working is Working.ACESCCT else space.name}.cube"
 
     @property
+    def to_aces(self) -> str:
+        """File name of the CLF from the camera's space to ACES2065-1; empty where ACES names that itself."""
+        space = SPACES[self.space]
+        return "" if space.is_display or space.aces else f"{space.name}_to_aces.clf"
+
+    @property
+    def from_aces(self) -> str:
+        """File name of the CLF from ACES2065-1 through the working space and the show's LUT; empty without a LUT."""
+        if SPACES[self.space].is_display or not self.lut:
+            return ""
+        inside = ACESCCT.lower() if self.working is Working.ACESCCT else self.space
+        return f"{self.lut.partition('.')[0]}_from_aces_by_{inside}.clf"
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """The order of operations, in words."""
         space = SPACES[self.space]

@@ -1,10 +1,11 @@
 """Gaussian processes over clips: what is known at some of them says what holds at another, and how surely.
 
-How alike two clips are adds up: a constant that all share, nearness of their figures, a linear share, and being of one
-scene (by its name, or by the time where it has none) and of one camera. How large each share is, how far nearness
-reaches and how much the truth scatters is not chosen but averaged over, each by the likelihood of what is known: of a
-few clips the likeliest alone is far too sure (docs/log.md). Source: Rasmussen and Williams, Gaussian Processes for
-Machine Learning, chapters 2 and 5.
+Before anything is known a hand is taken to go none, half or all of the way to a balanced picture. From there, how alike
+two clips are adds up: a constant that all share, nearness of their figures, a linear share, and being of one scene (by
+its name; where it has none, by the time and white balance) and of one camera. How far the hand goes, how large each
+share is and how much the truth scatters is not chosen but averaged over, by the likelihood of what is known: of a few
+clips the likeliest alone is far too sure. Numbers of one family are judged together, since a few clips say little of
+each (docs/log.md). Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, chapters 2 and 5.
 """
 
 from __future__ import annotations
@@ -20,24 +21,41 @@ Vector = npt.NDArray[np.float64]
 
 _SHARED = 0.5
 _REACHES, _LINEAR, _SCENE, _CAMERA = (1.5, 4.0), (0.1, 0.6, 2.0), (0.0, 0.3, 1.0), (0.0, 0.1)
+_WAYS = (0.0, 0.5, 1.0)
 _NOISES = (0.01, 0.05, 0.15, 0.5)
 _SETUP_HOURS = 0.7
 """How long a set-up lasts: clips this far apart are of one scene by 0.6."""
-_LEAST_WEIGHT = 0.01
-"""Likelihood, of that of all candidates together, below which one is not asked."""
+_OTHER_BALANCE = 0.1
+"""How much less so where their white balance was set apart: it is set for a scene's light, all its cameras alike."""
+_SET_APART_MIRED = 5.0
+"""White balance further apart than two makers' scales round one setting to. It is about 80 K at 4000 K."""
+_EVIDENCE = 0.5
+"""How much of a family's likelihood counts: its numbers were set by one hand at one picture, not each on its own."""
+_LEAST_WEIGHT = 0.05
+"""Likelihood, of that of the likeliest candidate, below which one is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
     """Clips: their figures, in units of what usually tells clips apart, their scenes and cameras, empty if unknown.
 
-    Shape: `[N, D]`, and `N` each. `hours` are hours since whenever, NaN if unknown.
+    Shape: `[N, D]`, and `N` each. `hours` are hours since whenever, `mired` the white balance set; NaN if unknown.
     """
 
     figures: Vector
     scenes: Sequence[str]
     cameras: Sequence[str]
     hours: Vector
+    mired: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known at clips: numbers, and what each would be if its picture were balanced. Shape: `[N, T]` both."""
+
+    points: Points
+    numbers: Vector
+    balance: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +106,38 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class _Belief:
+    """What is taken for true: the shares, how far towards balance the hand goes, and the noise over the scale."""
+
+    shares: _Shares
+    way: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
-    """One number over all clips under some shares; `weight` is how likely they are."""
+    """One number over all clips under one belief; `weight` is how likely that is."""
 
     weight: float
-    shares: _Shares
-    noise: float
+    belief: _Belief
     scale: float
     inverse: Vector
     weighted: Vector
 
-    def at(self, to_known: _Alike, to_itself: _Alike) -> Told:
-        across = self.shares(to_known)[:, 0]
-        prior = float(self.shares(to_itself)[0, 0])
+    @classmethod
+    def of(cls, weight: float, belief: _Belief, alike: _Alike, numbers: Vector, balance: Vector) -> _Candidate:
+        rest = numbers - belief.way * balance
+        inverse: Vector = np.linalg.inv(belief.shares(alike) + belief.noise * np.eye(len(rest))).astype(np.float64)
+        weighted = inverse @ rest
+        return cls(weight, belief, (float(rest @ weighted) + 1) / (len(rest) + 1), inverse, weighted)
+
+    def at(self, to_known: _Alike, to_itself: _Alike, balance: float) -> Told:
+        across = self.belief.shares(to_known)[:, 0]
+        prior = float(self.belief.shares(to_itself)[0, 0])
         weights = self.inverse @ across
         left = max(prior - float(across @ weights), 0.0)
-        deviation = float(np.sqrt(min(left, 1.0)))
-        return Told(float(across @ self.weighted), self.scale * (left + self.noise), deviation, weights)
+        mean = self.belief.way * balance + float(across @ self.weighted)
+        return Told(mean, self.scale * (left + self.belief.noise), float(np.sqrt(min(left, 1.0))), weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +147,10 @@ class Process:
     known: Points
     candidates: tuple[_Candidate, ...]
 
-    def at(self, clip: Points) -> Told:
-        """Return what it says of a clip; `clip` holds one."""
+    def at(self, clip: Points, balance: float) -> Told:
+        """Return what it says of a clip; `clip` holds one, `balance` is what would balance it."""
         to_known, to_itself = _Alike.of(self.known, clip), _Alike.of(clip, clip)
-        told = [candidate.at(to_known, to_itself) for candidate in self.candidates]
+        told = [candidate.at(to_known, to_itself, balance) for candidate in self.candidates]
         by = np.array([candidate.weight for candidate in self.candidates])
         means = np.array([one.mean for one in told])
         mean = float(by @ means)
@@ -135,23 +168,21 @@ class Process:
         return apart
 
 
-def fitted(known: Points, numbers: Vector) -> list[Process]:
-    """Return the process of each column of numbers. Shape: `[N, T]`."""
-    alike = _Alike.of(known, known)
-    likelihoods: list[Vector] = []
-    tried: list[tuple[_Shares, float]] = []
-    for shares in _candidates(known):
-        spread, turned = np.linalg.eigh(shares(alike))
-        projected = (turned.T @ numbers) ** 2
-        for noise in _NOISES:
-            likelihoods.append(_likelihood(spread.clip(0) + noise, projected))
-            tried.append((shares, noise))
-    likely = np.exp(np.array(likelihoods) - np.max(likelihoods, axis=0))
-    weights = np.where(likely < _LEAST_WEIGHT * likely.sum(0), 0, likely)
-    weights /= weights.sum(0)
+def fitted(family: Sequence[Known]) -> list[list[Process]]:
+    """Return the process of each column of each of a family's numbers; one belief is weighed for all of them."""
+    alike = [_Alike.of(known.points, known.points) for known in family]
+    shares = list(_candidates(family[0].points))
+    beliefs = [_Belief(*words) for words in product(shares, _WAYS, _NOISES)]
+    likelihoods = sum(_likelihoods(known, of, shares) for known, of in zip(family, alike, strict=True))
+    likely = np.exp(_EVIDENCE * (likelihoods - np.max(likelihoods)))
+    likely[likely < _LEAST_WEIGHT] = 0
+    asked = [(float(likely[at] / likely.sum()), beliefs[at]) for at in np.flatnonzero(likely)]
     return [
-        Process(known, tuple(_candidate(alike, column, of[at], *tried[at]) for at in np.flatnonzero(of)))
-        for column, of in zip(numbers.T, weights.T, strict=True)
+        [
+            Process(known.points, tuple(_Candidate.of(*believed, of, *columns) for believed in asked))
+            for columns in zip(known.numbers.T, known.balance.T, strict=True)
+        ]
+        for known, of in zip(family, alike, strict=True)
     ]
 
 
@@ -167,23 +198,28 @@ def _candidates(known: Points) -> Iterator[_Shares]:
     return (_Shares(*words) for words in product(_REACHES, _LINEAR, scenes, cameras))
 
 
-def _likelihood(spread: Vector, projected: Vector) -> Vector:
-    """Return the log likelihood of each column, its scale integrated out under one clip's worth of belief in 1."""
-    squared = (projected / spread[:, None]).sum(0)
-    found: Vector = -0.5 * (len(spread) + 1) * np.log(squared + 1) - 0.5 * np.log(spread).sum()
-    return found
+def _likelihoods(known: Known, alike: _Alike, shares: Sequence[_Shares]) -> Vector:
+    """Return the log likelihood of each belief, all columns together; shares, then ways, then noises.
 
-
-def _candidate(alike: _Alike, numbers: Vector, weight: float, shares: _Shares, noise: float) -> _Candidate:
-    inverse: Vector = np.linalg.inv(shares(alike) + noise * np.eye(len(numbers))).astype(np.float64)
-    weighted = inverse @ numbers
-    scale = (float(numbers @ weighted) + 1) / (len(numbers) + 1)
-    return _Candidate(float(weight), shares, noise, scale, inverse, weighted)
+    Each column's scale is integrated out under one clip's worth of belief in 1.
+    """
+    noises = np.array(_NOISES)
+    found = []
+    for tried in shares:
+        spread, turned = np.linalg.eigh(tried(alike))
+        wide = spread.clip(0)[:, None] + noises
+        for way in _WAYS:
+            projected = (turned.T @ (known.numbers - way * known.balance)) ** 2
+            squared = projected.T @ (1 / wide) + 1
+            of_scale = -0.5 * (len(spread) + 1) * np.log(squared).sum(0)
+            found.append(of_scale - 0.5 * len(projected.T) * np.log(wide).sum(0))
+    return np.concatenate(found)
 
 
 def _of_one_scene(one: Points, other: Points) -> Vector:
-    """Return whether clips are of one scene; how near in time they are where one of them has no scene's name."""
+    """Return whether clips are of one scene; how near in time and light they are where one has no scene's name."""
     near = np.nan_to_num(np.exp(-(((one.hours[:, None] - other.hours[None]) / _SETUP_HOURS) ** 2) / 2))
+    near *= np.where(np.abs(one.mired[:, None] - other.mired[None]) > _SET_APART_MIRED, _OTHER_BALANCE, 1)
     named = np.array([[bool(name and their) for their in other.scenes] for name in one.scenes])
     return np.where(named, _same(one.scenes, other.scenes), near)
 

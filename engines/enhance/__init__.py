@@ -1,6 +1,11 @@
-"""The enhancements, one file each: a picture in, a picture out, a dial that at zero changes nothing."""
+"""The enhancements, one file each: a picture in, a picture out, a dial that at zero changes nothing.
+
+Their order in the enhanced twin is `ORDER`: what is taken out of a picture goes before it is restored, what moves the
+picture comes last. What is made of a picture beside it (matte, plate, comp) is a file of its own on the same timecode.
+"""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from engines.media.frames import Picture
 
@@ -9,6 +14,18 @@ Enhance = Callable[[Picture, Sequence[Picture]], Picture]
 LOOK_AHEAD = 4
 """Pictures an enhancement sees coming. Restored, eight pictures long, Poisson-Gaussian noise, middle and high: +0.45 dB
 with two, +0.68 with four, +0.78 with six; the first picture alone +2.1, +2.7 and +3.0 dB (2026-11-25)."""
+ORDER = ("removal", "restore", "steady")
+"""Restoration sees no wire, and nothing is resampled before all else is done."""
+
+
+class Step(Protocol):
+    """An enhancement that stands before or behind restoration, and says how many pictures it must see coming."""
+
+    name: str
+    look_ahead: int
+
+    def __call__(self, picture: Picture, coming: Sequence[Picture]) -> Picture:
+        """Return what becomes of a picture; the same one where nothing changes."""
 
 
 def in_turn(steady: Enhance, restore: Enhance, relight: Enhance) -> Enhance:

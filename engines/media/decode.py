@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from engines.errors import Unreadable
 from engines.media.essence import Essence
 from engines.media.faults import translated
-from engines.media.probe import main_video, parted
+from engines.media.probe import Part, main_video, parted
 from engines.media.sequence import CONTAINER, decoded
 from engines.media.sound import sound_of
 from engines.media.source import MediaFile, MediaFiles, open_container
@@ -54,13 +54,15 @@ class LibavDecoder:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of all files in order."""
-        pictures, sounds = parted(self._files)
-        blocks: Iterator[Block] = (block for file in pictures for block in self._file(file))
-        if sounds:
-            blocks = heapq.merge(blocks, *self._apart(sounds), key=_seconds)
+        blocks: Iterator[Block] = (block for part in parted(self._files) for block in self._part(part))
         if self._essence.variable_rate:
             blocks = _conformed(blocks, self._essence)
         yield from _counted(blocks, self._essence, self._files[0].name)
+
+    def _part(self, part: Part) -> Iterator[Block]:
+        """Return the blocks of one stretch; sound that lies in files of its own comes with the picture of its time."""
+        picture = self._file(part.picture)
+        return heapq.merge(picture, *self._apart(part.sounds), key=_seconds) if part.sounds else picture
 
     def _file(self, file: MediaFile) -> Iterator[Block]:
         with translated(file.name), open_container(file) as container:

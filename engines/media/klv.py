@@ -14,6 +14,8 @@ SET = bytes.fromhex("060e2b34025301010d01010101")
 """Begin of the label of every set of header metadata; the 15th byte is the kind."""
 PRIMER = bytes.fromhex("060e2b34020501010d01020101050100")
 STORAGE, ESSENCE_DATA = 0x18, 0x23
+ASPECT_RATIO = 0x320E
+"""Tag of the shape of a descriptor's picture."""
 MATERIAL, SOURCE, TRACK, SEQUENCE, CLIP, TIMECODE, TAPE = 0x36, 0x37, 0x3B, 0x0F, 0x11, 0x14, 0x2E
 
 

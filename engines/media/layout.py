@@ -19,6 +19,8 @@ MXF_RATE = 48000
 """What MXF's writer takes. Source: FFmpeg 8.1, libavformat/mxfenc.c."""
 _AAC_FRAME = 1024
 _AAC_LAYOUTS = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1(wide)"})
+_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}
+"""What tracks of a MOV that says nothing of its channels are taken for where a codec wants to know."""
 _AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
 
 
@@ -62,12 +64,23 @@ def _made_of(source: AudioTrack, essence: Essence, spec: ProxySpec) -> list[Audi
         if spec.wrapper is Wrapper.OPATOM:
             return [replace(track, channels=1, layout="mono")] * source.channels
         return [track]
-    if spec.sound is SoundRule.AAC and source.layout in _AAC_LAYOUTS and source.sample_rate in _AAC_RATES:
+    if spec.sound is SoundRule.AAC and _fits_aac(source):
         samples = -(-source.samples // _AAC_FRAME) * _AAC_FRAME
-        return [replace(source, codec="aac", bits=24, lossless=False, samples=samples, starts_seconds=starts)]
+        layout = _LAYOUTS.get(source.layout, source.layout)
+        track = replace(source, codec="aac", bits=24, lossless=False, samples=samples, layout=layout)
+        return [replace(track, starts_seconds=starts)]
     codec, _ = pcm_for(source)
     bits = {16: 16, 8: 8}.get(source.bits, 24) if not source.lossless else source.bits
     return [replace(source, codec=codec, bits=bits, lossless=True, starts_seconds=starts)]
+
+
+def _fits_aac(track: AudioTrack) -> bool:
+    """Return whether AAC keeps a track: one that begins late comes back too early, by the encoder's priming.
+
+    Source: our measurement with FFmpeg 8.1, 2026-11-27.
+    """
+    layout = _LAYOUTS.get(track.layout, track.layout)
+    return layout in _AAC_LAYOUTS and track.sample_rate in _AAC_RATES and track.starts_seconds <= 0
 
 
 def pcm_for(track: AudioTrack) -> tuple[str, str]:

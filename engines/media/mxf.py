@@ -18,6 +18,7 @@ from typing import IO
 
 from engines.errors import EncodeFailed
 from engines.media.klv import (
+    ASPECT_RATIO,
     CLIP,
     ESSENCE_DATA,
     KAG,
@@ -150,6 +151,8 @@ def _retold(data: bytes, story: Story, length: int) -> bytes:
     for one in sets.values():
         if one.kind == ESSENCE_DATA:
             one.values[0x2701] = story.file_umid(story.own or 0)
+        if ASPECT_RATIO in one.values:  # libavformat takes square pixels for granted
+            one.values[ASPECT_RATIO] = _u32(story.shape.numerator) + _u32(story.shape.denominator)
         for tag in (0x3B02, 0x3C06, 0x4404, 0x4405):
             if tag in one.values:
                 one.values[tag] = _timestamp(story.moment)

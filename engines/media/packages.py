@@ -9,12 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from engines.media.essence import Essence
-from engines.media.klv import CLIP, KAG, MATERIAL, SOURCE, STORAGE, TAPE, LocalSet, batch_of, field_of, local_sets
+from engines.media.klv import (
+    ASPECT_RATIO,
+    CLIP,
+    KAG,
+    MATERIAL,
+    SOURCE,
+    STORAGE,
+    TAPE,
+    LocalSet,
+    batch_of,
+    field_of,
+    local_sets,
+)
 from engines.media.layout import tracks_of
 from engines.media.proxy import ProxySpec
 from engines.media.source import MediaFile, MediaFiles
+from engines.media.story import shape_of
 
 _PICTURE_TRACK = 2
 
@@ -32,7 +46,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """What a file says: its material, file and tape package, UMIDs of 32 bytes."""
+    """What a file says: its material, file and tape package, UMIDs of 32 bytes, and the shape of its picture."""
 
     material: bytes
     name: str
@@ -41,6 +55,7 @@ class Packages:
     on_tape: tuple[Clip, ...]
     tape: bytes
     reel: str
+    shape: Fraction | None
 
 
 def packages_of(file: MediaFile) -> Packages:
@@ -61,6 +76,7 @@ def packages_of(file: MediaFile) -> Packages:
         on_tape=tuple(_clips(own, sets)),
         tape=tape.values[0x4401],
         reel=_text(tape),
+        shape=next((_ratio(one.values[ASPECT_RATIO]) for one in sets.values() if ASPECT_RATIO in one.values), None),
     )
 
 
@@ -86,7 +102,13 @@ def ungrouped(files: MediaFiles, essence: Essence, spec: ProxySpec) -> list[str]
         wrong.append("tracks that do not lie on the tape's")
     if {clip.start for clip in on_tape} != {essence.start_frame}:
         wrong.append("another place on the tape than the timecode's")
+    if first.shape != shape_of(essence, spec):
+        wrong.append(f"a picture of {first.shape} and not {shape_of(essence, spec)}")
     return wrong
+
+
+def _ratio(value: bytes) -> Fraction:
+    return Fraction(int.from_bytes(value[:4], "big"), int.from_bytes(value[4:], "big") or 1)
 
 
 def _described(package: LocalSet, sets: dict[bytes, LocalSet]) -> int:

@@ -18,6 +18,8 @@ class ProxyCodec(StrEnum):
     PRORES_PROXY = "prores_proxy"
     PRORES_LT = "prores_lt"
     PRORES_HQ = "prores_hq"
+    PRORES_4444 = "prores_4444"
+    """With alpha: of mattes."""
     H264 = "h264"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -118,13 +118,10 @@ def probe(
     """
     if is_sequence(files[0]):
         return probe_sequence(files, rate)
-    pictures, sounds = parted(files)
-    parts = [_probe_file(file, progress) for file in pictures]
-    essence = parts[0]
-    for part in parts[1:]:
-        essence = _joined(essence, part, files[0].name)
-    for file in sounds:
-        essence = replace(essence, audio=(*essence.audio, *_probe_sound(file, len(essence.audio), progress)))
+    essences = [_probe_part(part, progress) for part in parted(files)]
+    essence = essences[0]
+    for other in essences[1:]:
+        essence = _joined(essence, other, files[0].name)
     if essence.variable_rate:
         essence = _at_rate(essence, rate, files[0].name)
     elif rate is not None and rate != essence.rate:
@@ -132,14 +129,31 @@ def probe(
     return timed(essence, sidecar)
 
 
-def parted(files: MediaFiles) -> tuple[list[MediaFile], list[MediaFile]]:
-    """Return the files that hold picture and those that hold sound alone, as P2 records them."""
-    pictures: list[MediaFile] = [files[0]]
-    sounds: list[MediaFile] = []
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stretch of a clip: the file that holds its picture, and those that hold sound alone, as P2 records them."""
+
+    picture: MediaFile
+    sounds: tuple[MediaFile, ...]
+
+
+def parted(files: MediaFiles) -> list[Part]:
+    """Return the stretches of a spanned clip in order; files of sound alone go with the picture before them."""
+    parts = [Part(files[0], ())]
     for file in islice(files, 1, None):
         with translated(file.name), open_container(file) as container:
-            (pictures if container.streams.video else sounds).append(file)
-    return pictures, sounds
+            if container.streams.video:
+                parts.append(Part(file, ()))
+            else:
+                parts[-1] = replace(parts[-1], sounds=(*parts[-1].sounds, file))
+    return parts
+
+
+def _probe_part(part: Part, progress: Progress) -> Essence:
+    essence = _probe_file(part.picture, progress)
+    for file in part.sounds:
+        essence = replace(essence, audio=(*essence.audio, *_probe_sound(file, len(essence.audio), progress)))
+    return essence
 
 
 def _probe_sound(file: MediaFile, tracks_before: int, progress: Progress) -> tuple[AudioTrack, ...]:

@@ -39,6 +39,16 @@ _MIN_RASTER = {ProxyCodec.DNXHR_LB: (256, 120)}
 """Smallest raster of a codec. Source: FFmpeg 8.1, libavcodec/dnxhdenc.c (DNxHR), read 2026-11."""
 _ONLY_RASTER = {ProxyCodec.DNXHD_36: (1920, 1080)}
 """The one raster of a codec. Source: SMPTE ST 2019-1, compression ID 1253."""
+_MXF_RATES = frozenset(
+    {
+        *map(Fraction, (24, 25, 30, 48, 50, 60, 100, 120)),
+        *(Fraction(thousandths, 1001) for thousandths in (24000, 30000, 48000, 60000)),
+    }
+)
+"""Rates that MXF's writer keeps; others come back as another (72, 75, 90, 96, 119.88) or are refused.
+
+Source: our measurement with FFmpeg 8.1, 2026-11-27.
+"""
 _SLACK = 2
 """Pixels that a working raster may lack: rasters are rounded to even sides."""
 
@@ -148,6 +158,12 @@ def spec_of(essence: Essence, preset: Preset, wanted: Wanted) -> ProxySpec:
             f"{wanted.clip_name} is interlaced, which {preset.name} cannot carry",
             why=f"{codec} in {preset.wrapper} holds whole frames",
             fix="deinterlace the clip in the recipe (source.deinterlace), or choose a preset in MOV",
+        )
+    if preset.wrapper.is_mxf and essence.rate not in _MXF_RATES:
+        raise EncodeFailed(
+            f"{wanted.clip_name} has {float(essence.rate):.3f} frames a second, which {preset.name} cannot carry",
+            why="MXF knows the rates of film and television alone",
+            fix="choose a preset in MOV for this clip (proxy.presets in the recipe)",
         )
     size, placement, aspect = _placed(upright, _aspect(essence, wanted.rotation), preset, wanted, interlaced=interlaced)
     _check_raster(size, codec, wanted.clip_name)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from engines.media.essence import Essence
 from engines.media.layout import tracks_of
 from engines.media.preset import Wrapper
-from engines.media.proxy import ProxySpec
+from engines.media.proxy import ProxySpec, pixel_aspect
 
 _UMID = bytes.fromhex("060a2b340101010501010d0013000000")
 """A UMID's label, with a material number of 16 bytes behind it that is a UUID. Source: SMPTE ST 330."""
@@ -30,7 +30,7 @@ class Story:
 
     `revision` and `tape` are words that stand for this rendering and what its reel is unique in: the same words, the
     same identities. `sounds` counts the proxy's sound tracks. `own` is the track that the file holds, 0 the picture;
-    None for all of them.
+    None for all of them. `shape` is the picture's width by height as shown.
     """
 
     clip_name: str
@@ -44,6 +44,7 @@ class Story:
     sounds: int
     own: int | None
     moment: datetime
+    shape: Fraction
 
     @property
     def material_umid(self) -> bytes:
@@ -94,7 +95,13 @@ def story_of(essence: Essence, spec: ProxySpec, revision: str, tape: str, own: i
         sounds=len(tracks_of(essence, spec)),
         own=own,
         moment=_moment(essence.created),
+        shape=shape_of(essence, spec),
     )
+
+
+def shape_of(essence: Essence, spec: ProxySpec) -> Fraction:
+    """Return the width by height that a proxy's picture is shown with."""
+    return (pixel_aspect(essence, spec) or 1) * Fraction(spec.width, spec.height)
 
 
 def mobs_of(essence: Essence, spec: ProxySpec, revision: str, tape: str) -> Mobs | None:

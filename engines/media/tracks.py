@@ -90,12 +90,16 @@ class SoundFeed:
         self._outs, self._channels = outs, source.channels
         first = outs[0].track
         self._format = _FORMATS[first.codec]
-        self._resampler = AudioResampler(self._format, source.layout, first.sample_rate)
+        layout = source.layout if len(outs) > 1 else first.layout
+        self._layout = layout if layout != source.layout else ""
+        self._resampler = AudioResampler(self._format, layout, first.sample_rate)
         late = round(max(source.starts_seconds, Fraction(0)) * first.sample_rate)
         self._span = _Span(first, self._format, source.layout, late) if rule is SoundRule.MXF else None
 
     def write(self, frame: AudioFrame) -> None:
         """Write a block as decoded."""
+        if self._layout:  # the source says nothing of its channels, and the codec wants to know
+            frame = _named(frame, self._layout)
         frame.pts = None
         self._put(canonical(frame, self._format, self._resampler))
 
@@ -150,6 +154,12 @@ class _Span:
         self._left -= count
         kind = np.int16 if self._format == "s16" else np.int32
         return _block(np.zeros(count * self._channels, kind), self._format, self._layout, self._rate)
+
+
+def _named(frame: AudioFrame, layout: str) -> AudioFrame:
+    named = AudioFrame.from_ndarray(frame.to_ndarray(), frame.format.name, layout)
+    named.sample_rate = frame.sample_rate
+    return named
 
 
 def _block(samples: Any, sample_format: str, layout: str, rate: int) -> AudioFrame:

@@ -6,7 +6,7 @@ and after, which is what keeps single bands from twinkling; the gain never falls
 Source: Ephraim and Malah, Speech enhancement using a minimum mean-square error short-time spectral amplitude
 estimator, IEEE ASSP 32 (1984); Plapous, Marro and Scalart, Improved signal-to-noise ratio estimation for speech
 enhancement, IEEE ASLP 14 (2006), for the second and third look; the neighbourhood instead of the frame before, and all
-constants: our own measurement, 2026-11-25 (docs/log.md).
+constants: our own measurement, 2026-11-25 and 27 (docs/log.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PROFILE_BINS = 5
 """Bins over which a profile is averaged; noise learned from few frames is ragged by itself."""
 _QUIET_SHARE = 0.1
 """Share of the frames that is taken for noise alone where no room tone is known."""
-_SETTLE_FRAMES = 12
+_SETTLE_FRAMES = 8
 """Frames over which loudness is smoothed before the quiet ones are sought: a pause, not a gap between two syllables."""
 _BATCH = 4096
 _OVERLAP = 1.5
@@ -36,8 +36,8 @@ _OVERLAP = 1.5
 
 
 def frame_samples(sample_rate: int) -> int:
-    """Return the length of a frame, 32 ms and a multiple of four: vowels apart, consonants together."""
-    return 4 * round(0.008 * sample_rate)
+    """Return the length of a frame, 48 ms and a multiple of four: vowels apart, consonants together."""
+    return 4 * round(0.012 * sample_rate)
 
 
 def profile(samples: Samples, sample_rate: int, *, is_room: bool = False) -> NDArray[np.float64]:
@@ -69,7 +69,7 @@ def quieted(samples: Samples, sample_rate: int, noise: NDArray[np.float64], redu
         return samples
     size = frame_samples(sample_rate)
     floor = 10 ** (-reduction_db / 20)
-    window = _window(size)
+    window = frame_window(size)
     result = np.zeros(len(samples) + 2 * size)
     told = np.maximum(noise, noise.max() * 1e-9) * _OVER
     for first, frames in _frames(samples, size):
@@ -92,7 +92,8 @@ def _wiener(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
     return wiener
 
 
-def _window(size: int) -> NDArray[np.float64]:
+def frame_window(size: int) -> NDArray[np.float64]:
+    """Return the window that each frame is seen through, going in and coming out."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
 
 
@@ -110,7 +111,7 @@ def _powers(samples: Samples, size: int) -> list[NDArray[np.float64]]:
     if len(samples) < size:
         return []
     frames = np.lib.stride_tricks.sliding_window_view(samples, size)[:: size // 4]
-    window = _window(size)
+    window = frame_window(size)
     return [
         np.abs(np.fft.rfft(frames[first : first + _BATCH] * window, axis=1)) ** 2
         for first in range(0, len(frames), _BATCH)

@@ -101,9 +101,14 @@ def highpassed(samples: Samples, sample_rate: int, hertz: float) -> Samples:
     """Return samples without what lies below, in step with what they were; 0 leaves them alone."""
     if hertz <= 0 or len(samples) < sample_rate // 100:
         return samples
-    sections = butter(2, hertz, "highpass", fs=sample_rate, output="sos")
-    filtered: Samples = sosfiltfilt(sections, samples, padlen=0).astype(np.float32)
+    filtered: Samples = sosfiltfilt(high_pass(hertz, sample_rate), samples, padlen=0).astype(np.float32)
     return filtered
+
+
+def high_pass(hertz: float, sample_rate: int) -> NDArray[np.float64]:
+    """Return the high-pass as second-order sections, of which sound goes through both ways in time."""
+    sections: NDArray[np.float64] = butter(2, hertz, "highpass", fs=sample_rate, output="sos")
+    return sections
 
 
 def _rider(samples: Samples, sample_rate: int, settings: Settings) -> Samples | float:

@@ -1,7 +1,8 @@
 """Pairing: which of a day's recordings a clip belongs to, and where. Timecode proposes, the ear decides.
 
-Each recorder is asked by itself, since several may have heard the clip; two takes of one recorder cannot both have,
-so where two are clear at the same time, neither is taken.
+Each recorder is asked by itself, since several may have heard the clip; two takes of one recorder cannot both have.
+Where two are clear at the same time, one is taken only if it stands as far above the other as a match must stand above
+all else in its own take; else neither is.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import numpy as np
 
 from engines.sound.clap import agree, claps
 from engines.sound.fingerprint import RATE, Print, print_of
-from engines.sound.sync import Hear, Match, guesses, is_silent, matched
+from engines.sound.sync import CLEAR_CONFIDENCE, Hear, Match, guesses, is_silent, matched
 from engines.sound.wave import Samples
 
 TIMECODE_REACH_SECONDS = 1.5
 """How far about its timecode a clip is looked for; jammed clocks part by less in a day."""
 _LEAST_OVERLAP_SECONDS = 0.5
+_HEARD_SECONDS = 3.0
+"""Least that a clip and a recording have in common where no timecode speaks for them; all of a clip that is shorter."""
 _CLAP_SECONDS = 0.02
 """Sound goes seven metres in it."""
 
@@ -67,9 +70,9 @@ def paired(clip: Samples, candidates: Sequence[Candidate]) -> Pairing:
     for recorder in sorted({candidate.recorder for candidate in candidates}):
         own = [number for number, candidate in enumerate(candidates) if candidate.recorder == recorder]
         clear = _by_timecode(clip, candidates, own) or _by_ear(clip, candidates, own)
-        torn = _torn(clear, seconds, candidates)
+        kept, torn = _parted(clear, seconds, candidates)
         rivals += torn
-        found += [each for each in clear if each not in torn]
+        found += kept
     witnessed = [_witnessed(clip, each, candidates[each.candidate]) for each in found]
     return Pairing(tuple(sorted(witnessed, key=lambda each: -each.match.seconds)), tuple(rivals))
 
@@ -98,9 +101,15 @@ def _by_ear(clip: Samples, candidates: Sequence[Candidate], own: Sequence[int]) 
     for guess in guesses(print_of(clip), [candidates[number].print_of() for number in own]):
         number = own[guess.sound]
         match = _best(clip, candidates[number], guess.seconds, None)
+        if match and _shared_seconds(clip, match, candidates[number]) < min(_HEARD_SECONDS, len(clip) / RATE - 0.1):
+            continue
         if match and (number not in best or match.strength > best[number].strength):
             best[number] = match
     return [Found(number, match, by_timecode=False, claps_agree=None) for number, match in sorted(best.items())]
+
+
+def _shared_seconds(clip: Samples, match: Match, candidate: Candidate) -> float:
+    return overlap_seconds(match.seconds, len(clip) / RATE, candidate.seconds)
 
 
 def _best(clip: Samples, candidate: Candidate, guess: float, reach: float | None) -> Match | None:
@@ -127,21 +136,41 @@ def _at_speed(hear: Hear, speed: float) -> Hear:
     return faster
 
 
-def _torn(clear: Sequence[Found], seconds: float, candidates: Sequence[Candidate]) -> list[Found]:
-    """Return the matches that claim the same time of the clip as another one."""
+def _parted(clear: Sequence[Found], seconds: float, candidates: Sequence[Candidate]) -> tuple[list[Found], list[Found]]:
+    """Return the matches that can stand, and those torn: which claim the same time of the clip, and none drowns."""
     spans = [
         (max(-each.match.seconds, 0.0), min(candidates[each.candidate].seconds - each.match.seconds, seconds))
         for each in clear
     ]
-    return [
-        each
-        for number, each in enumerate(clear)
-        if any(
-            min(spans[number][1], end) - max(spans[number][0], begin) > _LEAST_OVERLAP_SECONDS
-            for other, (begin, end) in enumerate(spans)
-            if other != number
-        )
-    ]
+
+    def rivals(number: int) -> list[int]:
+        begin, end = spans[number]
+        return [
+            other
+            for other, (from_, to) in enumerate(spans)
+            if other != number and min(end, to) - max(begin, from_) > _LEAST_OVERLAP_SECONDS
+        ]
+
+    def drowns(number: int, other: int) -> bool:
+        return 1 - clear[other].match.strength / clear[number].match.strength >= CLEAR_CONFIDENCE
+
+    kept: list[Found] = []
+    torn: list[Found] = []
+    for number, each in enumerate(clear):
+        beside = rivals(number)
+        if any(drowns(other, number) for other in beside):
+            continue
+        if all(drowns(number, other) for other in beside):
+            kept.append(_beside(each, [clear[other].match.strength for other in beside]))
+        else:
+            torn.append(each)
+    return kept, torn
+
+
+def _beside(found: Found, rivals: Sequence[float]) -> Found:
+    """Return a match whose confidence counts the rivals in other takes, too."""
+    least = min((1 - rival / found.match.strength for rival in rivals), default=1.0)
+    return replace(found, match=replace(found.match, confidence=min(found.match.confidence, least)))
 
 
 def _witnessed(clip: Samples, found: Found, candidate: Candidate) -> Found:

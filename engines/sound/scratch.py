@@ -27,12 +27,13 @@ def scratch(files: MediaFiles, essence: Essence, progress: Progress = quiet) -> 
     """
     if not essence.audio or is_sequence(files[0]):
         return np.zeros(0, np.float32)
-    pictures, sounds = parted(files)
-    apart = len(essence.audio) - len(sounds)
+    parts = parted(files)
+    apart = len(essence.audio) - len(parts[0].sounds)
     count = round(essence.frames / essence.rate * RATE)
     for track in essence.audio:
-        sources = pictures if track.index < apart else [sounds[track.index - apart]]
-        number = track.index if track.index < apart else 0
+        is_apart = track.index >= apart
+        sources = [part.sounds[track.index - apart] if is_apart else part.picture for part in parts]
+        number = 0 if is_apart else track.index
         heard = np.concatenate([np.zeros(0, np.float32), *(part for file in sources for part in _track(file, number))])
         mono = _in_step(heard, round(track.starts_seconds * RATE), count)
         progress(track.index + 1, len(essence.audio))

@@ -69,8 +69,20 @@ def test_init_writes_a_commented_configuration_once(nearset, tmp_path):
     (tmp_path / "config.yaml").write_text("mine")
     code, _, err = nearset("init")
     assert code == 2
-    assert "left as it is" in err
+    assert "config.yaml has 1 fault" in err
     assert (tmp_path / "config.yaml").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("production")
+def test_init_again_makes_the_certificates_that_deliveries_are_signed_with_and_keeps_them(nearset, tmp_path):
+    code, out, err = nearset("init")
+    assert (code, out) == (0, "")
+    (key,) = tmp_path.rglob("key.pem")
+    before = key.read_bytes()
+    assert "root.pem" in err
+    assert "SHA-256" in err
+    assert nearset("init")[0] == 0
+    assert key.read_bytes() == before
 
 
 def test_config_check_tells_every_fault_and_exits_2(nearset, tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import warnings
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,14 +13,25 @@ import pytest
 from av.video.frame import VideoFrame
 from cart import Cart, seal
 from footage import footage
+from lxml import etree
 from PIL import Image
-from PyOpenColorIO import ColorSpaceTransform, Config, FileTransform, GroupTransform
+from PyOpenColorIO import (
+    INTERP_TETRAHEDRAL,
+    TRANSFORM_DIR_INVERSE,
+    ColorSpaceTransform,
+    Config,
+    FileTransform,
+    GroupTransform,
+    Transform,
+)
 from shots import Shot, planes
 
 from daemon.sidecars import amf, cdl
+from engines.colour.exchange import clfs
 from engines.colour.grade import Grade
+from engines.colour.look import Look, Working
 from engines.colour.sheet import vectorscope, waveform
-from engines.colour.transform import rgb_of
+from engines.colour.transform import output_cube, rgb_of
 from engines.media.conform import picture_of
 from engines.media.essence import CodeRange
 from engines.media.frames import Picture
@@ -81,6 +95,62 @@ def test_the_camera_original_with_what_was_handed_over_is_the_proxys_picture(car
     assert delta.mean() < 0.5
     assert np.quantile(delta, 0.99) < 1
     cart.assert_honest()
+
+
+@pytest.mark.parametrize(
+    ("space", "working"),
+    [("davinci_intermediate", "acescct"), ("davinci_intermediate", "camera"), ("arri_logc3", "camera")],
+)
+def test_an_amf_says_all_of_a_look_that_aces_has_no_names_for(cart: Cart, space: str, working: str) -> None:
+    roll = cart.roll()
+    Shot(frames=2).write(roll / "A001C001.mov", scene)
+    seal(roll)
+    cart.put(roll.parents[1] / "Looks", {"A001C001.cc": GRADE})
+    cart.recipe.write_text(f"defaults: {{source: {{space: {space}}}}}\n")
+    cart.words["colour"] = {"working": working}
+    cart.show_lut()
+    with cart.shift() as shift:
+        shift.drive()
+        (look,) = {proxy.facts.look for proxy in shift.proxies("A001C001")}
+    looks = cart.delivered() / "looks"
+    said = etree.fromstring((looks / "A001C001.amf").read_bytes()).find("{*}pipeline")
+    assert said is not None
+
+    def named(path: str) -> Transform:
+        """What an AMF names: a CLF beside it, whose digest it gives, or a camera's space by ACES's id."""
+        file = said.findtext(f"{path}/{{*}}file")
+        if file is None:
+            assert "CSC.Arri.LogC3_to_ACES" in said.findtext(f"{path}/{{*}}transformId", "")
+            return ColorSpaceTransform("ARRI LogC3 (EI800)", "ACES2065-1")
+        digest = base64.b64decode(said.findtext(f"{path}/{{*}}hash", ""))
+        assert digest == hashlib.sha256((looks / file).read_bytes()).digest()
+        assert f"looks/{file}" in cart.complete()["xxh128"]
+        return FileTransform(str(looks / file), interpolation=INTERP_TETRAHEDRAL)
+
+    back = named("{*}lookTransform/{*}cdlWorkingSpace/{*}fromCdlWorkingSpace") if working == "camera" else None
+    way = (
+        GroupTransform([back], direction=TRANSFORM_DIR_INVERSE)
+        if back
+        else ColorSpaceTransform("ACES2065-1", "ACEScct")
+    )
+    steps = [named("{*}inputTransform"), way, FileTransform(str(looks / "A001C001.cdl"))]
+    steps += [back or ColorSpaceTransform("ACEScct", "ACES2065-1"), named("{*}outputTransform")]
+    config = Config.CreateFromBuiltinConfig(cart.record()["clips"][0]["proxies"][0]["look"]["config"])
+    with av.open(str(roll / "A001C001.mov")) as container:
+        original = picture_of(next(container.decode(video=0)))
+    theirs = np.ascontiguousarray(rgb_of(codes(original)), np.float32)
+    config.getProcessor(GroupTransform(steps)).getDefaultCPUProcessor().applyRGB(theirs)
+    ours = rgb_of(codes(Grade(look.look, cart.config.luts, matrix="bt709", code_range=CodeRange.LEGAL)(original)))
+    delta = colour.delta_E(lab(ours), lab(theirs), method="CIE 2000")
+    assert delta.mean() < 0.5
+    assert np.quantile(delta, 0.99) < 1
+    cart.assert_honest()
+
+
+def test_a_look_that_clf_has_no_words_for_is_handed_over_without_an_amf(tmp_path: Path) -> None:
+    (tmp_path / "show.cube").write_text(output_cube(Look("clog3_cgamut", Working.CAMERA)))
+    assert clfs(Look("clog3_cgamut", Working.CAMERA, lut="show.cube"), tmp_path) == {}, "its curve is a table"
+    assert list(clfs(Look("clog3_cgamut", lut="show.cube"), tmp_path)) == ["show_from_aces_by_acescct.clf"]
 
 
 def test_each_form_says_the_same_grade(cart: Cart) -> None:

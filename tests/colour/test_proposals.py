@@ -200,5 +200,43 @@ def test_without_a_scenes_name_clips_of_one_hour_are_taken_for_one() -> None:
 def test_more_light_and_warmer_light_are_told_apart() -> None:
     picture = np.full((9, 16, 3), 0.4, np.float32)
     plain, light, warm = (figures_of(picture + np.array(by)) for by in ((0, 0, 0), (0.1, 0.1, 0.1), (0.02, 0, -0.02)))
-    assert light[1] - plain[1] == pytest.approx(0.1, abs=1e-3)
+    assert light[1] > plain[1] + 0.1
+    assert (light[2], light[3]) == pytest.approx((plain[2], plain[3]), abs=1e-6)
     assert warm[2] > plain[2] > warm[3]
+
+
+def test_clips_of_one_hour_and_two_white_balances_are_not_one_set_up() -> None:
+    picture = np.full((9, 16, 3), 0.4, np.float32)
+    day, tungsten = (figures_of(picture, kelvin=kelvin) for kelvin in (5600, 3200))
+    warm, cold = Cdl(offset=(0.04, 0, -0.04)), Cdl(offset=(-0.04, 0, 0.04))
+    known = tuple(
+        Graded(f"{n}", Seen(day if n % 2 else tungsten, hours=9 + 0.01 * n), warm if n % 2 else cold) for n in range(8)
+    )
+    predictor = Predictor(known)
+    assert predictor.propose(Seen(day, hours=9.1)).cdl.offset[0] > 0.02
+    assert predictor.propose(Seen(tungsten, hours=9.1)).cdl.offset[0] < -0.02
+
+
+def test_a_grade_that_nobody_ever_varies_is_proposed_again() -> None:
+    figures = (0.4, 0.4, 0.0, 0.0, 0.05, 0.0, 0.0)
+    for cdl in (Cdl(), Cdl(saturation=0.9)):
+        told = Predictor(tuple(Graded(str(n), Seen(figures), cdl) for n in range(4))).propose(Seen(figures))
+        assert np.isfinite(told.cdl.numbers).all()
+        assert told.cdl.saturation == pytest.approx(cdl.saturation, abs=0.02)
+
+
+def test_a_picture_out_of_balance_is_brought_part_of_the_way_where_others_were() -> None:
+    def clip(red: float, name: str = "") -> Graded:
+        figures = (0.6, 0.4, red, 0.0, 0.05, 0.0, 178.0)
+        return Graded(name, Seen(figures), Cdl(offset=(-0.5 * red, 0, 0)))
+
+    known = tuple(clip(red, str(red)) for red in (-0.03, -0.02, -0.01, 0.01, 0.02, 0.03))
+    assert Predictor(known).propose(clip(0.05).seen).cdl.offset[0] == pytest.approx(-0.025, abs=0.005)
+
+
+def test_a_look_model_whose_figures_are_of_another_make_is_refused(tmp_path: Path) -> None:
+    known = tuple(Graded(str(n), Seen(tuple([0.1 * n] * 7)), Cdl(saturation=1 + 0.01 * n)) for n in range(5))
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(packed(known).replace(b'"measured":"2"', b'"measured":"1"'))
+    with pytest.raises(BadWeights, match="older release"):
+        unpacked(path)

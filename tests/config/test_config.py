@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from daemon import config as configuration
-from daemon.config import clashes
 from daemon.errors import ConfigError
 from daemon.example import example
+from daemon.places import claims, clashes
 
 MINIMAL = """\
 production: {code: SHOW}
@@ -161,10 +161,18 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 
 def test_the_schema_names_every_section():
-    of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model"}
-    assert {"production", "offload", "delivery", "state", "colour", "workers", "log"} | of_work == set(
-        configuration.schema()["properties"]
-    )
+    of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model", "queue"}
+    assert {
+        "production",
+        "offload",
+        "delivery",
+        "egress",
+        "provenance",
+        "state",
+        "colour",
+        "workers",
+        "log",
+    } | of_work == set(configuration.schema()["properties"])
 
 
 @pytest.mark.parametrize("word", ["1e3", "0x1F", "1_000", "True", ".inf", "2026-11-24 12:00:00", "9" * 5000, "-012"])
@@ -235,7 +243,7 @@ def test_neighbours_nest_no_folders_and_differ_by_more_than_case(tmp_path):
     assert len(clashes(config, {"show": shared})) == 1
     assert len(clashes(config, {"OTHER": nothing | {"delivery": [str(tmp_path / "delivery" / "SHOW")]}})) == 1
     assert len(clashes(config, {"OTHER": nothing | {"delivery": [str(tmp_path / "cards" / "out")]}})) == 1
-    assert clashes(config, {"SHOW2": configuration.claims(config)}) == [
+    assert clashes(config, {"SHOW2": claims(config)}) == [
         f"offload {tmp_path / 'cards'} overlaps with offload {tmp_path / 'cards'} of production SHOW2"
     ]
 

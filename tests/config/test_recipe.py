@@ -207,3 +207,36 @@ def test_a_digest_is_the_same_in_every_process_and_notation(book):
         env=os.environ | {"PYTHONHASHSEED": "7"},
     )
     assert run.stdout.strip() == one.digest()
+
+
+def test_a_wire_may_be_written_as_a_list_of_shapes(book):
+    made = book("clips: {A001C002*: {remove: [{line: [[0, 121], [639, 121]], width: 7}]}}\n")
+    (wire,) = made.words(clip="A001C002", roll="A001").remove.shapes
+    assert (wire.line, wire.width, wire.follow) == (((0.0, 121.0), (639.0, 121.0)), 7, "picture")
+    told = {word: where for word, _, where in made.explain(clip="A001C002", roll="A001")}
+    assert told["remove.shapes"].startswith("recipe.yaml:1:")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("remove: [{line: [[0, 1]], width: 7}]", "line needs 2 points or more"),
+        ("remove: [{line: [[0, 1], [2, 3]]}]", "a line needs a width"),
+        ("remove: [{box: [[0, 1], [2, 3]], painted: rig.png}]", "exactly one of line, box, ellipse, outline"),
+        ("remove: [{lien: [[0, 1], [2, 3]], width: 3}]", "unknown key"),
+        ("remove: [{line: [[0], [2, 3]], width: 3}]", "points such as"),
+        ("remove: {strength: 2}", "less than or equal to 1"),
+        ("remove: [{painted: rig.png}]", "the painted mask rig.png is not there"),
+        ("matte: {key: pink}", "'green', 'blue' or 'plate'"),
+        ("comp: {over: harbour.png}", "the plate harbour.png is not there"),
+        ("stabilise: {strength: -1}", "greater than or equal to 0"),
+        ("reframe: {zoom: 9}", "less than or equal to 4"),
+        ("reframe: {centre: 5}", "a point such as"),
+    ],
+)
+def test_a_bad_word_of_an_assist_is_told_with_its_line_and_what_is_needed(book, written, said):
+    with pytest.raises(RecipeError) as caught:
+        book(f"defaults:\n  {written}\n")
+    (told,) = [one for one in caught.value.why.splitlines() if said in one]
+    assert told.strip().startswith("recipe.yaml:2:"), told
+    assert caught.value.fix

@@ -83,7 +83,11 @@ def assert_sound(cart: Cart) -> None:
     active = [model for model in models if model.state is ModelState.ACTIVE]
     assert len({model.size for model in active}) == len(active)
     pointer = json.loads((cart.config.models / "active.json").read_text())
+    versions = pointer.pop("versions")
     assert pointer == {model.size: model.digest for model in active}
+    for model in active:
+        assert [one for one in models if one.size == model.size][versions.pop(model.size) - 1] == model
+    assert not versions
     assert not [model for model in models if model.state is ModelState.CANDIDATE]
     weights = {path.stem for path in cart.config.models.glob("*.safetensors")}
     assert weights == {model.digest for model in models if model.state is not ModelState.REFUSED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -17,6 +18,7 @@ from engines.media.probe import probe
 from engines.media.proxy import ProxyCodec
 from engines.media.source import MediaFile
 from engines.render import render
+from engines.sound.scratch import scratch
 
 
 def video(path):
@@ -31,16 +33,26 @@ def video(path):
         container.mux(stream.encode(None))
 
 
+def recorded(folder, name):
+    """A clip's picture and its two tracks, as P2 lays them down."""
+    video(folder / f"{name}.mov")
+    for number, hertz in enumerate((220, 440)):
+        wave(folder / f"{name}{number:02}.mov", hertz)
+    return [folder / f"{name}{ending}.mov" for ending in ("", "00", "01")]
+
+
+@contextmanager
+def opened(files):
+    media = [MediaFile(path.name, os.open(path, os.O_RDONLY)) for path in files]
+    yield media
+    for file in media:
+        os.close(file.fd)
+
+
 @pytest.fixture
 def clip(tmp_path):
-    video(tmp_path / "0001AB.mov")
-    for number, hertz in enumerate((220, 440)):
-        wave(tmp_path / f"0001AB{number:02}.mov", hertz)
-    files = [tmp_path / name for name in ("0001AB.mov", "0001AB00.mov", "0001AB01.mov")]
-    opened = [MediaFile(path.name, os.open(path, os.O_RDONLY)) for path in files]
-    yield opened
-    for file in opened:
-        os.close(file.fd)
+    with opened(recorded(tmp_path, "0001AB")) as files:
+        yield files
 
 
 def wave(path, hertz):
@@ -65,3 +77,20 @@ def test_sound_in_files_of_its_own_becomes_the_clips_tracks_in_order(clip, tmp_p
     assert len(set(made.sound_digests[0])) == 2
     with target.open("rb") as written:
         check([MediaFile("proxy.mov", written.fileno())], essence, spec, made.sound_digests[0])
+
+
+def test_the_sound_of_a_shot_in_two_clips_goes_on_with_its_picture(tmp_path):
+    with opened([*recorded(tmp_path, "0001AB"), *recorded(tmp_path, "0002CD")]) as files:
+        essence = probe(files)
+        assert essence.frames == 20
+        assert [(track.index, track.samples) for track in essence.audio] == [(0, 38400), (1, 38400)]
+        spec = spec_for(essence, codec=ProxyCodec.PRORES_PROXY, width=None, clip_name="0001AB", reel="P2A001")
+        target = tmp_path / "proxy.mov"
+        outputs = [Output(spec, (target,))]
+        made = render(LibavDecoder(files, essence), essence, spec, outputs, enhance=None, progress=lambda *_: None)
+        with target.open("rb") as written:
+            check([MediaFile("proxy.mov", written.fileno())], essence, spec, made.sound_digests[0])
+        heard = scratch(files, essence)
+    once = heard[: len(heard) // 2]
+    peaks = [np.argmax(np.abs(np.fft.rfft(half))) * 8000 / len(half) for half in (once, heard[len(once) :])]
+    assert peaks == pytest.approx([220, 220], abs=4)

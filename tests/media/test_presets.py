@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engines.media.decode import decoder_for
 from engines.media.encode import Output
 from engines.media.essence import FieldOrder
 from engines.media.layout import file_count, sound_notes
+from engines.media.packages import packages_of
 from engines.media.preset import PRESETS, BurnIn, Place, Preset, ProxyCodec, SoundRule, Wrapper
 from engines.media.proxy import Wanted, spec_of, working_of
 from engines.render import render
@@ -119,6 +121,20 @@ def test_mxf_carries_no_fields_and_says_what_to_do(tmp_path: Path) -> None:
     assert made.wrapper is Wrapper.OP1A
 
 
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(48), Fraction(60), Fraction(100), Fraction(120)])
+def test_mxf_keeps_the_rates_that_it_knows(tmp_path: Path, rate: Fraction) -> None:
+    clip = shot(rate=rate, timecode="").write(tmp_path / "A001.mov")
+    assert deliver(clip, out=tmp_path / "p", preset=PRESETS["avid-dnxhr-lb-opatom"]).proxy.rate == rate
+
+
+@pytest.mark.parametrize("rate", [Fraction(12), Fraction(72), Fraction(120000, 1001), Fraction(90000, 3013)])
+def test_a_rate_that_mxf_would_change_is_refused_before_anything_is_made(rate: Fraction, tmp_path: Path) -> None:
+    essence = replace(probed(shot().write(tmp_path / "A001.mov")), rate=rate)
+    with pytest.raises(EncodeFailed, match="frames a second, which avid-dnxhr-lb-op1a cannot carry"):
+        spec_of(essence, PRESETS["avid-dnxhr-lb-op1a"], Wanted("A001", "A001"))
+    assert spec_of(essence, PRESETS["avid-dnxhr-lb-mov"], Wanted("A001", "A001")).wrapper is Wrapper.MOV
+
+
 def test_a_review_copy_shows_timecode_watermark_and_mark(tmp_path: Path) -> None:
     grey = lambda _: planes(np.full((360, 640), 400, np.uint16), 512, 512)  # noqa: E731 - one line says it
     clip = shot(size=(640, 360)).write(tmp_path / "A001.mov", grey)
@@ -144,6 +160,22 @@ def test_an_anamorphic_clip_is_desqueezed_for_review_and_kept_for_the_editor(tmp
         shot().write(tmp_path / "B001.mov"), out=tmp_path / "b", preset=PRESETS["h264-review"], squeeze=Fraction(3, 2)
     )
     assert (by_recipe.proxy.width, by_recipe.proxy.height) == (480, 192)
+
+
+@pytest.mark.parametrize("name", ["avid-dnxhr-lb-op1a", "avid-dnxhr-lb-opatom"])
+@pytest.mark.parametrize("aspect", [Fraction(2), Fraction(16, 11)])
+def test_mxf_says_that_a_picture_is_anamorphic(tmp_path: Path, name: str, aspect: Fraction) -> None:
+    clip = shot(codec="prores_aw", pixel_aspect=aspect).write(tmp_path / "A001.mov")
+    done = deliver(clip, out=tmp_path / "p", preset=PRESETS[name])
+    with opened(done.path) as (file,):
+        assert packages_of(file).shape == aspect * Fraction(320, 192)
+
+
+def test_sound_that_begins_late_is_in_step_in_a_review_copy(tmp_path: Path) -> None:
+    clip = shot(sounds=(Sound(late_samples=4004), Sound())).write(tmp_path / "A001.mov")
+    done = deliver(clip, out=tmp_path / "p", preset=PRESETS["h264-review"])
+    assert [track.codec for track in done.proxy.audio] == ["pcm_s24le", "aac"]
+    assert probed(clip).audio[1].layout == "1 channels"
 
 
 def test_a_review_keeps_sound_that_aac_cannot_carry_as_pcm(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from footage import footage
 
 from daemon import config as configuration
+from daemon.clerk import Clerk, Cuts
 from daemon.clock import ManualClock
 from daemon.config import Config
 from daemon.errors import NearsetError
@@ -38,6 +39,7 @@ from daemon.sidecars.ascmhl import (
 from daemon.slate import Trouble
 from daemon.states import ClipState
 from daemon.store import Clip, Proxy, trouble_of
+from daemon.turnover.timelines import aafs
 
 MORNING = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 TICK_SECONDS = 0.5
@@ -100,6 +102,14 @@ class Hands:
         except NearsetError as error:
             return Report(running.job, running.token, trouble=trouble_of(error))
         return Report(running.job, running.token, result=result)
+
+
+class ClerkAtHand(Clerk):
+    """A clerk that composes at once and in this process."""
+
+    def aafs(self, folder: Path, cuts: Cuts, now: Moment) -> dict[str, bytes] | None:
+        del folder
+        return aafs(cuts, now.iso)
 
 
 @dataclass
@@ -216,7 +226,9 @@ class Cart:
     def shift(self, executor: Executor | None = None) -> Iterator[Shift]:
         """Start the service, and stop it at the end."""
         with opened(self.config) as production:
-            shift = Shift(self, production, Service(production, executor or self.hands))
+            service = Service(production, executor or self.hands)
+            service._stages["turnover"]._clerk = ClerkAtHand()
+            shift = Shift(self, production, service)
             shift.service.start(shift.now())
             yield shift
 
@@ -258,8 +270,9 @@ class Cart:
         return self.delivery / day / roll
 
     def movies(self) -> list[str]:
-        """Every movie in the delivery, hidden folders too, by path from the production's delivery folder."""
-        found = (path for suffix in ("mov", "mxf") for path in self.delivery.rglob(f"*.{suffix}"))
+        """Every movie in the delivery, hidden folders too, by path from the production's delivery folder; no links."""
+        named = (path for suffix in ("mov", "mxf") for path in self.delivery.rglob(f"*.{suffix}"))
+        found = (path for path in named if not path.is_symlink())
         return sorted(path.relative_to(self.delivery).as_posix() for path in found)
 
     def mixes(self) -> list[str]:

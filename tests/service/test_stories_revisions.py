@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from cart import Cart, Shift, reference
 
+from daemon.holders import Use, in_use
 from daemon.sidecars.ascmhl import ignore_spec, parse_generation
 from daemon.states import ProxyState
 
@@ -136,3 +142,162 @@ def test_a_file_that_somebody_put_in_the_old_ones_place_stays(keeping_two: Cart)
         shift.drive()
     assert old.read_bytes() == b"an editor's own"
     assert len(movies(cart)) == 5
+
+
+@contextmanager
+def an_editor_has_open(path: Path) -> Iterator[None]:
+    """A process of somebody's that holds a file open."""
+    code = "import sys; file = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as editor:
+        assert editor.stdout
+        assert editor.stdin
+        editor.stdout.readline()
+        yield
+        editor.stdin.close()
+
+
+def without_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(descriptor: int, command: int, argument: object = 0) -> int:
+        raise OSError(errno.EINVAL, "this volume gives no leases")
+
+    monkeypatch.setattr("daemon.holders.fcntl.fcntl", refused)
+
+
+def test_a_file_that_an_editor_has_open_is_never_touched_and_goes_once_it_is_closed(keeping_two: Cart) -> None:
+    cart = keeping_two
+    first = cart.delivered() / "proxy" / "A001C001.mov"
+    with cart.shift() as shift:
+        shift.drive()
+        revise(cart, shift, 2)
+        cart.clock.advance(86400)
+        with an_editor_has_open(first):
+            shift.drive()
+            assert first.exists()
+            assert "proxy/A001C001.mov" in {one["path"] for one in cart.record()["clips"][0]["proxies"]}
+            assert not (cart.delivered() / "enhanced" / "A001C001.mov").exists(), "nobody has its twin open"
+        cart.clock.advance(120)
+        shift.drive()
+    assert not first.exists()
+    cart.assert_honest()
+
+
+def test_a_file_that_is_opened_after_the_record_let_go_of_it_stays_until_it_is_closed(keeping_two: Cart) -> None:
+    cart = keeping_two
+    first = cart.delivered() / "proxy" / "A001C001.mov"
+    with cart.shift() as shift:
+        shift.drive()
+        revise(cart, shift, 2)
+        old = next(proxy for proxy in shift.proxies("A001C001") if proxy.facts.path == "proxy/A001C001.mov")
+        shift.production.store.let_go(old.id, shift.production.store.cards()[0].id)
+        with an_editor_has_open(first):
+            shift.drive()
+            assert first.exists()
+            assert "proxy/A001C001.mov" in {one["path"] for one in cart.record()["clips"][0]["let_go"]}
+        cart.clock.advance(120)
+        shift.drive()
+    assert not first.exists()
+    cart.assert_honest()
+
+
+def test_where_it_cannot_be_told_who_has_a_file_open_a_replaced_one_stays_a_week(
+    keeping_two: Cart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart = keeping_two
+    without_leases(monkeypatch)
+    with cart.shift() as shift:
+        shift.drive()
+        revise(cart, shift, 2)
+        cart.clock.advance(6 * 86400)
+        shift.drive()
+        assert len(movies(cart)) == 6
+        cart.clock.advance(86400)
+        shift.drive()
+    assert len(movies(cart)) == 4
+    cart.assert_honest()
+
+
+def test_what_can_be_told_of_an_open_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "A001C001.mov"
+    path.write_bytes(b"picture")
+    with in_use(path) as use:
+        assert use is Use.FREE
+    with an_editor_has_open(path), in_use(path) as use:
+        assert use is Use.OPEN
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.holders.is_network", lambda *_: True)
+        with in_use(path) as use:
+            assert use is Use.UNKNOWN, "another machine may have it open"
+    without_leases(monkeypatch)
+    with in_use(path) as use:
+        assert use is Use.UNKNOWN
+    with an_editor_has_open(path), in_use(path) as use:
+        assert use is Use.OPEN, "its process shows it"
+
+
+@pytest.mark.usefixtures("real_aaf")
+def test_ale_timelines_record_and_list_follow_the_newest_revision(keeping_two: Cart) -> None:
+    cart = keeping_two
+    with cart.shift() as shift:
+        shift.drive()
+        assert (cart.delivered() / "current.txt").read_text().splitlines() == [
+            "proxy/A001C001.mov\tproxy/A001C001.mov",
+            "enhanced/A001C001.mov\tenhanced/A001C001.mov",
+        ]
+        revise(cart, shift)
+    folder = cart.delivered()
+    for place in (folder, folder.parent):
+        for path in (*place.glob("*.ale"), *place.glob("*.otio"), *place.glob("*.fcpxml"), *place.glob("*.xml")):
+            text = path.read_text(encoding="utf-8")
+            assert "A001C001_r2.mov" in text, path.name
+            assert "A001C001.mov" not in text, path.name
+        (aaf,) = place.glob("*.aaf")
+        assert "A001C001_r2.mov".encode("utf-16-le") in aaf.read_bytes()
+    assert cart.record()["clips"][0]["current"]["plain"] == "proxy/A001C001_r2.mov"
+    assert "proxy/A001C001.mov\tproxy/A001C001_r2.mov\n" in (folder / "current.txt").read_text()
+    assert "current.txt" in cart.complete()["xxh128"]
+    assert not (folder / "current").exists()
+    assert reference(folder) == 0
+    cart.assert_honest()
+
+
+def test_links_of_one_name_lead_to_the_newest_revision(keeping_two: Cart) -> None:
+    cart = keeping_two
+    cart.words["delivery"] |= {"current": "links"}
+    link = cart.delivered() / "current" / "proxy" / "A001C001.mov"
+    with cart.shift() as shift:
+        shift.drive()
+        assert link.readlink() == Path("../../proxy/A001C001.mov")
+        assert not (cart.delivered() / "current.txt").exists()
+        revise(cart, shift)
+        assert link.readlink() == Path("../../proxy/A001C001_r2.mov")
+        assert link.resolve().is_file()
+        cart.recipe.write_text("", encoding="utf-8")
+        stray = link.with_name("gone.mov")
+        stray.symlink_to("nowhere")
+        own = link.parents[1] / "enhanced" / "A001C001.mov"
+        own.unlink()
+        own.write_bytes(b"an editor's own")
+        shift.drive()
+        assert link.readlink() == Path("../../proxy/A001C001_r3.mov")
+        assert not stray.is_symlink()
+        assert own.read_bytes() == b"an editor's own"
+    own.unlink()
+    assert reference(cart.delivered()) == 0
+    cart.assert_honest()
+
+
+def test_a_volume_without_links_gets_the_list_instead(keeping_two: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    cart = keeping_two
+    cart.words["delivery"] |= {"current": "links"}
+
+    def refused(path: Path, target: str) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    with cart.shift() as shift:
+        shift.drive()
+    assert "proxy/A001C001.mov\t" in (cart.delivered() / "current.txt").read_text()
+    assert "current.txt" in cart.complete()["xxh128"]
+    cart.assert_honest()

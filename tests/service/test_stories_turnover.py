@@ -131,7 +131,7 @@ def test_a_roll_and_its_day_are_handed_over_in_every_form(cart: Cart) -> None:
     cart.card("B001C001.mov", roll="B001", first_seed=7)
     cart.serve()
     forms = {"ale", "otio", "fcpxml", "xml", "aaf", "edl"}
-    assert beside(cart.delivered()) == {f"A001.{form}" for form in forms} | {"nearset.json", ".complete"}
+    assert beside(cart.delivered()) == {f"A001.{form}" for form in forms} | {"nearset.json", "current.txt", ".complete"}
     day = cart.delivered().parent
     assert beside(day) == {f"TEST_20260302.{form}" for form in forms} | {"nearset.json", ".complete"}
     rolls = {"A001/.complete", "B001/.complete"}
@@ -141,7 +141,8 @@ def test_a_roll_and_its_day_are_handed_over_in_every_form(cart: Cart) -> None:
     Draft202012Validator(DAY_SCHEMA).validate(told)
     assert set(told["rolls"]) == rolls
     assert set(told["sidecars"]) == beside(day) - {"nearset.json", ".complete"}
-    assert set(cart.record()["sidecars"]) == {f"A001.{form}" for form in forms} | {"report/index.html"}
+    sidecars = {f"A001.{form}" for form in forms} | {"report/index.html", "current.txt"}
+    assert set(cart.record()["sidecars"]) == sidecars
     assert (day / "TEST_20260302.aaf").read_bytes().startswith(bytes.fromhex("d0cf11e0a1b11ae1"))
     ale = (day / "TEST_20260302.ale").read_text(encoding="utf-8")
     assert all(name in ale for name in ("A001C001", "A001C002", "B001C001"))

@@ -12,29 +12,37 @@ import pytest
 from cart import Cart
 from typer.testing import CliRunner
 
-from daemon import wire
+from daemon import provenance, wire
 from daemon.cli import app
 from daemon.errors import DeliveryError, NearsetError
 from daemon.inspection import inspect
+from daemon.slate import Attest, Attested
 from daemon.stages import probe
 from daemon.stages.probe import ProbeTask
 from engines.media.essence import Essence
 
-CHECKS = ["record", "complete", "media", "relink contract", "custody", "ASC MHL"]
+CHECKS = ["record", "complete", "media", "relink contract", "custody", "signatures", "ASC MHL"]
 
 
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Movies are probed in this process, as the stories' other work is."""
 
-    def probed(_child: None, task: ProbeTask) -> Essence | str:
+    def probed_all(_children: None, tasks: list[ProbeTask]) -> list[Essence | str]:
+        return [probed(task) for task in tasks]
+
+    def probed(task: ProbeTask) -> Essence | str:
         try:
             return wire.load(probe.Probed, probe.work(wire.dump(ProbeTask, task), lambda *_: None)).essence
         except NearsetError as error:
             return error.what
 
+    def attested(_child: None, task: Attest) -> Attested:
+        return wire.load(Attested, provenance.work(wire.dump(Attest, task), lambda *_: None))
+
     monkeypatch.setattr("daemon.inspection.prober", lambda *_: nullcontext())
-    monkeypatch.setattr("daemon.inspection.probed", probed)
+    monkeypatch.setattr("daemon.inspection.probed_all", probed_all)
+    monkeypatch.setattr("daemon.inspection.attested", attested)
 
 
 def faults(cart: Cart) -> dict[str, tuple[str, ...]]:
@@ -62,6 +70,7 @@ def test_a_good_delivery_is_good_in_every_check_and_is_left_as_it_is(cart: Cart)
         "media": 2,
         "relink contract": 2,
         "custody": 1,
+        "signatures": 2,
         "ASC MHL": 3,
     }
     assert {path: path.read_bytes() for path in cart.delivery.rglob("*") if path.is_file()} == before
@@ -76,7 +85,8 @@ def test_a_proxy_that_changed_is_named_wherever_somebody_vouched_for_it(cart: Ca
     data[len(data) // 2] ^= 1
     proxy.write_bytes(data)
     found = faults(cart)
-    assert {"complete", "media", "ASC MHL"} <= set(found) <= {"complete", "media", "ASC MHL", "relink contract"}
+    must = {"complete", "media", "ASC MHL", "signatures"}
+    assert must <= set(found) <= must | {"relink contract"}
     line = "proxy/A001C001.mov is not what was delivered: its bytes differ"
     assert found["complete"] == found["media"] == found["ASC MHL"] == (line,)
 

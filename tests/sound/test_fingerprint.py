@@ -72,6 +72,21 @@ def test_a_clip_that_lies_in_two_takes_of_one_recorder_is_in_neither(scene: Samp
     assert [round(found.match.seconds) for found in both.found] == [6, 5]
 
 
+def test_a_take_that_holds_a_word_of_the_clip_does_not_hold_back_the_one_that_holds_it_all(
+    scene: Samples, other: Samples
+) -> None:
+    """As playback of a rehearsal does: clear by itself, and far below the take that the clip was shot with."""
+    clip = scene[4 * RATE : 16 * RATE]
+    borrowed = other.copy()
+    borrowed[9 * RATE : 12 * RATE] += scene[9 * RATE : 12 * RATE] * 0.2
+    assert paired(clip, [candidate(borrowed)]).found
+    pairing = paired(clip, [candidate(borrowed), candidate(scene)])
+    assert [(found.candidate, round(found.match.seconds, 2)) for found in pairing.found] == [(1, 4.0)]
+    assert pairing.rivals == ()
+    alone = paired(clip, [candidate(scene)])
+    assert pairing.found[0].match.confidence <= alone.found[0].match.confidence
+
+
 def test_a_clip_over_two_takes_is_in_both(scene: Samples) -> None:
     pairing = paired(scene[: 16 * RATE], [candidate(scene[: 8 * RATE]), candidate(scene[8 * RATE :])])
     assert [(found.candidate, round(found.match.seconds, 2)) for found in pairing.found] == [(0, 0.0), (1, -8.0)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import opentimelineio as otio
 import pytest
 from cart import Cart
 from jsonschema import Draft202012Validator
@@ -38,6 +39,12 @@ def mix_of(path: Path) -> tuple[Wave, Samples]:
     samples = wave.read(0, wave.format.frames)[:, 0]
     os.close(fd)
     return wave, samples
+
+
+def sound_lanes(cart: Cart) -> list[Any]:
+    """Production sound in the roll's timeline: the audio tracks behind the camera's one."""
+    timeline = otio.adapters.read_from_file(str(cart.delivered() / "A001.otio"))
+    return list(timeline.audio_tracks())[1:]
 
 
 def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: Cart) -> None:
@@ -75,6 +82,12 @@ def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: 
     page = (cart.delivered() / "report" / "index.html").read_text()
     assert page.count("<polygon") == 2
     assert "SR001/12A-T003" in page
+    mix, iso = sound_lanes(cart)
+    assert mix[0].media_reference.target_url == "sound/A001C001.wav"
+    assert iso[0].media_reference.target_url == "../SR001/12A-T003.wav"
+    begins = NOON * RATE + round(pair["offset_seconds"] * RATE)
+    assert iso[0].source_range.start_time == otio.opentime.RationalTime(begins, RATE)
+    assert iso.duration().to_seconds() == FRAMES / 24
     cart.assert_honest()
 
 
@@ -204,20 +217,10 @@ def test_files_a_track_are_one_take_and_all_its_isos_are_mixed(cart: Cart) -> No
     cart.serve()
     sound = cart.record()["clips"][0]["sound"]
     assert [pair["file"] for pair in sound["pairs"]] == ["T003_Tr1"]
+    assert [file["path"] for file in sound["pairs"][0]["files"]] == ["T003.TAKE/T003_Tr1.wav", "T003.TAKE/T003_Tr2.wav"]
+    urls = [track[0].media_reference.target_url for track in sound_lanes(cart)[1:]]
+    assert urls == ["../SR001/T003.TAKE/T003_Tr1.wav", "../SR001/T003.TAKE/T003_Tr2.wav"]
     assert cart.record()["clips"][0]["current"]["sound"] == "sound/A001C001.wav"
-
-
-def test_noise_is_learned_from_the_room_tone_of_the_same_place(cart: Cart) -> None:
-    lay(cart)
-    kitchen = ixml.Ixml(scene="12A", take="3", location="KITCHEN", tracks=((1, "Boom"),))
-    room = replace(kitchen, scene="RT", take="1")
-    street = replace(room, location="STREET")
-    quiet = talk(5, 4.0) * 0.01
-    takes = {"T003.wav": bwf(talk(1), NOON, words=kitchen), "T004.wav": bwf(quiet, NOON + 60, words=room)}
-    sound_roll(cart, takes | {"T005.wav": bwf(quiet, NOON + 90, words=street)})
-    cart.serve()
-    mix = cart.record()["clips"][0]["proxies"][-1]
-    assert "noise learned from room tone SR001/T004" in mix["marks"]
 
 
 def test_two_recorders_that_both_heard_the_clip_are_both_in_sync(cart: Cart) -> None:

@@ -39,6 +39,7 @@ _NOT_OF_JOBS = {
     "engine",
     "media",
     "purge",
+    "queue",
     "root.away",
 }
 """Told before a job is queued, or roots of branches that nothing raises; an away root parks jobs by itself."""
@@ -119,9 +120,10 @@ def test_nothing_is_a_dead_end_a_person_can_always_try_again() -> None:
         assert CLIP_TABLE[state][ClipEvent.RETRIED] is ClipState.DISCOVERED
 
 
-def test_what_is_delivered_moves_only_by_a_revision_or_into_a_persons_hands() -> None:
+def test_what_is_delivered_moves_only_by_a_revision_by_more_of_it_or_into_a_persons_hands() -> None:
     assert CLIP_TABLE[ClipState.DELIVERED] == {
         ClipEvent.REVISED: ClipState.READY,
+        ClipEvent.EXTENDED: ClipState.DISCOVERED,
         ClipEvent.HOLD: ClipState.HELD,
     }
 

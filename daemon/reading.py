@@ -1,0 +1,31 @@
+"""A production's database, opened to be read by a command beside the service, which alone writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from daemon.config import Config
+from daemon.errors import ConfigError
+from daemon.store import Store
+
+
+@contextmanager
+def reading(settings: Config) -> Iterator[Store]:
+    """Open the production's database to read it.
+
+    Raises:
+        ConfigError: the service never ran for this production.
+    """
+    path = settings.production_state / "nearset.sqlite"
+    if not path.exists():
+        raise ConfigError(
+            f"there is no state of production {settings.production.code}",
+            why="nearset has not run for it yet, or it was purged",
+            fix="start it with `nearset run` or `nearset once`",
+        )
+    store = Store(path, read_only=True)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,279 @@
+"""Assist: what a clip's recipe asks for beside its proxies: a matte, a clean plate, a slap comp.
+
+Plan side: queue what is not there yet, put in place what a child made; other words make a new revision of that alone.
+It comes behind the proxies, and no clip waits for it. Work side: `daemon/assisting.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from daemon import wire
+from daemon.assists import Drawn, drawn, is_still, stamp
+from daemon.log import get
+from daemon.production import Moment, Production, key_of
+from daemon.recipe import Words
+from daemon.slate import ASSISTS, TWIN_FOLDER, Published, Twin
+from daemon.stages.landing import has_landed, land
+from daemon.stages.looks import look_of
+from daemon.stages.probe import Source, source_of, words_of
+from daemon.stages.render import delivered_name, specs_of
+from daemon.states import ClipState, JobState
+from daemon.store import Clip, Job
+from daemon.turnover.naming import revision_name
+from daemon.worker import Progress
+from engines.colour.look import Look
+from engines.media.essence import Essence
+from engines.media.preset import ProxyCodec, SoundRule, Wrapper
+from engines.media.proxy import ProxySpec
+
+LANE, PRIORITY = "render", 57
+_VERSION = "1"
+"""Raise it when the same words make another picture, so that all is made again."""
+_SUFFIX = {Twin.MATTE: ".mov", Twin.PLATE: ".png", Twin.COMP: ".mov"}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A clip that something is made of: where it lies, what it is, and its look."""
+
+    source: Source
+    essence: Essence
+    look: Look | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatteTold:
+    """The words of a matte as a child is told."""
+
+    key: str
+    edges: float
+    spill: float
+    garbage: tuple[Drawn, ...]
+    keep: tuple[Drawn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompTold:
+    """The words of a comp as a child is told: over a still's path (`stamp` tells its state), or over a clip."""
+
+    still: str
+    stamp: str
+    clip: Taken | None
+    sync: str
+    loop: bool
+    position: tuple[float, float]
+    scale: float
+    tracks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssistTask:
+    """One thing to make of a clip; `takes` are the other clips that its plate is made of, too."""
+
+    twin: Twin
+    clip: Taken
+    spec: ProxySpec
+    matte: MatteTold | None
+    takes: tuple[Taken, ...]
+    comp: CompTold | None
+    luts: str
+    staging: str
+    staged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a child made; `notes` are what an editor must know of it."""
+
+    xxh128: str
+    size_bytes: int
+    width: int
+    height: int
+    codec: str
+    notes: tuple[str, ...]
+    has_still: bool
+    model: str = ""
+
+
+class Assist:
+    """The plan side."""
+
+    name = "assist"
+    is_vital = False
+
+    def __init__(self) -> None:
+        self._settled: dict[tuple[int, Twin], str] = {}
+        self._told: dict[tuple[int, Twin], str] = {}
+
+    def plan(self, production: Production, now: Moment) -> None:
+        """Queue what delivered clips are asked for and have not got yet, one thing of a clip at a time."""
+        del now
+        store = production.store
+        under_way = store.under_way(self.name)
+        for clip in store.clips(states=[ClipState.DELIVERED]):
+            if clip.id in under_way or not clip.essence:
+                continue
+            words = words_of(production, clip)
+            for twin in asked_for(words):
+                if why := why_not(production, clip, words, twin):
+                    self._tell(clip, twin, why)
+                elif not self._is_there(production, clip, words, twin):
+                    break
+
+    def _tell(self, clip: Clip, twin: Twin, why: str) -> None:
+        if self._told.get((clip.id, twin)) != why:
+            self._told[clip.id, twin] = why
+            get().warning("assist.waits", clip=clip.name, what=str(twin), why=why)
+
+    def _is_there(self, production: Production, clip: Clip, words: Words, twin: Twin) -> bool:
+        """Return whether what is wanted is there, or was given up; else queue it."""
+        store = production.store
+        task = _task(production, clip, words, twin)
+        want = key_of("assist", _VERSION, str(clip.id), clip.identity, wire.dump(AssistTask, task))
+        if self._settled.get((clip.id, twin)) == want:
+            return True
+        landed, job = store.proxies(clip.id, twin), store.job_of(want)
+        if (landed and landed[-1].want == want) or (job and job.state is JobState.FAILED):
+            self._settled[clip.id, twin] = want
+            return True
+        text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}"))
+        store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
+        return False
+
+    def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
+        """Put what was made in place."""
+        task, made = wire.load(AssistTask, job.task), wire.load(Made, result)
+        if has_landed(production, job, task.twin):
+            return
+        store = production.store
+        clip = store.clip(job.clip)
+        revision = store.next_revision(clip.id, task.twin)
+        name = Path(revision_name(delivered_name(production, clip), revision)).with_suffix(_SUFFIX[task.twin]).name
+        facts = Published(
+            twin=task.twin,
+            revision=revision,
+            path=f"{TWIN_FOLDER[task.twin]}/{name}",
+            xxh128=made.xxh128,
+            size_bytes=made.size_bytes,
+            width=made.width,
+            height=made.height,
+            codec=made.codec,
+            model=made.model,
+            engine="",
+            recipe=clip.want,
+            published_at=now.iso,
+            noise={},
+            marks=made.notes,
+            look=look_of(production, clip, words_of(production, clip))
+            if task.twin is Twin.COMP and task.clip.look
+            else None,
+        )
+        still = f"{task.staged}.jpg" if made.has_still else ""
+        land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
+
+
+def asked_for(words: Words) -> tuple[Twin, ...]:
+    """Return what the words ask for beside the proxies, in the order in which it is made."""
+    asked = {Twin.MATTE: words.matte.key, Twin.PLATE: words.plate.enabled, Twin.COMP: words.comp.over}
+    return tuple(twin for twin in ASSISTS if asked[twin])
+
+
+def why_not(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
+    """Return why something that is asked for cannot be made now, and what to do; empty where it can."""
+    if twin is Twin.COMP and not words.matte.key:
+        return "a comp needs a matte: set matte.key of this clip in the recipe"
+    over = words.comp.over or ""
+    if twin is Twin.COMP and is_still(over) and not Path(production.recipes.folder, over).is_file():
+        return f"the plate {over} is not there: put it there, or name another in comp.over"
+    if twin is Twin.COMP and not is_still(over) and _named(production, clip, over) is None:
+        return f"no delivered clip is called {over}: offload it, or name another in comp.over"
+    return ""
+
+
+def _named(production: Production, clip: Clip, name: str) -> Clip | None:
+    found = [other for other in production.store.clips_named(name) if other.essence and other.id != clip.id]
+    return min(found, key=lambda other: other.card != clip.card, default=None)
+
+
+def _task(production: Production, clip: Clip, words: Words, twin: Twin) -> AssistTask:
+    spec = _spec(production, clip, words, twin)
+    needs_matte, needs_plate = twin is not Twin.PLATE, twin is Twin.PLATE or words.matte.key == "plate"
+    return AssistTask(
+        twin=twin,
+        clip=_taken(production, clip, with_look=twin is Twin.COMP),
+        spec=spec,
+        matte=_matte(production, words) if needs_matte else None,
+        takes=_takes(production, clip, words) if needs_plate else (),
+        comp=_comp(production, clip, words) if twin is Twin.COMP else None,
+        luts=str(production.config.luts),
+        staging=str(production.staging),
+    )
+
+
+def _spec(production: Production, clip: Clip, words: Words, twin: Twin) -> ProxySpec:
+    """Return what is made, at the working raster and in MOV; a comp in the first preset's codec where MOV holds it."""
+    working = specs_of(production, clip, words).working
+    codec = working.codec if working.wrapper is Wrapper.MOV else ProxyCodec.PRORES_PROXY
+    codec = ProxyCodec.PRORES_4444 if twin is Twin.MATTE else codec
+    return replace(working, codec=codec, wrapper=Wrapper.MOV, sound=SoundRule.AS_RECORDED, preset="")
+
+
+def _taken(production: Production, clip: Clip, *, with_look: bool) -> Taken:
+    assert clip.essence is not None
+    found = look_of(production, clip, words_of(production, clip)) if with_look else None
+    look = found.look if found and not found.look.changes_nothing else None
+    return Taken(source_of(production, clip), clip.essence, look)
+
+
+def _matte(production: Production, words: Words) -> MatteTold:
+    matte, folder = words.matte, production.recipes.folder
+    assert matte.key
+    return MatteTold(matte.key, matte.edges, matte.spill, drawn(matte.garbage, folder), drawn(matte.keep, folder))
+
+
+def _takes(production: Production, clip: Clip, words: Words) -> tuple[Taken, ...]:
+    """Return the other delivered clips of the set-up, those of the same camera picture size."""
+    from fnmatch import fnmatchcase
+
+    pattern = words.plate.takes
+    others = production.store.clips(states=[ClipState.DELIVERED]) if pattern else []
+    return tuple(
+        _taken(production, other, with_look=False)
+        for other in others
+        if pattern
+        and other.essence
+        and clip.essence
+        and other.id != clip.id
+        and fnmatchcase(other.name, pattern)
+        and (other.essence.width, other.essence.height) == (clip.essence.width, clip.essence.height)
+    )
+
+
+def _comp(production: Production, clip: Clip, words: Words) -> CompTold:
+    comp = words.comp
+    assert comp.over
+    still = str(Path(production.recipes.folder, comp.over).resolve()) if is_still(comp.over) else ""
+    other = None if still else _named(production, clip, comp.over)
+    return CompTold(
+        still=still,
+        stamp=stamp(still),
+        clip=_taken(production, other, with_look=True) if other else None,
+        sync=comp.sync,
+        loop=comp.loop,
+        position=comp.position or (0.0, 0.0),
+        scale=comp.scale,
+        tracks=comp.track == "picture",
+    )
+
+
+def work(task_text: str, progress: Progress) -> str:
+    """Return what was made as JSON; the work side.
+
+    Raises:
+        NoScreen, BadMask, BadPlate: it cannot be made as asked. MediaError: a source breaks. DiskFull: no room.
+    """
+    from daemon.assisting import made_of
+
+    return wire.dump(Made, made_of(wire.load(AssistTask, task_text), progress))

@@ -1,0 +1,216 @@
+"""Training of the network that refines a key's edges, on keys that we make ourselves.
+
+    python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--seed N] [--parent FILE]
+
+Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. The loss
+is the error of alpha and of its gradient, edges counting more than the flat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import load as load_tensors
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engines.enhance.screen import KeyColour, measured, screen_of
+from engines.errors import NoScreen
+from engines.model.edge import AROUND, AROUND_DILATIONS, DILATIONS, INPUTS, NAME, OUTPUTS, WIDTH, packed
+from engines.model.footage import TRAINING, decode_stills, sha256_of
+from engines.model.keys import Keyed, coverage, kept_apart, keyed, made_up
+from engines.model.weights import save_weights
+
+Floats = npt.NDArray[np.float32]
+
+_SIDE = 256
+"""Pixels of a composite; four patches are cut from each."""
+_PATCH = 96
+_BATCH = 8
+_RATE = 1.5e-3
+_EDGE_WEIGHT = 4.0
+_STILLS = 2
+"""Of each clip."""
+_EVERY = 50
+"""Steps between two points of the curve, and two savings."""
+_NEW = 0.1
+"""Scale of a layer's first weights where it joins a trained network."""
+
+
+class EdgeNetwork(nn.Module):
+    """The network in torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = [INPUTS, *[WIDTH] * len(DILATIONS)]
+        for number, dilation in enumerate(DILATIONS):
+            layer = nn.Conv2d(sizes[number], sizes[number + 1], 3, padding=dilation, dilation=dilation)
+            self.add_module(f"conv{number}", layer)
+        for number, dilation in enumerate(AROUND_DILATIONS):
+            layer = nn.Conv2d(sizes[number], WIDTH, 3, padding=dilation, dilation=dilation)
+            self.add_module(f"around{number}", layer)
+        last = nn.Conv2d(WIDTH, OUTPUTS, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        self.add_module(f"conv{len(DILATIONS)}", last)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return what is to be added to alpha: `[N, 12, h, w]` to `[N, 4, h, w]`."""
+        around = functional.avg_pool2d(inputs, AROUND)
+        for number in range(len(AROUND_DILATIONS)):
+            around = torch.relu(self.get_submodule(f"around{number}")(around))
+        kept = torch.relu(self.get_submodule("conv0")(inputs)) + functional.interpolate(around, scale_factor=AROUND)
+        for number in range(1, len(DILATIONS)):
+            kept = kept + torch.relu(self.get_submodule(f"conv{number}")(kept))
+        added: Tensor = self.get_submodule(f"conv{len(DILATIONS)}")(kept)
+        return added
+
+
+def fronts(samples: Path) -> list[Floats]:
+    """Return stills of the footage that may be trained on, R'G'B' 0-1."""
+    found = []
+    for footage in TRAINING:
+        for still in decode_stills(samples / footage.path, footage.frames, _STILLS):
+            y, cb, cr = still.astype(np.float32)
+            y, cb, cr = (y - 64) / 876, (cb - 512) / 896, (cr - 512) / 896
+            rgb = np.stack((y + 1.5748 * cr, y - 0.187324 * cb - 0.468124 * cr, y + 1.8556 * cb), -1)
+            found.append(np.clip(rgb, 0, 1).astype(np.float32))
+    return found
+
+
+def example(stills: list[Floats], rng: np.random.Generator) -> tuple[Keyed, KeyColour]:
+    """Return a composite to learn from, and the colour of its screen."""
+    colour = KeyColour.GREEN if rng.random() < 0.6 else KeyColour.BLUE  # noqa: PLR2004 - green is the commoner
+    front = made_up(_SIDE, _SIDE, rng) if rng.random() < 0.5 else _cut(stills, rng)  # noqa: PLR2004 - half
+    alpha = coverage(_SIDE, _SIDE, rng)
+    return keyed(kept_apart(front, colour), alpha, colour, rng), colour
+
+
+def _cut(stills: list[Floats], rng: np.random.Generator) -> Floats:
+    still = stills[rng.integers(len(stills))]
+    tall = np.pad(still, ((0, max(0, _SIDE - still.shape[0])), (0, max(0, _SIDE - still.shape[1])), (0, 0)), "reflect")
+    top, left = rng.integers(tall.shape[0] - _SIDE + 1), rng.integers(tall.shape[1] - _SIDE + 1)
+    return tall[top : top + _SIDE, left : left + _SIDE]
+
+
+def batch(stills: list[Floats], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return inputs `[N, 12, 64, 64]` and true alpha as phases `[N, 4, 64, 64]`."""
+    inputs: list[Floats] = []
+    truths: list[Floats] = []
+    while len(inputs) < _BATCH:
+        made, colour = example(stills, rng)
+        try:
+            screen = screen_of(made.picture, colour)
+        except NoScreen:
+            continue
+        found = measured(made.picture, screen)
+        reading = packed(found.luma, found.along, found.beside, found.alpha)
+        truth = packed(made.alpha, found.along, found.beside, made.alpha)[:4]
+        for _ in range(2):
+            top, left = rng.integers((_SIDE - _PATCH) // 2 + 1, size=2)
+            window = (slice(None), slice(top, top + _PATCH // 2), slice(left, left + _PATCH // 2))
+            inputs.append(reading[window])
+            truths.append(truth[window])
+    return torch.from_numpy(np.stack(inputs[:_BATCH])), torch.from_numpy(np.stack(truths[:_BATCH]))
+
+
+def loss_of(added: Tensor, inputs: Tensor, truth: Tensor) -> Tensor:
+    """Return the error of alpha, edges counting more, and of its gradient."""
+    found = functional.pixel_shuffle(inputs[:, 4:8] + added, 2)
+    true = functional.pixel_shuffle(truth, 2)
+    edge = 1 + _EDGE_WEIGHT * ((true > 0.01) & (true < 0.99)).float()  # noqa: PLR2004 - neither here nor there
+    beyond = torch.relu(found - 1) + torch.relu(-found)
+    error = (edge * (found.clamp(0, 1) - true).abs()).mean() + 0.1 * beyond.mean()
+    slopes = [(found.diff(dim=axis) - true.diff(dim=axis)).abs().mean() for axis in (2, 3)]
+    return error + sum(slopes, torch.zeros(()))
+
+
+def started(parent: Path | None) -> EdgeNetwork:
+    """Return a network to train: new, or grown from weights that may lack layers, which then begin as nothing much."""
+    network = EdgeNetwork()
+    if parent is not None:
+        tensors = {name: torch.from_numpy(array) for name, array in load_tensors(parent.read_bytes()).items()}
+        network.load_state_dict(tensors, strict=False)
+        if "around1.weight" not in tensors:
+            with torch.no_grad():
+                cast("nn.Conv2d", network.get_submodule("around1")).weight.mul_(_NEW)
+    return network
+
+
+def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None = None) -> None:
+    """Train, and save weights and card as it goes."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    stills = fronts(samples)
+    network = started(parent)
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 2e-5)
+    began, curve, mean = time.monotonic(), [], 0.0
+    for step in range(1, steps + 1):
+        inputs, truth = batch(stills, rng)
+        loss = loss_of(network(inputs), inputs, truth)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch says no more
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        keep = min(0.995, step / (step + 10))
+        for name, value in network.state_dict().items():
+            average[name].lerp_(value, 1 - keep)
+        mean += float(loss.detach())
+        if step % _EVERY == 0:
+            curve.append(round(mean / _EVERY, 5))
+            mean = 0.0
+            print(f"step {step}  loss {curve[-1]}  {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201 - a command
+            tensors = {name: value.numpy().astype(np.float32) for name, value in average.items()}
+            out.mkdir(parents=True, exist_ok=True)
+            save_weights(out / f"{NAME}.safetensors", tensors, _card(samples, step, steps, seed, curve, parent))
+
+
+def _card(samples: Path, step: int, steps: int, seed: int, curve: list[float], parent: Path | None) -> dict[str, Any]:
+    before = json.loads(parent.with_suffix(".json").read_text(encoding="utf-8")) if parent else None
+    return {
+        "name": NAME,
+        "command": f"python -m engines.model.train_edge --samples SAMPLES --out OUT --steps {steps} --seed {seed}"
+        + (" --parent PARENT" if parent else ""),
+        "seed": seed,
+        "steps": step,
+        "of_steps": steps,
+        "batch": _BATCH,
+        "patch": _PATCH,
+        "curve": curve,
+        "loss": "alpha L1, edges five times, plus L1 of its gradient",
+        "fronts": "half made up, half stills of the footage below",
+        "alpha": "rendered by engines/model/keys.py",
+        "torch": torch.__version__,
+        "footage": [
+            {"path": footage.path, "licence": footage.licence, "sha256": sha256_of(samples / footage.path)}
+            for footage in TRAINING
+        ],
+        "parent": {word: before.get(word) for word in ("command", "steps", "curve", "seed", "parent")}
+        if before
+        else None,
+    }
+
+
+def main() -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--samples", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--parent", type=Path)
+    arguments = parser.parse_args()
+    train(arguments.samples, arguments.out, arguments.steps, arguments.seed, arguments.parent)
+
+
+if __name__ == "__main__":
+    main()

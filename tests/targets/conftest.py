@@ -1,0 +1,58 @@
+"""A cart with further targets: a folder, and S3-compatible storage that runs on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "service")]
+
+from cart import Cart
+from storage import Bucket
+
+_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(autouse=True)
+def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AAF's name for the AAF: a real one takes a quarter of a second, and targets are about something else."""
+    monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
+
+
+@pytest.fixture
+def cart() -> Iterator[Cart]:
+    """A production of its own, in memory where there is room."""
+    folder = Path(tempfile.mkdtemp(prefix="cart-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+    yield Cart(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of the storage."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def bucket(server: str, tmp_path: Path) -> Bucket:
+    """A bucket of its own, empty, and the credentials for it."""
+    keys = tmp_path / "storage.ini"
+    keys.write_text("[default]\naws_access_key_id = key\naws_secret_access_key = secret\n")
+    made = Bucket(server, f"dailies-{uuid.uuid4().hex[:12]}", str(keys))
+    made.make()
+    return made
