@@ -4,7 +4,7 @@ Skin by the colour that it has in neutral light; wood and brick of that colour a
 of both signs close together; fine branches against the sky are taken for it.
 
 Source: skin between the light and the dark skin patch of the ColorChecker (0.80 and 1.01 stops of red over green, 0.48
-and 0.58 of green over blue), widened for mixed light by our measurement on four talking heads (2026-11-27).
+and 0.58 of green over blue), widened by hand for mixed light; not measured on labelled footage.
 """
 
 from __future__ import annotations
