@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -124,7 +125,7 @@ def _teller(pipe: Connection) -> Progress:
 
 def die_with_parent() -> None:
     """Let this process be killed when the one that started it ends."""
-    parent = os.getppid()
+    parent = parent_process()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # the parent ended before the call above
+    if parent and os.getppid() != parent.pid:  # it ended before the call above
         os._exit(1)
