@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.backends import choose
-from engines.enhance.fidelity import Watched
+from engines.enhance.fidelity import Measured
 from engines.enhance.restore import Restore
 from engines.media.frames import Picture
 from engines.model.noise import NoiseProfile, estimate
@@ -48,7 +48,7 @@ def main() -> int:
     def ready(picture: Picture, _coming: Sequence[Picture]) -> Picture:
         return made[picture.number]
 
-    watched, began = Watched(ready), time.process_time()
+    watched, began = Measured(ready), time.process_time()
     for picture in pictures:
         watched(picture)
     measuring = time.process_time() - began

@@ -70,13 +70,13 @@ def work(task_text: str, progress: Progress) -> str:
 def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress) -> Rendered:
     """Render, check against the contract, flush and hash."""
     from daemon.enhancing import steps_of
-    from engines.enhance.fidelity import Watched
+    from engines.enhance.fidelity import Measured
     from engines.media.decode import decoder_for
     from engines.render import render, still_number
 
     enhance, model, engine, noise, mark = _enhancement(task, files)
-    watching = Watched(enhance, task.share) if enhance else None
-    light = _lighting(task, files, watching, partial(progress, 0, task.essence.frames)) if watching else None
+    measuring = Measured(enhance, task.share) if enhance else None
+    light = _lighting(task, files, measuring, partial(progress, 0, task.essence.frames)) if measuring else None
     if light:
         model, engine = joined(model, light.model), joined(engine, light.engine)
     outputs = _outputs(task, staged, mark)
@@ -90,7 +90,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         task.essence,
         task.working,
         outputs,
-        enhance=light.enhance if light else watching,
+        enhance=light.enhance if light else measuring,
         before=steps.before,
         after=steps.after,
         grade=watched,
@@ -105,7 +105,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     still.write_bytes(rendered.still)
     fsync_file(still)
     alive = partial(progress, rendered.frames, rendered.frames)
-    fidelity = watching.fidelity() if watching else None
+    fidelity = measuring.fidelity() if measuring else None
     done = _said(task, model, engine, fidelity, _done(steps, light, fidelity))
     checked = [
         _checked(task, output, digests, done, alive)

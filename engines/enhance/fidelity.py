@@ -68,7 +68,7 @@ _Pair = tuple[float, float]
 """Energy of the source and of what was made of it."""
 
 
-class Watched:
+class Measured:
     """An enhancement that is measured as it goes, blended with its source where `share` is below 1 (0-1)."""
 
     def __init__(self, enhance: Enhance, share: float = 1.0) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.enhance.fidelity import Watched, blended
+from engines.enhance.fidelity import Measured, blended
 from engines.media.departure import Departure, Fidelity
 from engines.media.frames import Picture
 
@@ -27,7 +27,7 @@ def scene(number: int, noise: float = 0.0) -> Picture:
 
 
 def measured(change: Callable[[Picture], Picture], noise: float = 0.0, frames: int = 30) -> Fidelity:
-    watched = Watched(lambda picture, _coming: change(picture))
+    watched = Measured(lambda picture, _coming: change(picture))
     for number in range(frames):
         watched(scene(number, noise))
     return watched.fidelity()
@@ -79,7 +79,7 @@ def test_soft_edges_lose_energy_and_structure_and_sharpened_ones_gain() -> None:
 
 
 def test_flicker_in_a_still_shot_is_energy_that_was_not_there() -> None:
-    watched = Watched(lambda it, _: with_luma(lambda y: y + 40 * (it.number % 2))(it))
+    watched = Measured(lambda it, _: with_luma(lambda y: y + 40 * (it.number % 2))(it))
     for number in range(24):
         still = scene(0)
         watched(Picture(number, still.y, still.cb, still.cr))
@@ -97,7 +97,7 @@ def test_one_bad_second_in_a_long_clip_is_found() -> None:
 def test_every_raster_can_be_measured(size: tuple[int, int]) -> None:
     rows, columns = size
     planes = (np.full((rows, columns), 500, np.uint16), *(np.full((rows, columns // 2), 512, np.uint16),) * 2)
-    watched = Watched(lambda it, _: with_luma(lambda y: y + 4)(it))
+    watched = Measured(lambda it, _: with_luma(lambda y: y + 4)(it))
     for number in range(3):
         watched(Picture(number, *planes))
     assert watched.fidelity().worst == Departure(luma=4.0)
@@ -116,7 +116,7 @@ def test_a_blend_lies_between_source_and_enhancement_sample_by_sample(share: flo
 
 
 def test_half_the_way_back_is_half_as_far() -> None:
-    watched = Watched(lambda it, _: with_luma(lambda y: y + 20)(it), 0.5)
+    watched = Measured(lambda it, _: with_luma(lambda y: y + 20)(it), 0.5)
     for number in range(5):
         watched(scene(number))
     assert watched.fidelity().worst.luma == 10
