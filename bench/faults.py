@@ -30,11 +30,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.media import movie, seal
-from bench.points import Inline, Points, begin, kill_a_child
+from bench.points import Inline, Points, Prompt, begin, kill_a_child
 from daemon import cli, egress, executor, wire
 from daemon import provenance as _loaded_provenance
 from daemon.hashing import hash_bytes
 from daemon.slate import Published
+from daemon.stages import turnover
 from daemon.states import ClipState, JobState
 from daemon.store import Store
 from daemon.targets.base import Target
@@ -170,6 +171,7 @@ class Case:
         begin(points)
         if inline:
             executor.LocalExecutor = Inline  # type: ignore[assignment,misc]
+            turnover.Clerk = Prompt  # type: ignore[misc]
             egress.kept_to = lambda _: nullcontext()  # type: ignore[assignment] # what is sent is sent by this process
         code = cli._serve(self.folder / "config.yaml", once=True)  # noqa: SLF001 - what `nearset once` calls
         told.write_text(json.dumps(points.seen))

@@ -129,6 +129,7 @@ def test_a_screen_that_is_not_there_stops_the_matte_alone_and_is_told(cart: Cart
     ],
 )
 def test_each_assist_at_zero_gives_the_plain_proxy_bit_for_bit(cart: Cart, words: dict[str, object]) -> None:
+    cart.words["provenance"] = {"sign": False}  # each file's signature is another
     ask(cart, restore={"strength": 0}, **words)
     offload(cart, footage())
     with cart.shift() as shift:

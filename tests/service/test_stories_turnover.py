@@ -141,7 +141,7 @@ def test_a_roll_and_its_day_are_handed_over_in_every_form(cart: Cart) -> None:
     Draft202012Validator(DAY_SCHEMA).validate(told)
     assert set(told["rolls"]) == rolls
     assert set(told["sidecars"]) == beside(day) - {"nearset.json", ".complete"}
-    sidecars = {f"A001.{form}" for form in forms} | {"report/index.html", "current.txt"}
+    sidecars = {f"A001.{form}" for form in forms} | {"report/index.html", "current.txt", "provenance/root.pem"}
     assert set(cart.record()["sidecars"]) == sidecars
     assert (day / "TEST_20260302.aaf").read_bytes().startswith(bytes.fromhex("d0cf11e0a1b11ae1"))
     ale = (day / "TEST_20260302.ale").read_text(encoding="utf-8")
