@@ -77,7 +77,7 @@ class Learner:
     """One network that learns: its averaged twin is what ships."""
 
     def __init__(self, network: Network, settings: Settings) -> None:
-        self._settings, self.device = settings, torch.device(settings.device)
+        self.settings, self.device = settings, torch.device(settings.device)
         self.network = network.train().to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
         self.averaged = deepcopy(self.network)
@@ -88,15 +88,15 @@ class Learner:
     def learn(self, lesson: Lesson, step: int) -> Tensor:
         """Take one step and return the loss before it."""
         for group in self.optimiser.param_groups:
-            group["lr"] = _rate(self._settings, step)
-        judge = LOSSES[step >= self._settings.decibels_from * self._settings.steps]
+            group["lr"] = _rate(self.settings, step)
+        judge = LOSSES[step >= self.settings.decibels_from * self.settings.steps]
         loss = judge(_errors(self.network, lesson)[lesson.leaning :])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        _average_gradients(self.network, self._settings.workers)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.clip_norm)
+        _average_gradients(self.network, self.settings.workers)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimiser.step()
-        keep = min(self._settings.ema, (step + 2) / (step + 11))
+        keep = min(self.settings.ema, (step + 2) / (step + 11))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - keep)
         return loss.detach()

@@ -202,19 +202,31 @@ def test_a_thinned_network_keeps_what_is_heard():
     assert all(np.array_equal(back.tensors[name], small.tensors[name]) for name in small.tensors)
 
 
-def test_a_short_training_learns():
+def learned(steps: int) -> tuple[Learner, list[float]]:
+    """A small network after some steps, and the losses on the way."""
     rendered = (flat_shot().numpy() * 1023).round().astype(np.uint16)
-    leaves = dead_leaves(128, 160, seed=1)
     teaching = Teaching(batch=2, length=3, side=24, clean_share=0.0)
-    settings = Settings(teaching=teaching, steps=24, warmup_steps=4)
+    lessons = Lessons(
+        [np.concatenate([rendered, rendered])], [dead_leaves(128, 160, seed=1)], teaching, seed=1, rank=0, steps=steps
+    )
     torch.manual_seed(1)
-    learner = Learner(Network(topology("nano")), settings)
+    learner = Learner(Network(topology("nano")), Settings(teaching=teaching, steps=steps, warmup_steps=4))
     losses: list[float] = []
-    lessons = Lessons([np.concatenate([rendered, rendered])], [leaves], teaching, seed=1, rank=0, steps=24)
-    train(settings, lessons, [learner], lambda _step, loss, _seconds: losses.extend(loss.tolist()))
+    train(learner.settings, lessons, [learner], lambda _step, loss, _seconds: losses.extend(loss.tolist()))
+    return learner, losses
+
+
+def test_a_short_training_learns():
+    learner, losses = learned(24)
     assert len(losses) == 24
     assert sum(losses[-6:]) < sum(losses[:6])
     assert all(np.isfinite(array).all() for array in tensors_of(learner.averaged).values())
+
+
+def test_a_training_gives_the_same_numbers_again():
+    (one, losses), (other, again) = learned(4), learned(4)
+    assert losses == again
+    assert all(np.array_equal(x, tensors_of(other.averaged)[name]) for name, x in tensors_of(one.averaged).items())
 
 
 def test_a_lesson_is_the_same_whoever_makes_it():
