@@ -19,6 +19,7 @@ from daemon.turnover.timelines import aafs
 from daemon.worker import die_with_parent
 
 Cuts = dict[str, Stringout]
+_MOST_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class _Asked:
 
     cuts: Cuts
     made: Future[dict[str, bytes]]
+    tries: int = 1
 
 
 class Clerk:
@@ -46,6 +48,10 @@ class Clerk:
         if asked is None or asked.cuts != cuts:
             asked = self._asked[folder] = _Asked(cuts, self._begin(cuts, now))
         if not asked.made.done():
+            return None
+        if asked.tries < _MOST_TRIES and isinstance(asked.made.exception(), BrokenProcessPool):
+            self._pool = None  # somebody killed the process: it costs a try, as a child of a stage does
+            self._asked[folder] = _Asked(cuts, self._begin(cuts, now), asked.tries + 1)
             return None
         del self._asked[folder]
         try:

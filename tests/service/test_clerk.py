@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -91,3 +92,19 @@ def test_a_roll_that_waits_for_its_aaf_is_neither_complete_nor_forgotten(
     assert cart.complete()
     assert (cart.delivered().parent / ".complete").exists(), "the day, too, though it waited for its own"
     cart.assert_honest()
+
+
+def test_a_clerk_that_is_killed_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Future[dict[str, bytes]]] = []
+
+    def begin(clerk: Clerk, asked: Cuts, now: Moment) -> Future[dict[str, bytes]]:
+        begun.append(Future())
+        return begun[-1]
+
+    monkeypatch.setattr(Clerk, "_begin", begin)
+    clerk, folder, asked = Clerk(), Path("A001"), cuts("A001C001")
+    assert clerk.aafs(folder, asked, NOW) is None
+    begun[0].set_exception(BrokenProcessPool("killed"))
+    assert clerk.aafs(folder, asked, NOW) is None
+    begun[1].set_result({"A001.aaf": b"made"})
+    assert clerk.aafs(folder, asked, NOW) == {"A001.aaf": b"made"}
