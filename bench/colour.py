@@ -20,9 +20,10 @@ from engines.colour.cdl import Cdl
 from engines.colour.grade import Grade
 from engines.colour.look import ACESCCT, Look
 from engines.colour.spaces import SPACES, Levels
-from engines.colour.transform import camera_values, codes_of, config, direct, rgb_of
+from engines.colour.transform import camera_values, config, direct
 from engines.media.essence import CodeRange
 from engines.media.frames import Picture
+from engines.media.ycbcr import codes_of, rgb_of
 
 GOAL_MS, GOAL_ERROR = 12.0, 1e-3
 ROUNDS = 12

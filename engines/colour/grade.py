@@ -17,9 +17,10 @@ from PyOpenColorIO import INTERP_TETRAHEDRAL, Lut3DTransform
 
 from engines.colour.cdl import Values
 from engines.colour.look import Look
-from engines.colour.transform import GRID, baked, chroma_weights, config
+from engines.colour.transform import GRID, baked, config
 from engines.media.essence import CodeRange
 from engines.media.frames import CODE_MAX, Picture, Plane
+from engines.media.ycbcr import chroma_weights
 
 _NEUTRAL = 512
 _HALF = np.float32(0.5)

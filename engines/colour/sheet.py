@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engines.colour.grade import Grade
 from engines.colour.look import Look
-from engines.colour.transform import rgb_of
 from engines.media.essence import CodeRange
 from engines.media.frames import CODE_MAX, Picture
+from engines.media.ycbcr import rgb_of
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -16,7 +16,7 @@ from engines.colour.cdl import Values
 from engines.colour.look import ACESCCT, Look, Working
 from engines.colour.predict import HEIGHT, WIDTH
 from engines.colour.spaces import SPACES, CameraSpace
-from engines.colour.transform import camera_values, config, rgb_of
+from engines.colour.transform import camera_values, config
 from engines.media.conform import Conform, picture_of
 from engines.media.essence import Essence, FieldOrder
 from engines.media.faults import translated
@@ -25,6 +25,7 @@ from engines.media.probe import main_video
 from engines.media.proxy import ProxyCodec, ProxySpec, Rotation
 from engines.media.sequence import CONTAINER, decoded
 from engines.media.source import MediaFile, MediaFiles, open_container
+from engines.media.ycbcr import rgb_of
 
 _CONFORMED = (128, 72)
 

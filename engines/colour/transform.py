@@ -31,15 +31,10 @@ from engines.colour.spaces import SPACES, Levels
 from engines.errors import BadLook
 from engines.media.essence import CodeRange
 from engines.media.frames import CODE_MAX
+from engines.media.ycbcr import BLACK, LUMA_SPAN, codes_of
 
 GRID = 65
 """Nodes a side of the LUT."""
-_BLACK, _LUMA_SPAN, _NEUTRAL, _CHROMA_SPAN = 64, 876, 512, 896
-_WEIGHTS = {"bt2020nc": (0.2627, 0.0593), "bt2020c": (0.2627, 0.0593)} | dict.fromkeys(
-    ("smpte170m", "bt470bg", "fcc"), (0.299, 0.114)
-)
-"""Red's and blue's share of luma by matrix; everything else is BT.709."""
-_WEIGHTS_709 = (0.2126, 0.0722)
 
 
 @cache
@@ -91,7 +86,7 @@ def camera_values(legal: Values, look: Look, code_range: CodeRange) -> Values:
     A source of full range was brought to legal before, so that its 0 and 1 are black and white in either case.
     """
     if SPACES[look.space].levels is Levels.CODE and code_range is CodeRange.LEGAL:
-        return (legal * np.float32(_LUMA_SPAN) + np.float32(_BLACK)) / np.float32(CODE_MAX)
+        return (legal * np.float32(LUMA_SPAN) + np.float32(BLACK)) / np.float32(CODE_MAX)
     return legal
 
 
@@ -103,7 +98,7 @@ def baked(look: Look, luts: Path, code_range: CodeRange) -> Values:
     """
     side = np.linspace(0, CODE_MAX, GRID, dtype=np.float32)
     nodes = np.stack(np.meshgrid(side, side, side, indexing="ij"), -1).reshape(-1, 3).astype(np.float32)
-    legal = (nodes - np.float32(_BLACK)) / np.float32(_LUMA_SPAN)
+    legal = (nodes - np.float32(BLACK)) / np.float32(LUMA_SPAN)
     values = np.ascontiguousarray(camera_values(legal, look, code_range))
     direct(look, luts).applyRGB(values)
     return codes_of(values.clip(0, 1)).reshape(GRID, GRID, GRID, 3)
@@ -118,28 +113,3 @@ def output_cube(look: Look) -> str:
     config().getProcessor(DisplayViewTransform(inside, DISPLAY, VIEW)).getDefaultCPUProcessor().applyRGB(values)
     rows = "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in values.tolist())
     return f'TITLE "{inside} to {VIEW}, {DISPLAY}"\nLUT_3D_SIZE {GRID}\n{rows}\n'
-
-
-def rgb_of(codes: Values, matrix: str = "bt709") -> Values:
-    """Return R'G'B', black 0 and white 1, of legal Y'CbCr codes. Shape: `[..., 3]`."""
-    red, green_of_cb, green_of_cr, blue = chroma_weights(matrix)
-    luma, cb, cr = codes[..., 0] - _BLACK, codes[..., 1] - _NEUTRAL, codes[..., 2] - _NEUTRAL
-    planes = (luma + red * cr, luma + green_of_cb * cb + green_of_cr * cr, luma + blue * cb)
-    return (np.stack(planes, -1) / _LUMA_SPAN).astype(np.float32)
-
-
-def chroma_weights(matrix: str) -> tuple[float, float, float, float]:
-    """Return what a code of chroma adds to R'G'B' codes: Cr to red, Cb to green, Cr to green, Cb to blue."""
-    red, blue = _WEIGHTS.get(matrix, _WEIGHTS_709)
-    green, codes = 1 - red - blue, _LUMA_SPAN / _CHROMA_SPAN
-    of_cr, of_cb = 2 * (1 - red) * codes, 2 * (1 - blue) * codes
-    return of_cr, -of_cb * blue / green, -of_cr * red / green, of_cb
-
-
-def codes_of(rgb: Values) -> Values:
-    """Return legal Y'CbCr codes, BT.709, of R'G'B'; not rounded. Shape: `[..., 3]`."""
-    red, blue = _WEIGHTS_709
-    luma = rgb @ np.array([red, 1 - red - blue, blue], np.float32)
-    cb, cr = (rgb[..., 2] - luma) / (2 * (1 - blue)), (rgb[..., 0] - luma) / (2 * (1 - red))
-    planes = (_BLACK + _LUMA_SPAN * luma, _NEUTRAL + _CHROMA_SPAN * cb, _NEUTRAL + _CHROMA_SPAN * cr)
-    return np.stack(planes, -1).astype(np.float32)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engines.colour.transform import chroma_weights
 from engines.light.curve import Curve, Floats
 from engines.media.frames import Picture
+from engines.media.ycbcr import chroma_weights
 
 _NEUTRAL = 512
 

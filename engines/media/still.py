@@ -11,6 +11,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from engines.media import ycbcr
 from engines.media.conform import WORKING_FORMAT, frame_of
 from engines.media.frames import Picture
 
@@ -19,37 +20,24 @@ _MATRIX = {"smpte170m": 5, "bt470bg": 5, "fcc": 5, "bt2020nc": 9, "bt2020c": 9}
 _LEGAL, _FULL = 1, 2
 _QUALITY = 90
 
-
-_WEIGHTS = {"smpte170m": (0.299, 0.114), "bt470bg": (0.299, 0.114), "bt2020nc": (0.2627, 0.0593)}
-"""Of red and of blue in luma. Source: ITU-R BT.601-7 and BT.2020-2; everything else is BT.709."""
-_WEIGHTS_709 = (0.2126, 0.0722)
-
 Rgb = npt.NDArray[np.float32]
 """R'G'B' `[H, W, 3]`, 0-1 from black to white."""
 
 
 def rgb_of(picture: Picture, matrix: str = "bt709") -> Rgb:
     """Return a working picture as R'G'B', codes beyond black and white kept."""
-    red, blue = _WEIGHTS.get(matrix, _WEIGHTS_709)
     size = (picture.width, picture.height)
-    y = (picture.y.astype(np.float32) - 64) / 876
-    cb, cr = (
-        (cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) - 512) / 896
-        for plane in (picture.cb, picture.cr)
-    )
-    r, b = y + 2 * (1 - red) * cr, y + 2 * (1 - blue) * cb
-    return np.stack((r, (y - red * r - blue * b) / (1 - red - blue), b), -1).astype(np.float32)
+    y, cb, cr = (plane.astype(np.float32) for plane in (picture.y, picture.cb, picture.cr))
+    chroma = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (cb, cr))
+    return ycbcr.rgb_of(np.stack((y, *chroma), -1), matrix)
 
 
 def picture_of_rgb(rgb: Rgb, number: int = 0) -> Picture:
     """Return R'G'B' as a working picture, BT.709; its width is even."""
-    red, blue = _WEIGHTS_709
-    luma = rgb @ np.array((red, 1 - red - blue, blue), np.float32)
-    chroma = ((rgb[..., 2] - luma) / (2 * (1 - blue)), (rgb[..., 0] - luma) / (2 * (1 - red)))
+    y, *chroma = np.moveaxis(ycbcr.codes_of(rgb), -1, 0)
     size = (rgb.shape[1] // 2, rgb.shape[0])
-    halves = [512 + 896 * cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in chroma]
-    y, cb, cr = (np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in (64 + 876 * luma, *halves))
-    return Picture(number, y, cb, cr)
+    halves = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in chroma]
+    return Picture(number, *(np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in (y, *halves)))
 
 
 def jpeg(frame: VideoFrame, matrix: str) -> bytes:

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from engines.enhance.screen import KeyColour, measured, screen_of
 from engines.errors import NoScreen
+from engines.media.ycbcr import rgb_of
 from engines.model.edge import AROUND, AROUND_DILATIONS, DILATIONS, INPUTS, NAME, OUTPUTS, WIDTH, packed
 from engines.model.footage import TRAINING, decode_stills, sha256_of
 from engines.model.keys import Keyed, coverage, kept_apart, keyed, made_up
@@ -74,14 +75,11 @@ class EdgeNetwork(nn.Module):
 
 def fronts(samples: Path) -> list[Floats]:
     """Return stills of the footage that may be trained on, R'G'B' 0-1."""
-    found = []
-    for footage in TRAINING:
-        for still in decode_stills(samples / footage.path, footage.frames, _STILLS):
-            y, cb, cr = still.astype(np.float32)
-            y, cb, cr = (y - 64) / 876, (cb - 512) / 896, (cr - 512) / 896
-            rgb = np.stack((y + 1.5748 * cr, y - 0.187324 * cb - 0.468124 * cr, y + 1.8556 * cb), -1)
-            found.append(np.clip(rgb, 0, 1).astype(np.float32))
-    return found
+    return [
+        np.clip(rgb_of(np.moveaxis(still.astype(np.float32), 0, -1)), 0, 1)
+        for footage in TRAINING
+        for still in decode_stills(samples / footage.path, footage.frames, _STILLS)
+    ]
 
 
 def example(stills: list[Floats], rng: np.random.Generator) -> tuple[Keyed, KeyColour]:

@@ -31,10 +31,11 @@ from engines.colour.exchange import clfs
 from engines.colour.grade import Grade
 from engines.colour.look import Look, Working
 from engines.colour.sheet import vectorscope, waveform
-from engines.colour.transform import output_cube, rgb_of
+from engines.colour.transform import output_cube
 from engines.media.conform import picture_of
 from engines.media.essence import CodeRange
 from engines.media.frames import Picture
+from engines.media.ycbcr import rgb_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import tells of optional parts that are not installed

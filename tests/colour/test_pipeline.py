@@ -19,11 +19,12 @@ from engines.colour.cdl import NEUTRAL, Cdl, graded
 from engines.colour.grade import Grade
 from engines.colour.look import Look, Working
 from engines.colour.spaces import SPACES, Levels
-from engines.colour.transform import camera_values, codes_of, config, direct, rgb_of
+from engines.colour.transform import camera_values, config, direct
 from engines.errors import BadLook
 from engines.media.essence import CodeRange
 from engines.media.frames import Picture
 from engines.media.proxy import ProxyCodec
+from engines.media.ycbcr import codes_of, rgb_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import tells of optional parts that are not installed
