@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -45,8 +44,6 @@ _RENDERED_SIZE = (864, 1152)
 _LOW_SHARE_LATER = 0.1
 """With a quarter of the camera sequences told too low to the end, photographs gain 0.25 dB and coarse noise that is
 told as it is loses 0.4 to 0.6 (2026-11-27)."""
-_TRIAL = 200
-"""Steps by which a rate is taken, over their second half: at first processes start and kernels are chosen."""
 _SHARPER = 1.6
 """Each clip is taken once more, this much smaller: what was soft at its size is sharp there."""
 
@@ -260,7 +257,7 @@ def _card(size: str, settings: Settings, found: Material, start: Weights | None)
         "topology": network.digest,
         "parameters": network.parameters,
         "made": time.strftime("%Y-%m-%d"),
-        "command": _command(settings),
+        "command": " ".join(["python -m engines.model.train", *sys.argv[1:]]),
         "machine": torch.cuda.get_device_name() if settings.device == "cuda" else "CPU",
         "repeatable": "exactly" if settings.device == "cpu" else "to rounding",
         "settings": asdict(settings),
@@ -271,19 +268,12 @@ def _card(size: str, settings: Settings, found: Material, start: Weights | None)
     }
 
 
-def _command(settings: Settings) -> str:
-    """Return what repeats the run: as it was given, a time as the steps that it allowed."""
-    words = " ".join(["python -m engines.model.train", *sys.argv[1:]])
-    return re.sub(r"--minutes[ =]\S+", f"--steps {settings.steps}", words)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train base weights from the permitted samples.")
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", action="append", required=True, help="may be given more than once")
     parser.add_argument("--steps", type=int, default=Settings().steps)
-    parser.add_argument("--minutes", type=float, help="as many steps as this allows; the card says how many")
     parser.add_argument("--batch", type=int, default=Teaching().batch, help="sequences a step and process")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--makers", type=int, default=0, help="processes that make lessons ahead")
@@ -312,8 +302,6 @@ def main() -> None:
     if parent:
         settings = _going_on(settings, parent)
     found = material(arguments.samples, settings)
-    if arguments.minutes:
-        settings = replace(settings, steps=_affordable(settings, found, arguments.size, 60 * arguments.minutes))
     torch.manual_seed(settings.seed)
     starts = [resized(parent, size) if parent else None for size in arguments.size]
     networks = [
@@ -323,22 +311,12 @@ def main() -> None:
     learners = [Learner(network, settings) for network in networks]
     cards = [_card(size, settings, found, start) for size, start in zip(arguments.size, starts, strict=True)]
     tell = Tell(arguments.out, settings, learners, cards)
-    train(settings, _lessons(settings, found), learners, tell)
+    lessons = Lessons(
+        found.shots, found.stills, settings.teaching, seed=settings.seed, rank=_rank(), steps=settings.steps
+    )
+    train(settings, lessons, learners, tell)
     if not _rank():
         tell.save()
-
-
-def _lessons(settings: Settings, found: Material) -> Lessons:
-    return Lessons(found.shots, found.stills, settings.teaching, seed=settings.seed, rank=_rank(), steps=settings.steps)
-
-
-def _affordable(settings: Settings, found: Material, sizes: list[str], seconds: float) -> int:
-    """Return how many steps a time allows, by the rate of networks that are thrown away."""
-    times: list[float] = []
-    learners = [Learner(Network(topology(size)), settings) for size in sizes]
-    trial = replace(settings, steps=_TRIAL)
-    train(trial, _lessons(trial, found), learners, lambda _step, _losses, took: times.append(took))
-    return int((seconds - times[-1]) * (len(times) // 2) / (times[-1] - times[len(times) // 2 - 1]))
 
 
 def _going_on(settings: Settings, parent: Weights) -> Settings:
