@@ -30,6 +30,7 @@ from engines.light.still import stops_of_packed
 from engines.media.essence import CodeRange
 from engines.model.footage import TRAINING, decode_clean, sha256_of
 from engines.model.network import tensors_of
+from engines.model.schedule import follow, rate
 from engines.model.topology import RELIGHT, topology
 from engines.model.weights import save_weights
 
@@ -77,9 +78,11 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=1e-4)
     began, step = time.process_time(), 0
     while step < settings.steps and (spent := time.process_time() - began) < settings.seconds:
-        gone = max(step / settings.steps, spent / settings.seconds)
+        gone = min(1.0, max(step / settings.steps, spent / settings.seconds))
         for group in optimiser.param_groups:
-            group["lr"] = _rate(settings, step, gone)
+            group["lr"] = rate(
+                step, gone, highest=settings.rate, lowest=settings.rate_end, warmup_steps=settings.warmup_steps
+            )
         pool, count = (wide, 1) if wide and step % settings.wide_each == 0 else (sets, settings.batch)
         loss = _rendered_loss(network, [_lit(pool, generator) for _ in range(count)], generator)
         if filmed and step % settings.filmed_each == 0:
@@ -88,22 +91,13 @@ def train(
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        keep = min(settings.ema, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(averaged.parameters(), network.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
+        follow(averaged, network, step + 1, settings.ema)
         step += 1
         if step % 100 == 0:
             if checkpoint:
                 save_weights(checkpoint, tensors_of(averaged), {"stopped_after": step})
             print(f"step {step}  loss {loss.item():.4f}  {spent:.0f} s", file=sys.stderr, flush=True)  # noqa: T201
     return averaged.eval(), step
-
-
-def _rate(settings: Settings, step: int, gone: float) -> float:
-    warm = min(1.0, (step + 1) / settings.warmup_steps)
-    cosine = 0.5 * (1 + float(np.cos(np.pi * min(gone, 1))))
-    return warm * (settings.rate_end + (settings.rate - settings.rate_end) * cosine)
 
 
 def _rendered_loss(network: LightNetwork, lit: list[Pair], generator: torch.Generator) -> Tensor:

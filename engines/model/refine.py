@@ -14,7 +14,6 @@ capped: more tuning is harmful (our measurement, docs/log.md). Reads samples, wr
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -30,6 +29,7 @@ from engines.model.motion import Brought, bring_back
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.patches import Patches
 from engines.model.replay import FRAMES
+from engines.model.schedule import follow, rate
 from engines.model.synthetic import add_noise, luma_deviation, random_noise, told
 from engines.model.train import channel_weights, charbonnier
 from engines.model.weights import Tensors, Weights
@@ -114,7 +114,13 @@ def refine(
         if clock() - began > settings.budget_seconds:
             break
         for group in optimiser.param_groups:
-            group["lr"] = _rate(settings, step)
+            group["lr"] = rate(
+                step,
+                step / settings.steps,
+                highest=settings.rate,
+                lowest=0.1 * settings.rate,
+                warmup_steps=settings.warmup_steps,
+            )
         with torch.autocast("cpu", torch.bfloat16, enabled=_BF16):
             loss = _loss(network, lessons, replay, settings, generator)
         loss = loss + settings.pull * _apart(network, origin)
@@ -122,10 +128,7 @@ def refine(
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
         optimiser.step()
-        keep = min(settings.ema, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(averaged.parameters(), network.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
+        follow(averaged, network, step + 1, settings.ema)
         curve.append(loss.item())
         progress(step + 1, settings.steps)
     return Tuned(tensors_of(averaged), tuple(curve), clock() - began)
@@ -211,11 +214,6 @@ def _window(pictures: Tensor, side: int, generator: torch.Generator) -> tuple[sl
     top = _draw(pictures.shape[-2] - side + 1, generator)
     left = _draw(pictures.shape[-1] - side + 1, generator)
     return slice(top, top + side), slice(left, left + side)
-
-
-def _rate(settings: Settings, step: int) -> float:
-    warm = min(1.0, (step + 1) / settings.warmup_steps)
-    return settings.rate * warm * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / settings.steps)))
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

@@ -36,6 +36,7 @@ from engines.model.leaves import dead_leaves
 from engines.model.lessons import Lesson, Lessons, Teaching
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.resized import resized
+from engines.model.schedule import follow, rate
 from engines.model.synthetic import luma_deviation
 from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
@@ -85,7 +86,7 @@ class Learner:
     def learn(self, lesson: Lesson, step: int) -> Tensor:
         """Take one step and return the loss before it."""
         for group in self.optimiser.param_groups:
-            group["lr"] = _rate(self.settings, step)
+            group["lr"] = self._rate(step)
         judge = LOSSES[step >= self.settings.decibels_from * self.settings.steps]
         loss = judge(_errors(self.network, lesson)[lesson.leaning :])
         self.optimiser.zero_grad()
@@ -93,10 +94,13 @@ class Learner:
         _average_gradients(self.network, self.settings.workers)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimiser.step()
-        keep = min(self.settings.ema, (step + 2) / (step + 11))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - keep)
+        follow(self.averaged, self.network, step + 2, self.settings.ema)
         return loss.detach()
+
+    def _rate(self, step: int) -> float:
+        highest, lowest = self.settings.rate, self.settings.rate_end
+        gone = step / self.settings.steps
+        return rate(step, gone, highest=highest, lowest=lowest, warmup_steps=self.settings.warmup_steps)
 
 
 def train(
@@ -209,12 +213,6 @@ class Tell:
         for learner, card in zip(self._learners, self._cards, strict=True):
             path = self._out / f"{learner.network.topology.name}{suffix}.safetensors"
             save_weights(path, tensors_of(learner.averaged), card | (more or {}))
-
-
-def _rate(settings: Settings, step: int) -> float:
-    warm = min(1.0, (step + 1) / settings.warmup_steps)
-    cosine = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-    return warm * (settings.rate_end + (settings.rate - settings.rate_end) * cosine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from engines.media.ycbcr import rgb_of
 from engines.model.edge import AROUND, AROUND_DILATIONS, DILATIONS, INPUTS, NAME, OUTPUTS, WIDTH, packed
 from engines.model.footage import TRAINING, decode_stills, sha256_of
 from engines.model.keys import Keyed, coverage, kept_apart, keyed, made_up
+from engines.model.schedule import follow
 from engines.model.weights import save_weights
 
 Floats = npt.NDArray[np.float32]
@@ -41,6 +43,8 @@ _STILLS = 2
 """Of each clip."""
 _EVERY = 50
 """Steps between two points of the curve, and two savings."""
+_AVERAGED = 0.995
+"""What the averaged network, which ships, keeps of itself at each step."""
 _NEW = 0.1
 """Scale of a layer's first weights where it joins a trained network."""
 
@@ -147,7 +151,7 @@ def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None =
     rng = np.random.default_rng(seed)
     stills = fronts(samples)
     network = started(parent)
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    averaged = deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 2e-5)
     began, curve, mean = time.monotonic(), [], 0.0
@@ -159,15 +163,13 @@ def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None =
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-        keep = min(0.995, step / (step + 10))
-        for name, value in network.state_dict().items():
-            average[name].lerp_(value, 1 - keep)
+        follow(averaged, network, step, _AVERAGED)
         mean += float(loss.detach())
         if step % _EVERY == 0:
             curve.append(round(mean / _EVERY, 5))
             mean = 0.0
             print(f"step {step}  loss {curve[-1]}  {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201 - a command
-            tensors = {name: value.numpy().astype(np.float32) for name, value in average.items()}
+            tensors = {name: value.numpy().astype(np.float32) for name, value in averaged.state_dict().items()}
             out.mkdir(parents=True, exist_ok=True)
             save_weights(out / f"{NAME}.safetensors", tensors, _card(samples, step, steps, seed, curve, parent))
 
