@@ -48,7 +48,7 @@ def main() -> int:
     def ready(picture: Picture, _coming: Sequence[Picture]) -> Picture:
         return made[picture.number]
 
-    watched, began = Measured(ready), time.process_time()
+    watched, began = Measured(ready, noise=noise), time.process_time()
     for picture in pictures:
         watched(picture)
     measuring = time.process_time() - began

@@ -72,10 +72,11 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     from daemon.enhancing import steps_of
     from engines.enhance.fidelity import Measured
     from engines.media.decode import decoder_for
+    from engines.model.noise import NoiseProfile
     from engines.render import render, still_number
 
     enhance, model, engine, noise, mark = _enhancement(task, files)
-    measuring = Measured(enhance, task.share) if enhance else None
+    measuring = Measured(enhance, task.share, NoiseProfile(**noise)) if enhance else None
     light = _lighting(task, files, measuring, partial(progress, 0, task.essence.frames)) if measuring else None
     if light:
         model, engine = joined(model, light.model), joined(engine, light.engine)

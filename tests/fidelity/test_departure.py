@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engines.enhance.fidelity import Measured, blended
 from engines.media.departure import Departure, Fidelity
 from engines.media.frames import Picture
+from engines.model.noise import NoiseProfile
 
 HEIGHT, WIDTH = 96, 160
 
@@ -50,6 +51,35 @@ def test_what_is_given_back_as_it_came_went_nowhere() -> None:
     found = measured(lambda picture: picture, noise=20)
     assert astuple(found.mean) == astuple(found.worst) == (0, 0, 0, 0, 0)
     assert (found.frames, found.changed) == (30, 0)
+
+
+def standing(number: int, noise: float) -> Picture:
+    """A shot in which nothing moves but the noise."""
+    still, rng = scene(0), np.random.default_rng(number)
+    y = still.y + noise * rng.standard_normal((HEIGHT, WIDTH))
+    return Picture(number, np.clip(np.rint(y), 4, 1019).astype(np.uint16), still.cb, still.cr)
+
+
+def gone_through(pictures: Callable[[int], Picture], made: Callable[[int], Picture], noise: float) -> Departure:
+    told = NoiseProfile(0.0, (noise / 1023) ** 2)
+    watched = Measured(lambda picture, _coming: made(picture.number), noise=told)
+    for number in range(30):
+        watched(pictures(number))
+    return watched.fidelity().worst
+
+
+def test_loud_noise_that_goes_from_a_standing_shot_is_no_motion_that_went() -> None:
+    found = gone_through(lambda number: standing(number, 45), lambda number: standing(number, 0), 45)
+    assert abs(found.temporal) < 0.1
+    assert abs(found.edge) < 0.1
+
+
+def test_motion_that_is_smeared_is_seen_under_loud_noise_too() -> None:
+    def smeared(number: int) -> Picture:
+        near = [scene(max(0, number + shift)).y.astype(float) for shift in range(-8, 9)]
+        return Picture(number, (sum(near) / len(near)).round().astype(np.uint16), scene(number).cb, scene(number).cr)
+
+    assert gone_through(lambda number: scene(number, 45), smeared, 45).temporal < -0.6
 
 
 def test_noise_that_goes_is_hardly_counted() -> None:
