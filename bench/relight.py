@@ -22,7 +22,7 @@ import numpy as np
 
 from bench.sets import lit_sets
 from engines.backends import choose, choose_light
-from engines.enhance.flicker import Steady
+from engines.enhance.flicker import Deflicker
 from engines.enhance.relight import Relight, lit
 from engines.enhance.restore import Restore
 from engines.light.curve import FLOOR, curve_of
@@ -112,7 +112,7 @@ def steadied(samples: Path) -> bool:
         for hz, depth, bands in BEATS:
             put = [flickered(p, beat(hz, depth, bands, rate, p.number, p.height // 2)) for p in clean]
             before = [grid_of(picture, CURVE) for picture in put]
-            steady = Steady(find(before, rate), 1.0, LINEAR, MATRIX)
+            steady = Deflicker(find(before, rate), 1.0, LINEAR, MATRIX)
             after = [grid_of(steady(picture), CURVE) for picture in put]
             removed, elsewhere = decibels(own, before, after, hz / rate)
             met &= removed >= 20 and abs(elsewhere) <= 0.3

@@ -159,7 +159,7 @@ def lighting(
     from daemon.models import active_weights, own_weights
     from engines.backends import choose_light
     from engines.enhance import in_turn
-    from engines.enhance.flicker import Steady
+    from engines.enhance.flicker import Deflicker
     from engines.enhance.relight import Relight
     from engines.light.curve import curve_of
     from engines.light.dials import Bring, brought
@@ -206,7 +206,7 @@ def lighting(
             before.append(picture)
         return relight(picture)
 
-    enhance = in_turn(Steady(beat, light.strength, plain, essence.matrix), restore, relit)
+    enhance = in_turn(Deflicker(beat, light.strength, plain, essence.matrix), restore, relit)
     name, runs = ("", "") if relight.is_off else (weights.name, backend.describe())
     return Lighting(enhance, relight, beat, bring.stops, name, runs, before)
 

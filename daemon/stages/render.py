@@ -7,7 +7,6 @@ The work side is `rendering.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.assists import Assists, assists
@@ -34,9 +33,6 @@ from engines.errors import EngineError
 from engines.media.departure import Fidelity
 from engines.media.essence import Essence, FieldOrder
 from engines.media.proxy import ProxySpec
-
-if TYPE_CHECKING:
-    pass
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}

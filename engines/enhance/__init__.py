@@ -1,7 +1,7 @@
 """The enhancements, one file each: a picture in, a picture out, a dial that at zero changes nothing.
 
-Their order in the enhanced twin is `ORDER`: what is taken out of a picture goes before it is restored, what moves the
-picture comes last. What is made of a picture beside it (matte, plate, comp) is a file of its own on the same timecode.
+In the enhanced twin removal comes first, so that restoration sees no wire, and what moves the picture last, so that
+nothing is resampled before all else is done. What is made of a picture beside it (matte, plate, comp) is a file of its own on the same timecode.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,6 @@ Enhance = Callable[[Picture, Sequence[Picture]], Picture]
 LOOK_AHEAD = 4
 """Pictures an enhancement sees coming. Restored, eight pictures long, Poisson-Gaussian noise, middle and high: +0.45 dB
 with two, +0.68 with four, +0.78 with six; the first picture alone +2.1, +2.7 and +3.0 dB (2026-11-25)."""
-ORDER = ("removal", "restore", "steady")
-"""Restoration sees no wire, and nothing is resampled before all else is done."""
 
 
 class Step(Protocol):

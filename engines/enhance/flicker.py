@@ -16,7 +16,7 @@ _COARSE = 4
 """The gain is told at a quarter of the picture: eight pixels at least a band."""
 
 
-class Steady:
+class Deflicker:
     """One clip without its flicker; with none found, or strength 0, every picture is the one that came."""
 
     def __init__(self, flicker: Flicker | None, strength: float, curve: Curve, matrix: str) -> None:

@@ -20,7 +20,7 @@ from engines.light import protect
 from engines.light.curve import Curve, Floats
 from engines.light.dials import Bring, Dials, Limits, Region, Window
 from engines.light.illumination import Illumination, luma_of
-from engines.light.still import halved, rgb_codes, to_ycbcr
+from engines.light.stops import halved, rgb_codes, to_ycbcr
 from engines.light.track import Track
 from engines.light.zones import Zones, gains, limited, weight_of
 from engines.media.frames import Picture, Plane

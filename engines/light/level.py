@@ -10,7 +10,7 @@ from engines.light.curve import Curve, Floats
 from engines.light.dials import Level
 from engines.light.flicker import grid_of
 from engines.light.illumination import Illumination
-from engines.light.still import stops_of
+from engines.light.stops import stops_of
 from engines.media.frames import Picture
 
 _EACH = 12

@@ -26,7 +26,7 @@ from engines.light.curve import FLOOR, curve_of
 from engines.light.network import LightNetwork, luma_of
 from engines.light.renderer import render
 from engines.light.sets import drawn_set
-from engines.light.still import stops_of_packed
+from engines.light.stops import stops_of_packed
 from engines.media.essence import CodeRange
 from engines.model.footage import TRAINING, decode_clean, sha256_of
 from engines.model.network import tensors_of

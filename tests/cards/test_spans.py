@@ -110,9 +110,10 @@ def test_a_playlist_that_is_none_says_nothing(data: bytes) -> None:
 def test_no_bytes_make_a_playlist_raise_anything_else(data: bytes) -> None:
     for tried in (data, b"MPLS0100" + data):
         try:
-            mpls.parse(tried, "00000.MPL")
+            found = mpls.parse(tried, "00000.MPL")
         except SidecarError:
             continue
+        assert all(len(item.stream) == 5 for item in found)
 
 
 def test_a_canon_recording_is_not_spliced_over_a_missing_part() -> None:

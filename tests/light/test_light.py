@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from engines.backends import choose_light
-from engines.enhance.flicker import Steady
+from engines.enhance.flicker import Deflicker
 from engines.enhance.relight import Relight, lit
 from engines.light import protect
 from engines.light.curve import FLOOR, curve_of
@@ -75,7 +75,7 @@ def test_at_zero_the_picture_is_the_very_one():
     picture = filmed()
     still = Window((100, 60), (50, 50))
     assert relight(Dials(windows=(still,)))(picture) is picture
-    assert Steady(None, 1.0, CURVE, "bt709")(picture) is picture
+    assert Deflicker(None, 1.0, CURVE, "bt709")(picture) is picture
     assert same(lit(picture, np.zeros((HEIGHT // 2, WIDTH // 2), np.float32), CURVE, "bt709"), picture)
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from footage import footage
 
+from bench.points import Prompt
 from daemon import config as configuration
-from daemon.clerk import Clerk, Cuts
 from daemon.clock import ManualClock
 from daemon.config import Config
 from daemon.errors import NearsetError
@@ -39,7 +39,6 @@ from daemon.sidecars.ascmhl import (
 from daemon.slate import Trouble
 from daemon.states import ClipState
 from daemon.store import Clip, Proxy, trouble_of
-from daemon.turnover.timelines import aafs
 
 MORNING = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 TICK_SECONDS = 0.5
@@ -102,14 +101,6 @@ class Hands:
         except NearsetError as error:
             return Report(running.job, running.token, trouble=trouble_of(error))
         return Report(running.job, running.token, result=result)
-
-
-class ClerkAtHand(Clerk):
-    """A clerk that composes at once and in this process."""
-
-    def aafs(self, folder: Path, cuts: Cuts, now: Moment) -> dict[str, bytes] | None:
-        del folder
-        return aafs(cuts, now.iso)
 
 
 @dataclass
@@ -227,7 +218,7 @@ class Cart:
         """Start the service, and stop it at the end."""
         with opened(self.config) as production:
             service = Service(production, executor or self.hands)
-            service._stages["turnover"]._clerk = ClerkAtHand()
+            service._stages["turnover"]._clerk = Prompt()
             shift = Shift(self, production, service)
             shift.service.start(shift.now())
             yield shift

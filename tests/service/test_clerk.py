@@ -11,8 +11,9 @@ from pathlib import Path
 
 import aaf2
 import pytest
-from cart import DELIVERED, Cart, ClerkAtHand
+from cart import DELIVERED, Cart
 
+from bench.points import Prompt
 from daemon.clerk import Clerk, Cuts
 from daemon.errors import DeliveryError
 from daemon.production import Moment
@@ -73,14 +74,14 @@ def test_a_clerk_that_cannot_says_why_and_is_asked_again(monkeypatch: pytest.Mon
 def test_a_roll_that_waits_for_its_aaf_is_neither_complete_nor_forgotten(
     cart: Cart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compose = ClerkAtHand.aafs
+    compose = Prompt.aafs
     asked: list[Path] = []
 
-    def slowly(clerk: ClerkAtHand, folder: Path, wanted: Cuts, now: Moment) -> dict[str, bytes] | None:
+    def slowly(clerk: Prompt, folder: Path, wanted: Cuts, now: Moment) -> dict[str, bytes] | None:
         asked.append(folder)
         return compose(clerk, folder, wanted, now) if len(asked) % 5 == 0 else None
 
-    monkeypatch.setattr(ClerkAtHand, "aafs", slowly)
+    monkeypatch.setattr(Prompt, "aafs", slowly)
     cart.card("A001C001.mov")
     with cart.shift() as shift:
         while not asked:
