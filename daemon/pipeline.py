@@ -75,6 +75,14 @@ def stages() -> tuple[Stage, ...]:
     return (*gate, *made, Sampling(), Refine())
 
 
+def pausable() -> tuple[str, ...]:
+    """Return the names of the stages that can be paused: what children work for, and what writes or clears deliveries.
+
+    Scanning and marking only read, and are always on.
+    """
+    return tuple(stage.name for stage in stages() if isinstance(stage, WorkingStage | Turnover | Retention))
+
+
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
     from daemon import provenance  # noqa: PLC0415 - as below

@@ -13,14 +13,12 @@ from datetime import UTC, datetime
 
 from daemon.errors import QueueError
 from daemon.log import get
+from daemon.pipeline import pausable
 from daemon.production import Moment, Production
 from daemon.requests import Request, Wish
 from daemon.rows import Waiting
 from daemon.states import JobState
 from daemon.store import Clip, Store
-
-STAGES = ("manifest", "probe", "render", "listen", "sync", "mix", "turnover", "retention", "sample", "refine")
-"""What can be paused: all that hashes, renders, writes deliveries or learns. Scanning only reads and is always on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,10 @@ def must_be_stage(name: str) -> str:
     Raises:
         QueueError: there is no such stage.
     """
-    if name in STAGES:
+    if name in pausable():
         return name
     raise QueueError(
-        f"{name} cannot be paused", why="it is no stage of the line", fix=f"name one of {', '.join(STAGES)}"
+        f"{name} cannot be paused", why="it is no stage that could be", fix=f"name one of {', '.join(pausable())}"
     )
 
 

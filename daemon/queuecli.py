@@ -76,11 +76,12 @@ def resume(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Let paused stages go on."""
-    from daemon.queue import STAGES, must_be_stage
+    from daemon.pipeline import pausable
+    from daemon.queue import must_be_stage
 
     for stage in stages or ():
         must_be_stage(stage)
-    _ask(config, Wish.RESUME, *(stages or STAGES))
+    _ask(config, Wish.RESUME, *(stages or pausable()))
 
 
 def _ask(config: Path, wish: Wish, *subjects: str) -> None:

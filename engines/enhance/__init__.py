@@ -1,7 +1,8 @@
 """The enhancements, one file each: a picture in, a picture out, a dial that at zero changes nothing.
 
 In the enhanced twin removal comes first, so that restoration sees no wire, and what moves the picture last, so that
-nothing is resampled before all else is done. What is made of a picture beside it (matte, plate, comp) is a file of its own on the same timecode.
+nothing is resampled before all else is done. What is made of a picture beside it (matte, plate, comp) is a file of its
+own on the same timecode.
 """
 
 from collections.abc import Callable, Sequence

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from daemon import cli, telling
 from daemon.errors import ConfigError
+from daemon.pipeline import WorkingStage, pausable, stages
 from daemon.queue import places
 from daemon.requests import Request, Wish, ask
 from daemon.slate import Trouble
@@ -304,3 +305,10 @@ def test_a_job_that_fails_after_its_clip_went_on_without_it_ends_alone(cart: Car
     with cart.shift(hands) as shift:
         shift.drive()
         assert shift.clip_states() == [DELIVERED]
+
+
+def test_all_that_works_or_delivers_can_be_paused_and_the_scan_cannot() -> None:
+    at_work = {stage.name for stage in stages() if isinstance(stage, WorkingStage)}
+    assert at_work | {"turnover", "retention"} == set(pausable())
+    assert {"render", "assist", "room", "deliver"} <= at_work
+    assert not {"intake", "looks", "circles", "spans"} & set(pausable())
