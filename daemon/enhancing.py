@@ -27,7 +27,7 @@ from engines.media.essence import Essence
 from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
 from engines.media.source import MediaFiles
-from engines.media.still import jpeg_of
+from engines.media.still import jpeg_as_shown
 from engines.render import pictures, still_number
 
 Pictures = Callable[[], Iterator[Picture]]
@@ -52,7 +52,7 @@ class Steps:
         for step in (*self.before, *self.after):
             path = staged.with_name(f"{staged.name}.{step.name}.jpg")
             for picture in step.seen[:1]:
-                path.write_bytes(jpeg_of(grade(picture) if grade else picture, "bt709" if grade else matrix))
+                path.write_bytes(jpeg_as_shown(picture, matrix, grade))
                 fsync_file(path)
 
     @property

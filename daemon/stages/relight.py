@@ -24,14 +24,16 @@ from engines.media.essence import Essence
 from engines.media.proxy import ProxySpec
 
 if TYPE_CHECKING:
+    from engines.backends.base import LightBackend
     from engines.enhance import Enhance
     from engines.enhance.relight import Relight
     from engines.light.curve import Floats
-    from engines.light.dials import Level
+    from engines.light.dials import Bring, Level
     from engines.light.flicker import Flicker
     from engines.light.illumination import Illumination
     from engines.media.frames import Picture
     from engines.media.source import MediaFiles
+    from engines.model.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,34 +158,15 @@ def lighting(
     Raises:
         MediaError: the clip, or its hero, breaks. SourceChanged: the hero is not what was hashed.
     """
-    from daemon.models import active_weights, own_weights
     from engines.backends import choose_light
     from engines.enhance import in_turn
     from engines.enhance.flicker import Deflicker
     from engines.enhance.relight import Relight
     from engines.light.curve import curve_of
-    from engines.light.dials import Bring, brought
-    from engines.light.flicker import find
-    from engines.model.topology import RELIGHT
-    from engines.model.weights import base_weights
     from engines.render import still_number
 
-    backend = choose_light(engine)
-    own = active_weights(Path(models), RELIGHT)
-    weights = own_weights(own, RELIGHT) if own else base_weights(RELIGHT)
-
-    def eye(at: ProxySpec) -> Illumination | None:
-        from engines.light.illumination import Illumination
-
-        return Illumination(backend, weights, at.height // 2, at.width // 2) if task.hero else None
-
-    light, bring, beat = task.light, Bring(), None
-    if light.strength or task.hero:
-        grids, level = _measured(files, essence, spec, task.space, eye(spec), alive)
-        if light.strength:
-            beat = find(grids, float(essence.rate), light.mains_hz or None, light.beat_hz or None)
-        if task.hero:
-            bring = brought(level, _level_of(task.hero, eye(task.hero.spec), alive))
+    backend, weights, light = choose_light(engine), _weights(Path(models)), task.light
+    beat, bring = _seen(task, files, essence, spec, backend, weights, alive)
     curve = curve_of(task.space, essence.code_range, essence.transfer)
     plain = curve_of(task.space, essence.code_range, essence.transfer, shoulder=False)
     relight = Relight(
@@ -209,6 +192,40 @@ def lighting(
     enhance = in_turn(Deflicker(beat, light.strength, plain, essence.matrix), restore, relit)
     name, runs = ("", "") if relight.is_off else (weights.name, backend.describe())
     return Lighting(enhance, relight, beat, bring.stops, name, runs, before)
+
+
+def _weights(models: Path) -> Weights:
+    from daemon.models import active_weights, own_weights
+    from engines.model.topology import RELIGHT
+    from engines.model.weights import base_weights
+
+    own = active_weights(models, RELIGHT)
+    return own_weights(own, RELIGHT) if own else base_weights(RELIGHT)
+
+
+def _seen(
+    task: LightTask,
+    files: MediaFiles,
+    essence: Essence,
+    spec: ProxySpec,
+    backend: LightBackend,
+    weights: Weights,
+    alive: Callable[[], None],
+) -> tuple[Flicker | None, Bring]:
+    """Go through the clip, and its hero, for what must be known before; not at all where nothing asks for it."""
+    from engines.light.dials import Bring, brought
+    from engines.light.flicker import find
+    from engines.light.illumination import Illumination
+
+    def eye(at: ProxySpec) -> Illumination | None:
+        return Illumination(backend, weights, at.height // 2, at.width // 2) if task.hero else None
+
+    light = task.light
+    if not (light.strength or task.hero):
+        return None, Bring()
+    grids, level = _measured(files, essence, spec, task.space, eye(spec), alive)
+    beat = find(grids, float(essence.rate), light.mains_hz or None, light.beat_hz or None) if light.strength else None
+    return beat, brought(level, _level_of(task.hero, eye(task.hero.spec), alive)) if task.hero else Bring()
 
 
 def _measured(
@@ -248,10 +265,10 @@ def write_before(light: Lighting, grade: Callable[[Picture], Picture] | None, ma
 
     A clip that was not relit has none.
     """
-    from engines.media.still import jpeg_of
+    from engines.media.still import jpeg_as_shown
 
     if light.relight.is_off or not light.before:
         return
-    picture, path = light.before[0], staged.with_name(f"{staged.name}{BEFORE}")
-    path.write_bytes(jpeg_of(grade(picture), "bt709") if grade else jpeg_of(picture, matrix))
+    path = staged.with_name(f"{staged.name}{BEFORE}")
+    path.write_bytes(jpeg_as_shown(light.before[0], matrix, grade))
     fsync_file(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
@@ -60,3 +61,8 @@ def jpeg_of(picture: Picture, matrix: str) -> bytes:
     like = VideoFrame(picture.width, picture.height, WORKING_FORMAT)
     like.pts, like.time_base = 0, Fraction(1)
     return jpeg(frame_of(picture, like), matrix)
+
+
+def jpeg_as_shown(picture: Picture, matrix: str, grade: Callable[[Picture], Picture] | None) -> bytes:
+    """Return a working picture as JPEG as it is delivered: under its look, which makes it Rec.709, where it has one."""
+    return jpeg_of(grade(picture), "bt709") if grade else jpeg_of(picture, matrix)
