@@ -267,14 +267,15 @@ def revise(production: Production, now: Moment, *, words_changed: bool) -> None:
     """Send the clips of which other words or another look hold now back to be probed and planned anew."""
     store = production.store
     states = [ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
-    for clip in store.clips(states=[ClipState.READY, *states] if words_changed else states):
-        words = words_of(production, clip)
-        want = wanted_of(production, clip, words)
-        if clip.state is ClipState.HELD:
-            if _is_cured(production, clip, words, want):
-                store.happen(clip.id, ClipEvent.RETRIED, now.iso)
-        elif clip.state is ClipState.READY or (clip.want and clip.want != want):
-            store.happen(clip.id, ClipEvent.REVISED, now.iso)
+    with store.transaction():
+        for clip in store.clips(states=[ClipState.READY, *states] if words_changed else states):
+            words = words_of(production, clip)
+            want = wanted_of(production, clip, words)
+            if clip.state is ClipState.HELD:
+                if _is_cured(production, clip, words, want):
+                    store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+            elif clip.state is ClipState.READY or (clip.want and clip.want != want):
+                store.happen(clip.id, ClipEvent.REVISED, now.iso)
 
 
 def revise_clip(production: Production, clip: Clip, now: Moment) -> None:
