@@ -25,7 +25,7 @@ from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.places import claims, clashes
 from daemon.production import Moment, Production
-from daemon.publish import sweep
+from daemon.publish import make_folders, replace, sweep
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
@@ -352,7 +352,7 @@ def locked(config: Config) -> Iterator[None]:
         ConfigError: another process holds it.
     """
     state = config.production_state
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(state, mode=0o700)
     with (state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -377,6 +377,4 @@ def _claim_folders(config: Config) -> None:
             fix="give each production folders of its own",
         )
     target: Path = config.production_state / "claims.json"
-    part = target.with_name(f"claims.json.{os.getpid()}")
-    part.write_text(json.dumps(claims(config), indent=1) + "\n", encoding="utf-8")
-    part.replace(target)
+    replace(f"{json.dumps(claims(config), indent=1)}\n".encode(), target, config.production_state)

@@ -8,7 +8,6 @@ budget: what goes and what stays is the caller's.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from engines.model.grain import Grain, measure
 from engines.model.noise import NoiseProfile, estimate
 from engines.model.packing import pack
 from engines.model.synthetic import pack_planes, planes
+from engines.whole import write_whole
 
 FRAMES = 8
 """Pictures of a sample, in a row."""
@@ -70,7 +70,8 @@ class Replay:
         path = self.path(digest)
         if not path.exists():
             about = {"shot": repr(profile.shot), "read": repr(profile.read)}
-            self._write(path, save({"codes": codes, "power": measure(pictures, profile).power}, about))
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(path, save({"codes": codes, "power": measure(pictures, profile).power}, about))
         return Kept(digest, path.stat().st_size)
 
     def load(self, digest: str) -> Cut:
@@ -98,15 +99,6 @@ class Replay:
     def digests(self) -> set[str]:
         """Return what is kept."""
         return {path.stem for path in self._folder.glob("*.safetensors")}
-
-    def _write(self, path: Path, data: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
 
     def path(self, digest: str) -> Path:
         """Return where a sample lies."""
