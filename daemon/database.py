@@ -45,7 +45,8 @@ class Database:
         try:
             yield
         except BaseException:
-            self._db.execute("rollback")
+            if self._db.in_transaction:  # where the volume refused, SQLite has rolled back by itself
+                self._db.execute("rollback")
             raise
         self._db.execute("commit")
 

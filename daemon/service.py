@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,9 +107,10 @@ class Service:
         try:
             stage.plan(self.production, now)
             self._stuck.pop(stage.name, None)
-        except NearsetError as error:
+        except (NearsetError, OSError) as error:
             if self._stuck.get(stage.name) != str(error):
-                get().error("stage.stuck", stage=stage.name, code=error.code, why=error.why, fix=error.fix)
+                told = trouble_of(error) if isinstance(error, NearsetError) else _refused(stage.name, error)
+                get().error("stage.stuck", stage=stage.name, code=told.code, why=told.why, fix=told.fix)
             self._stuck[stage.name] = str(error)
 
     def _sweep(self) -> None:
@@ -229,6 +229,8 @@ class Service:
             self._working[job.stage].settle(self.production, job, result, now)
         except NearsetError as error:
             return trouble_of(error)
+        except OSError as error:
+            return _refused(job.stage, error)
         except ValidationError as error:  # a child that read hostile media may answer anything: that costs one job
             return Trouble("worker", f"the answer of {job.stage} cannot be read", str(error), "look at the clip")
         return None
@@ -316,6 +318,13 @@ class Service:
             if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
                 get().info("clip.retried", clip=clip.name, state=clip.state)
                 store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+
+
+def _refused(stage: str, error: OSError) -> Trouble:
+    """Return what to tell of a file or folder that the operating system refuses."""
+    why = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
+    fix = "check that the volume is there and may be used; it is tried again"
+    return Trouble("delivery", f"{stage} cannot go on", why, fix)
 
 
 _EVENTS = {

@@ -75,7 +75,7 @@ class _Rest:
 
     def begin(self, now: float, seconds: float, why: str) -> None:
         """Rest from now on, twice as long after each failure."""
-        self.until = now + min(seconds * 2**self.failures, _LONGEST_REST_SECONDS)
+        self.until = now + min(seconds * 2 ** min(self.failures, 16), _LONGEST_REST_SECONDS)
         self.failures += 1
         self.why = why
 

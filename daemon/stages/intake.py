@@ -133,7 +133,8 @@ def _told_problems(root: Path, seen: Scan, told: frozenset[tuple[str, str]]) -> 
     """Return what this scan had to skip, having told what is new of it."""
     for path, why in seen.problems:
         if (path, why) not in told:
-            get().warning("scan.skipped", root=str(root), path=path, why=why)
+            fix = "it is looked at again at each scan, and nothing of it is taken for gone"
+            get().warning("scan.skipped", root=str(root), path=path, why=why, fix=fix)
     return frozenset(seen.problems)
 
 
