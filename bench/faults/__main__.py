@@ -1,0 +1,75 @@
+"""The command: python -m bench.faults [--only NAME,NAME] [--seed S] [--quick] [--count N] [--write] [--json].
+
+Prints how far each campaign is, one table at the end, and every fault; exits 1 if there was one, or a control was not
+caught. --write puts the figures into docs/reliability.md. --quick is the tiny spread that the tests run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+from bench.faults import shim
+
+
+def main() -> int:
+    """Run the campaigns that were asked for and print their table."""
+    words = _parsed()
+    shim.preloaded(["-m", "bench.faults", *sys.argv[1:]])
+    from bench.faults import account, cuts, kills, refusals
+    from bench.faults.trial import Campaign, Trial, memory
+    from bench.storage import storage
+
+    campaigns: dict[str, Campaign] = {
+        "kills": Campaign(kills.run, 1000, 4, "kill -9 at a write"),
+        "cuts": Campaign(cuts.run, 300, 6, "power cut"),
+        "refusals": Campaign(refusals.run, 500, 6, "I/O fault"),
+    }
+    names = words.only.split(",") if words.only else list(campaigns)
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir=memory()))
+    trials = []
+    with storage() if words.storage else nullcontext("") as endpoint:
+        for name in names:
+            campaign = campaigns[name]
+            wanted = words.count or (campaign.quick if words.quick else campaign.whole)
+            place = folder / name
+            place.mkdir()
+            trial = Trial(name, wanted, words.seed, place, words.presets, endpoint, words.quick)
+            campaign.run(trial)
+            trial.seconds = time.monotonic() - trial.began
+            trials.append(trial)
+    if words.json:
+        print(json.dumps({trial.name: account.as_json(trial) for trial in trials}))
+    else:
+        account.show(trials)
+    if words.write:
+        account.write(trials)
+    faults = sum(len(trial.faults) for trial in trials)
+    if faults:
+        print(f"the cases with faults are in {folder}", file=sys.stderr)
+    else:
+        shutil.rmtree(folder)
+    return int(bool(faults))
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description="the fault campaign")
+    parser.add_argument("--only", help="campaigns, by names with commas between them")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="a tiny spread of each")
+    parser.add_argument("--count", type=int, default=0, help="how many cases of each instead of the usual number")
+    parser.add_argument("--presets", default="", help="what is delivered in kills and cuts, by names with commas")
+    parser.add_argument("--storage", action="store_true", help="in kills, deliver to S3-compatible storage, too")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
