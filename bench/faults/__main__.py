@@ -22,7 +22,20 @@ def main() -> int:
     """Run the campaigns that were asked for and print their table."""
     words = _parsed()
     shim.preloaded(["-m", "bench.faults", *sys.argv[1:]])
-    from bench.faults import account, cuts, kills, refusals
+    from bench.faults import (
+        account,
+        connections,
+        copies,
+        corruptions,
+        cuts,
+        finds,
+        flaps,
+        kills,
+        mutations,
+        refusals,
+        restarts,
+        soak,
+    )
     from bench.faults.trial import Campaign, Trial, memory
     from bench.storage import storage
 
@@ -30,6 +43,15 @@ def main() -> int:
         "kills": Campaign(kills.run, 1000, 4, "kill -9 at a write"),
         "cuts": Campaign(cuts.run, 300, 6, "power cut"),
         "refusals": Campaign(refusals.run, 500, 6, "I/O fault"),
+        "finds": Campaign(finds.run, 30_000, 600, "file made while no watcher runs"),
+        "corruptions": Campaign(corruptions.run, 5000, 60, "damaged file"),
+        "sidecars": Campaign(mutations.run_sidecars, 200_000, 2000, "mutated sidecar"),
+        "media": Campaign(mutations.run_media, 10_000, 40, "mutated clip"),
+        "flaps": Campaign(flaps.run, 200, 4, "mount flap"),
+        "connections": Campaign(connections.run, 3, 1, "delivery without a network"),
+        "restarts": Campaign(restarts.run, 40, 2, "restart"),
+        "soak": Campaign(soak.run, 900, 30, "second of a soak"),
+        "copies": Campaign(copies.run, 1000, 16, "partial copy"),
     }
     names = words.only.split(",") if words.only else list(campaigns)
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=memory()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import traceback
@@ -50,6 +51,7 @@ LOADED = (
 """What a run needs, loaded before it is forked."""
 NEARSET = Path(sys.executable).with_name("nearset")
 """The command as it is installed."""
+_LONGEST_SECONDS = 240
 CRASHED = 70
 """The exit code of a run that ended in an error nobody can act on."""
 CLIPS = ("A001C001", "A001C002")
@@ -60,7 +62,7 @@ delivery: {root: disk/delivery, presets: [PRESETS], targets: [TARGETS]}
 egress: [EGRESS]
 state: {root: disk/state}
 engine: identity
-workers: {retry_seconds: 0}
+workers: {retry_seconds: RETRY}
 log: {level: warning, format: json}
 """
 _NAS = "{name: nas, path: disk/nas}"
@@ -102,6 +104,7 @@ class Case:
     folder: Path
     presets: str = PRESET
     storage: str = ""
+    retry_seconds: float = 0.0
     before: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -129,7 +132,7 @@ class Case:
         if self.storage:
             targets += f", {_LAB % (self.bucket, self.storage)}"
             self._lab().storage.call_s3("create_bucket", Bucket=self.bucket)
-        words = {"PRESETS": self.presets, "TARGETS": targets, "EGRESS": allowed}
+        words = {"RETRY": str(self.retry_seconds), "PRESETS": self.presets, "TARGETS": targets, "EGRESS": allowed}
         text = _CONFIG
         for word, value in words.items():
             text = text.replace(word, value)
@@ -195,6 +198,7 @@ class Case:
         log = os.open(self.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        signal.alarm(_LONGEST_SECONDS)  # a service that comes to no end is one that does not live
         begin(points)
         if inline:
             executor.LocalExecutor = Inline  # type: ignore[assignment,misc]

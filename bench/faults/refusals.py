@@ -41,6 +41,8 @@ _SPANS = (1, 1, 3, 10, 100, 1000)
 _REFUSED = 2
 """Exit code of a service that says why it cannot start."""
 _TICK = "tick"
+_RETRY_SECONDS = 0.1
+"""With none at all, a service that serves once would try a target without end that stays full."""
 _FULL_ONE_IN = 10
 """One case in so many meets a real full volume, where this process may mount one."""
 
@@ -179,4 +181,4 @@ class Sheltered(Inline):
 @contextmanager
 def _case(trial: Trial, card: Path) -> Iterator[Case]:
     with trial.place() as folder:
-        yield Case(folder, trial.presets or PRESET).shoot(card)
+        yield Case(folder, trial.presets or PRESET, retry_seconds=_RETRY_SECONDS).shoot(card)

@@ -62,7 +62,10 @@ class Trial:
     def judge(self, kind: str, subject: str, found: list[str], *, cases: int = 1) -> None:
         """Count a case of a kind, and what was wrong with it; tell now and then how far it all is."""
         self.tally[kind] += cases
-        self.faults += [f"{subject}: {fault}" for fault in found[:_MOST_FAULTS_A_CASE]]
+        lines = [f"{subject}: {fault}" for fault in found[:_MOST_FAULTS_A_CASE]]
+        self.faults += lines
+        for line in lines:
+            print(f"{self.name}: {line}", file=sys.stderr, flush=True)
         now = time.monotonic()
         if now - self._told >= _TOLD_EVERY_SECONDS:
             self._told = now

@@ -69,9 +69,11 @@ class Replay:
         digest = hashlib.sha256(codes.tobytes()).hexdigest()
         path = self.path(digest)
         if not path.exists():
+            power = measure(pictures, profile).power
             about = {"shot": repr(profile.shot), "read": repr(profile.read)}
+            about["sha256"] = _noise_digest(power, about["shot"], about["read"])
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(path, save({"codes": codes, "power": measure(pictures, profile).power}, about))
+            write_whole(path, save({"codes": codes, "power": power}, about))
         return Kept(digest, path.stat().st_size)
 
     def load(self, digest: str) -> Cut:
@@ -88,7 +90,10 @@ class Replay:
             raise _bad(digest, str(error)) from error
         if hashlib.sha256(codes.tobytes()).hexdigest() != digest:
             raise _bad(digest, "its pixels are not those that were kept")
-        profile = NoiseProfile(float(about["shot"]), float(about["read"]))
+        shot, read, told = (about.get(name, "") for name in ("shot", "read", "sha256"))
+        if _noise_digest(power, shot, read) != told:
+            raise _bad(digest, "its noise is not what was measured")
+        profile = NoiseProfile(float(shot), float(read))
         pictures = torch.from_numpy(codes.astype(np.float32) / np.float32(CODE_MAX))
         return Cut(pictures, Grain(profile, power.astype(np.float32)))
 
@@ -149,6 +154,11 @@ def _cropped(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]
 
 def _crop(plane: npt.NDArray[np.uint16], top: int, left: int, height: int, width: int) -> npt.NDArray[np.uint16]:
     return np.ascontiguousarray(plane[top : top + height, left : left + width])
+
+
+def _noise_digest(power: npt.NDArray[np.float32], shot: str, read: str) -> str:
+    """Return the digest of what a sample tells of its noise; its name is that of its pixels alone."""
+    return hashlib.sha256(b"\n".join((power.tobytes(), shot.encode(), read.encode()))).hexdigest()
 
 
 def _bad(digest: str, why: str) -> BadSample:
