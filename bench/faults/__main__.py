@@ -41,10 +41,10 @@ def main() -> int:
 
     campaigns: dict[str, Campaign] = {
         "kills": Campaign(kills.run, 1000, 4, "kill -9 at a write"),
-        "cuts": Campaign(cuts.run, 300, 6, "power cut"),
-        "refusals": Campaign(refusals.run, 500, 6, "I/O fault"),
+        "cuts": Campaign(cuts.run, 300, 3, "power cut"),
+        "refusals": Campaign(refusals.run, 500, 4, "I/O fault"),
         "finds": Campaign(finds.run, 30_000, 600, "file made while no watcher runs"),
-        "corruptions": Campaign(corruptions.run, 5000, 60, "damaged file"),
+        "corruptions": Campaign(corruptions.run, 5000, 50, "damaged file"),
         "sidecars": Campaign(mutations.run_sidecars, 200_000, 2000, "mutated sidecar"),
         "media": Campaign(mutations.run_media, 10_000, 40, "mutated clip"),
         "flaps": Campaign(flaps.run, 200, 4, "mount flap"),

@@ -85,11 +85,16 @@ def show(trials: list[Trial]) -> None:
 def versions() -> list[str]:
     """Return what the figures were taken with: the machine, and the versions that they may hang on."""
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    ffmpeg = ".".join(map(str, av.library_versions["libavformat"]))
+    libraries = {
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "libavformat": ".".join(map(str, av.library_versions["libavformat"])),
+        "xxhash": str(xxhash.VERSION),
+    }
+    system = f"Linux {platform.release().split('-')[0]}"
     return [
-        f"Machine: {os.cpu_count()} cores of {_processor()}, {gib:.0f} GiB, Linux {platform.release().split('-')[0]}.",
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, libavformat {ffmpeg}, "
-        + f"xxhash {xxhash.VERSION}.",
+        f"Machine: {os.cpu_count()} cores of {_processor()}, {gib:.0f} GiB, {system}.",
+        f"{', '.join(f'{name} {version}' for name, version in libraries.items())}.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Connections: the service delivers in a network namespace of its own with nothing in it, and every try is written down.
+"""Connections: the service delivers in an empty network namespace of its own, and every try is written down.
 
 strace follows the service and all its children: nobody may even try to connect or send to an address of a network. That
 an empty namespace refuses would hide a try; the list of calls does not.

@@ -49,8 +49,8 @@ def run(trial: Trial) -> None:
 def _control(trial: Trial) -> None:
     """Let the settle time be none, and let any hash be the right one."""
     for what, has_manifests, broken in (
-        ("no settle time", False, mock.patch("daemon.scan.Settling.quiet", lambda *_, **__: True)),
-        ("hashes are not compared", True, mock.patch.object(manifest, "_compare", lambda *_: None)),
+        ("no settle time", False, mock.patch("daemon.scan.Settling.quiet", return_value=True)),
+        ("hashes are not compared", True, mock.patch.object(manifest, "_compare", return_value=None)),
     ):
         batch = Batch(random.Random(trial.seed), has_manifests=has_manifests)
         with trial.place() as folder, broken:

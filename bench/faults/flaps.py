@@ -1,4 +1,4 @@
-"""Mount flaps: the volume of an offload root goes and comes back while the service works, and nothing is taken for gone.
+"""Mount flaps: the volume of an offload root goes and comes back during work, and nothing is taken for gone.
 
 Cards lie on a volume that is bound to the root and let go again; at times another volume is bound in its place. Half of
 the productions have a root with a marker on the very file system of its empty mount point, half one without a marker on
@@ -42,7 +42,7 @@ def run(trial: Trial) -> None:
     with (
         trial.place() as folder,
         _volume(folder, is_marked=False) as volume,
-        mock.patch("daemon.stages.intake.absence", lambda *_: ""),
+        mock.patch("daemon.stages.intake.absence", return_value=""),
     ):
         caught = _flapped(trial, folder, volume, clips, 4)
     trial.control("a root that is away is not told from an empty one", int(bool(caught)), 1)

@@ -19,8 +19,9 @@ from bench.faults.trial import Trial
 from bench.points import Points, kill_a_child, point
 from daemon import publish
 
-_ONE_IN = 8
-"""One case in so many is killed twice, and one in thrice so many has real children."""
+_TWICE_ONE_IN, _CHILDREN_ONE_IN = 6, 24
+"""One case in so many is killed twice, and one in so many has real children."""
+_MOST_CONTROLS = 4
 
 
 def run(trial: Trial) -> None:
@@ -33,14 +34,14 @@ def run(trial: Trial) -> None:
     number = 0
     while trial.done < trial.wanted:
         order = order or trial.random.sample(range(1, len(kinds) + 1), len(kinds))
+        at = order.pop()
         number += 1
-        if number % (3 * _ONE_IN) == 0:
+        if number % _CHILDREN_ONE_IN == _TWICE_ONE_IN - 1:
             kills.child(trial.random.randint(1, with_children))
             kills.above_children(trial.random.uniform(0.5, 3.0))
-        elif number % _ONE_IN == 0:
-            kills.at(order.pop(), "twice", trial.random.randint(1, len(kinds) // 2))
+        elif number % _TWICE_ONE_IN == 1:
+            kills.at(at, "twice", trial.random.randint(1, len(kinds) // 2))
         else:
-            at = order.pop()
             kills.at(at, kinds[at - 1].split()[-1])
     kills.control([at for at, kind in enumerate(kinds, 1) if kind == "before link"])
 
@@ -92,7 +93,7 @@ class Kills:
 
     def control(self, links: list[int]) -> None:
         """Kill the service where it links media to its name, broken so that it writes it there."""
-        caught, tried = 0, links[:4]
+        caught, tried = 0, links[: 1 if self.trial.wanted < len(links) else _MOST_CONTROLS]
         for at in tried:
             with self._case() as case:
                 case.serve(Points(at), first=_let_media_grow)

@@ -1,8 +1,8 @@
-"""Mutations: whole media and sidecars are damaged at random, and no reader of them may fall, hang or say what is untrue.
+"""Mutations: whole media and sidecars are damaged at random, and no reader of them falls, hangs or tells nonsense.
 
-Sidecars go through every parser in `daemon/sidecars/`: out of it comes a value or an error of the tree, within
-a time and a memory. Media go through the real probe in a real child under the service's own limits: a child that dies is
-a job that failed, one that hangs is killed, and the executor above it goes on.
+Sidecars go through every parser in `daemon/sidecars/`: out of it comes a value or an error of the tree, within a time
+and a memory. Media go through the real probe in a real child under the service's own limits: a child that dies is a job
+that failed, one that hangs is killed, and the executor above it goes on.
 """
 
 from __future__ import annotations

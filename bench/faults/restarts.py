@@ -29,7 +29,7 @@ def run(trial: Trial) -> None:
     card.mkdir()
     for number in range(1, _CLIPS + 1):  # long enough that there is always one under way
         path = card / f"A001C{number:03d}.mov"
-        movie(path, frames=240, width=640, height=360, tracks=1, seed=number, distinct=4)
+        movie(path, frames=240, width=320, height=192, tracks=1, seed=number, distinct=2, encoder="mpeg4")
     seal(card, "2026-11-24T18:00:00+00:00")
     with trial.place() as folder:
         case = Case(folder).shoot(card)

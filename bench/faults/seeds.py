@@ -1,4 +1,4 @@
-"""Seeds: a whole sidecar for every parser in `daemon/sidecars/`, made here, to be mutated; and media of every container.
+"""Seeds: a whole sidecar for every parser in `daemon/sidecars/`, and media of every container, to be mutated.
 
 Each must be read as it is: a seed that is refused tries nothing of what lies behind the refusal.
 """
@@ -40,17 +40,21 @@ FCM: NON-DROP FRAME
 _CUBE = b'TITLE "show"\nLUT_3D_SIZE 2\n' + b"".join(b"%d %d %d\n" % (n & 1, n >> 1 & 1, n >> 2) for n in range(8))
 _CLF = b"""<?xml version="1.0"?><ProcessList compCLFversion="3.0" id="show"><LUT1D inBitDepth="32f" outBitDepth="32f">
 <Array dim="2 3">0 0 0 1 1 1</Array></LUT1D></ProcessList>"""
-_SONY = b"""<?xml version="1.0" encoding="UTF-8"?><NonRealTimeMeta xmlns="urn:schemas-professionalDisc:nonRealTimeMeta:ver.2.00">
+_SONY = b"""<?xml version="1.0"?>
+<NonRealTimeMeta xmlns="urn:schemas-professionalDisc:nonRealTimeMeta:ver.2.00">
 <TargetMaterial umidRef="060A2B340101010501010D43"/><Duration value="48"/><LtcChangeTable tcFps="24" halfStep="false">
-<LtcChange frameCount="0" value="00000001" status="increment"/><LtcChange frameCount="47" value="23010001" status="end"/>
-</LtcChangeTable><CreationDate value="2026-11-24T18:00:00+00:00"/><VideoFormat><VideoFrame videoCodec="AVC_1920_1080_HP@L41"
-formatFps="23.98p"/></VideoFormat><Device manufacturer="Sony" modelName="ILME-FX6V"/><AcquisitionRecord><Group name="Camera">
-<Item name="CaptureGammaEquation" value="s-log3"/><Item name="CaptureColorPrimaries" value="s-gamut3-cine"/><Item
-name="ISOSensitivity" value="800"/></Group></AcquisitionRecord></NonRealTimeMeta>"""
-_MEDIAPRO = b"""<?xml version="1.0"?><MediaProfile xmlns="http://xmlns.sony.net/pro/metadata/mediaprofile"><Properties>
-<System systemKind="ILME-FX6V"/><Attached mediaId="1"/></Properties><Contents><Material uri="./Clip/C0001.MXF" umid="06"
-dur="48" fps="23.98p" videoType="AVC"><Proxy uri="./Sub/C0001S03.MP4"/><RelevantInfo uri="./Clip/C0001M01.XML"/></Material>
-</Contents></MediaProfile>"""
+<LtcChange frameCount="0" value="00000001" status="increment"/>
+<LtcChange frameCount="47" value="23010001" status="end"/></LtcChangeTable>
+<CreationDate value="2026-11-24T18:00:00+00:00"/>
+<VideoFormat><VideoFrame videoCodec="AVC_1920_1080_HP@L41" formatFps="23.98p"/></VideoFormat>
+<Device manufacturer="Sony" modelName="ILME-FX6V"/><AcquisitionRecord><Group name="Camera">
+<Item name="CaptureGammaEquation" value="s-log3"/><Item name="CaptureColorPrimaries" value="s-gamut3-cine"/>
+<Item name="ISOSensitivity" value="800"/></Group></AcquisitionRecord></NonRealTimeMeta>"""
+_MEDIAPRO = b"""<?xml version="1.0"?>
+<MediaProfile xmlns="http://xmlns.sony.net/pro/metadata/mediaprofile"><Properties>
+<System systemKind="ILME-FX6V"/><Attached mediaId="1"/></Properties><Contents>
+<Material uri="./Clip/C0001.MXF" umid="06" dur="48" fps="23.98p" videoType="AVC">
+<Proxy uri="./Sub/C0001S03.MP4"/><RelevantInfo uri="./Clip/C0001M01.XML"/></Material></Contents></MediaProfile>"""
 _P2 = b"""<?xml version="1.0"?><P2Main xmlns="urn:schemas-Professional-Plug-in:P2:ClipMetadata:v3.0"><ClipContent>
 <GlobalClipID>A</GlobalClipID><Relation><Connection><Next><GlobalClipID>B</GlobalClipID></Next></Connection></Relation>
 </ClipContent></P2Main>"""

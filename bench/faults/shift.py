@@ -1,4 +1,4 @@
-"""A shift: the service in this process under a clock that is moved by hand, with an executor that a campaign chooses."""
+"""A shift: the service in this process under a clock that is moved by hand, with an executor that is given."""
 
 from __future__ import annotations
 

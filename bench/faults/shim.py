@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,17 +35,22 @@ class Call(IntFlag):
 
 
 def preloaded(arguments: Sequence[str]) -> None:
-    """Begin this process anew with the shim in it, unless it is there.
+    """Begin this process anew with the shim in it, unless it is there, or no C compiler is.
 
     Raises:
-        FileNotFoundError, CalledProcessError: there is no C compiler, or it refuses.
+        CalledProcessError: the compiler refuses.
     """
-    if "nearset-shim" in os.environ.get(_PRELOAD, ""):
+    compiler = os.environ.get("CC", "cc")
+    if "nearset-shim" in os.environ.get(_PRELOAD, "") or not shutil.which(compiler):
         return
     library = Path(mkdtemp(prefix="nearset-shim-")) / "shim.so"
-    compiler = os.environ.get("CC", "cc")
     subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, _SOURCE, "-ldl", "-lpthread"], check=True)
     os.execve(sys.executable, [sys.executable, *arguments], os.environ | {_PRELOAD: str(library)})
+
+
+def absence() -> str:
+    """Return why there is no shim in this process, empty where there is one."""
+    return "" if hasattr(ctypes.CDLL(None), "nearset_record") else "no C compiler is here to build the shim with"
 
 
 def record(folder: Path, journal: int) -> None:
@@ -59,7 +65,7 @@ def refuse(folder: Path, error: int, calls: Call, first: int, count: int) -> Non
 
 def counted() -> tuple[int, int]:
     """Return how many calls there were of the kinds that `refuse` was told, and how many were refused."""
-    return _shim().nearset_calls(), _shim().nearset_refused()
+    return (0, 0) if absence() else (_shim().nearset_calls(), _shim().nearset_refused())
 
 
 def without() -> dict[str, str]:
