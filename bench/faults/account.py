@@ -45,7 +45,7 @@ def row(trial: Trial) -> Row:
     figures = [f"{name} {value}" for name, value in trial.figures.items()]
     cases = f"{trial.done} of {trial.wanted}" if trial.done < trial.wanted else str(trial.done)
     return Row(
-        trial.name,
+        trial.title,
         f"not run: {trial.refused}" if trial.refused else cases,
         str(len(trial.faults)),
         " · ".join([*figures, *kinds]),
@@ -110,7 +110,7 @@ def write(trials: list[Trial]) -> None:
     before, tail = rest.split(_END)
     rows = {line.split("|")[1].strip(): line for line in before.splitlines() if line.startswith("| ")}
     rows.pop("campaign", None)
-    rows |= {trial.name: row(trial).markdown() for trial in trials}
+    rows |= {trial.title: row(trial).markdown() for trial in trials}
     table = [_HEAD, "|---" * len(Row.__annotations__) + "|", *rows.values()]
     body = "\n\n".join(["\n".join(versions()), "\n".join(table)])
     DOCUMENT.write_text(f"{head}{_BEGIN}\n\n{body}\n\n{_END}{tail}", encoding="utf-8")

@@ -46,6 +46,12 @@ class Trial:
         self.random = random.Random(f"{self.name} {self.seed}")
 
     @property
+    def title(self) -> str:
+        """What was tried, with what was delivered where that was not the usual."""
+        also = [f"of {self.presets}"] if self.presets else []
+        return " ".join([self.name, *also, *(["to S3-compatible storage, too"] if self.storage else [])])
+
+    @property
     def done(self) -> int:
         """How many cases there were so far."""
         return self.tally.total()
