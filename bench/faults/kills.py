@@ -94,9 +94,9 @@ class Kills:
     def control(self, links: list[int]) -> None:
         """Kill the service where it links media to its name, broken so that it writes it there."""
         caught, tried = 0, links[: 1 if self.trial.wanted < len(links) else _MOST_CONTROLS]
-        for at in tried:
-            with self._case() as case:
-                case.serve(Points(at), first=_let_media_grow)
+        for number, at in enumerate(tried):
+            with self._case() as case:  # each link before had two points, and is one now
+                case.serve(Points(at - number), first=_let_media_grow)
                 caught += bool(case.faults_when_killed())
         self.trial.control("media written under its name instead of linked", caught, len(tried))
 
