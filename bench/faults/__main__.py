@@ -1,4 +1,4 @@
-"""The command: python -m bench.faults [--only NAME,NAME] [--seed S] [--quick] [--count N] [--write] [--json].
+"""The command: python -m bench.faults [--only NAME,NAME] [--seed S] [--quick] [--count N] [--minutes M] [--write] [--json].
 
 Prints how far each campaign is, one table at the end, and every fault; exits 1 if there was one, or a control was not
 caught. --write puts the figures into docs/reliability.md. --quick is the tiny spread that the tests run.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def main() -> int:
             wanted = words.count or (campaign.quick if words.quick else campaign.whole)
             place = folder / name
             place.mkdir()
-            trial = Trial(name, wanted, words.seed, place, words.presets, endpoint, words.quick)
+            trial = Trial(name, wanted, words.seed, place, words.presets, endpoint, words.quick, words.minutes)
             campaign.run(trial)
             trial.seconds = time.monotonic() - trial.began
             trials.append(trial)
@@ -86,6 +87,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a tiny spread of each")
     parser.add_argument("--count", type=int, default=0, help="how many cases of each instead of the usual number")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="how long each may take at most")
     parser.add_argument("--presets", default="", help="what is delivered in kills and cuts, by names with commas")
     parser.add_argument("--storage", action="store_true", help="in kills, deliver to S3-compatible storage, too")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")

@@ -35,7 +35,7 @@ Copy = Callable[["Card"], Iterator[None]]
 
 def run(trial: Trial) -> None:
     """Copy in batches, with manifests and without, then once with the service broken in each way."""
-    while trial.done < trial.wanted:
+    while not trial.is_over:
         count = min(_A_BATCH, trial.wanted - trial.done)
         batch = Batch(trial.random, has_manifests=trial.random.random() < 0.6)
         with trial.place() as folder:

@@ -29,7 +29,7 @@ def run(trial: Trial) -> None:
         return
     card = shoot(trial.folder)
     is_controlled = False
-    while trial.done < trial.wanted:
+    while not trial.is_over:
         with trial.place() as folder:
             case = Case(folder, trial.presets or PRESET).shoot(card)
             first = Recording.of(case)
@@ -45,7 +45,9 @@ def run(trial: Trial) -> None:
 def _cut_often(trial: Trial, kind: str, recording: Recording, most: int) -> Tree:
     """Cut a recording at most so often, and return what one more left."""
     trial.judge("recordings", f"the recording of a {kind}", recording.faults, cases=0)
-    for _ in range(min(most, trial.wanted - trial.done)):
+    for _ in range(most):
+        if trial.is_over:
+            break
         cut = recording.cut(trial.random)
         trial.judge(kind, cut.subject, cut.faults())
     return recording.cut(trial.random).tree

@@ -32,7 +32,7 @@ def run(trial: Trial) -> None:
         return
     clips = _clips(trial)
     number = 0
-    while trial.done < trial.wanted:
+    while not trial.is_over:
         count = min(_A_PRODUCTION, trial.wanted - trial.done)
         with trial.place() as folder, _volume(folder, is_marked=bool(number % 2)) as volume:
             found = _flapped(trial, folder, volume, clips, count)

@@ -32,7 +32,7 @@ def run(trial: Trial) -> None:
     trial.figures["points"] = str(len(kinds))
     order: list[int] = []
     number = 0
-    while trial.done < trial.wanted:
+    while not trial.is_over:
         order = order or trial.random.sample(range(1, len(kinds) + 1), len(kinds))
         at = order.pop()
         number += 1

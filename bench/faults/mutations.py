@@ -84,7 +84,7 @@ def run_sidecars(trial: Trial) -> None:
     faults = [f"the seed of {seed.name} is refused" for seed in whole if not _is_read(seed)]
     trial.judge("seeds", "seeds", faults, cases=0)
     slowest = 0.0
-    while trial.done < trial.wanted:
+    while not trial.is_over:
         count = min(20_000, trial.wanted - trial.done)
         found = _forked(whole, trial.random.random(), count)
         slowest = max(slowest, found.slowest_seconds)
@@ -172,7 +172,7 @@ def run_media(trial: Trial) -> None:
             f"{name} is not probed: {told}" for name, told in zip(whole, calm, strict=True) if isinstance(told, str)
         ]
         trial.judge("seeds", "seeds", unread, cases=0)
-        while trial.done < trial.wanted:
+        while not trial.is_over:
             count = min(_A_BATCH, trial.wanted - trial.done)
             names = [trial.random.choice(list(whole)) for _ in range(count)]
             place = trial.folder / "batch"

@@ -73,7 +73,7 @@ def run(trial: Trial) -> None:
     known: dict[tuple[str, int], int] = {}
     may_mount = os.geteuid() == 0
     number = 0
-    while trial.done < trial.wanted:
+    while not trial.is_over:
         number += 1
         if may_mount and number % _FULL_ONE_IN == 0:
             _meet_full_volume(trial, card)

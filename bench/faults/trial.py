@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import sys
@@ -33,6 +34,7 @@ class Trial:
     presets: str = ""
     storage: str = ""
     is_quick: bool = False
+    most_minutes: float = math.inf
     tally: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     figures: dict[str, str] = field(default_factory=dict)
@@ -50,6 +52,11 @@ class Trial:
         """What was tried, with what was delivered where that was not the usual."""
         also = [f"of {self.presets}"] if self.presets else []
         return " ".join([self.name, *also, *(["to S3-compatible storage, too"] if self.storage else [])])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there were enough cases, or the time is up."""
+        return self.done >= self.wanted or time.monotonic() - self.began > 60 * self.most_minutes
 
     @property
     def done(self) -> int:
