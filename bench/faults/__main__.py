@@ -1,4 +1,4 @@
-"""The command: python -m bench.faults [--only NAME,NAME] [--seed S] [--quick] [--count N] [--minutes M] [--write] [--json].
+"""The command: python -m bench.faults [--only NAME,NAME] [--seed S] [--quick | --count N] [--minutes M] [--write].
 
 Prints how far each campaign is, one table at the end, and every fault; exits 1 if there was one, or a control was not
 caught. --write puts the figures into docs/reliability.md. --quick is the tiny spread that the tests run.

@@ -16,13 +16,13 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from bench.faults import shim
 from bench.media import movie, seal
 from bench.points import Inline, Points, Prompt, begin
 from daemon import cli, egress, executor, wire
-from daemon import provenance as _loaded_provenance
 from daemon.errors import NearsetError
 from daemon.hashing import hash_bytes
 from daemon.requests import Request, Wish, ask
@@ -35,23 +35,14 @@ from daemon.store import Store
 from daemon.targets.base import Target
 from daemon.targets.folder import FolderTarget
 from daemon.targets.s3 import S3Target, Storage
-from engines import render as _loaded_render
-from engines.backends import identity as _loaded_identity
-from engines.enhance import restore as _loaded_restore
-from engines.media import contract as _loaded_contract
-from engines.media import decode as _loaded_decode
-from engines.media import probe as _loaded_probe
 
-LOADED = (
-    _loaded_render,
-    _loaded_identity,
-    _loaded_restore,
-    _loaded_contract,
-    _loaded_decode,
-    _loaded_probe,
-    _loaded_provenance,
-)
-"""What a run needs, loaded before it is forked."""
+for _name in (
+    *("daemon.display", "daemon.enhancing", "daemon.provenance", "daemon.service", "daemon.statusfile", "daemon.watch"),
+    *("daemon.stages.rendering", "daemon.targets.shipping", "engines.backends.identity", "engines.colour.transform"),
+    *("engines.enhance.restore", "engines.media.contract", "engines.media.decode", "engines.media.probe"),
+    *("engines.render", "PIL.JpegImagePlugin", "PyOpenColorIO", "cryptography.hazmat.backends.openssl.backend"),
+):
+    import_module(_name)  # what a run needs, loaded before it is forked
 NEARSET = Path(sys.executable).with_name("nearset")
 """The command as it is installed."""
 _LONGEST_SECONDS = 240
