@@ -43,7 +43,7 @@ def main() -> int:
     campaigns: dict[str, Campaign] = {
         "kills": Campaign(kills.run, 1000, 4, "kill -9 at a write"),
         "cuts": Campaign(cuts.run, 300, 3, "power cut"),
-        "refusals": Campaign(refusals.run, 500, 4, "I/O fault"),
+        "refusals": Campaign(refusals.run, 500, 4, "refused call or full volume"),
         "finds": Campaign(finds.run, 30_000, 600, "file made while no watcher runs"),
         "corruptions": Campaign(corruptions.run, 5000, 50, "damaged file"),
         "sidecars": Campaign(mutations.run_sidecars, 200_000, 2000, "mutated sidecar"),
@@ -51,34 +51,36 @@ def main() -> int:
         "flaps": Campaign(flaps.run, 200, 4, "mount flap"),
         "connections": Campaign(connections.run, 3, 1, "delivery without a network"),
         "restarts": Campaign(restarts.run, 40, 2, "restart"),
-        "soak": Campaign(soak.run, 900, 30, "second of a soak"),
+        "soak": Campaign(soak.run, 900, 30, "second of service"),
         "copies": Campaign(copies.run, 1000, 16, "partial copy"),
     }
     names = words.only.split(",") if words.only else list(campaigns)
+    if unknown := set(names) - campaigns.keys():
+        sys.exit(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(campaigns)}")
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=memory()))
     trials = []
     with storage() if words.storage else nullcontext("") as endpoint:
         for name in names:
             campaign = campaigns[name]
             wanted = words.count or (campaign.quick if words.quick else campaign.whole)
+            print(f"{name}: {wanted} times a {campaign.told}, seed {words.seed}", file=sys.stderr, flush=True)
             place = folder / name
             place.mkdir()
             trial = Trial(name, wanted, words.seed, place, words.presets, endpoint, words.quick, words.minutes)
             campaign.run(trial)
             trial.seconds = time.monotonic() - trial.began
             trials.append(trial)
+            if words.write:
+                account.write(trial)
     if words.json:
         print(json.dumps({trial.name: account.as_json(trial) for trial in trials}))
     else:
         account.show(trials)
-    if words.write:
-        account.write(trials)
-    faults = sum(len(trial.faults) for trial in trials)
-    if faults:
-        print(f"the cases with faults are in {folder}", file=sys.stderr)
-    else:
+    if not any(trial.faults for trial in trials):
         shutil.rmtree(folder)
-    return int(bool(faults))
+        return 0
+    print(f"the cases with faults are in {folder}", file=sys.stderr)
+    return 1
 
 
 def _parsed() -> argparse.Namespace:

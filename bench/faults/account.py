@@ -103,14 +103,14 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def write(trials: list[Trial]) -> None:
-    """Put the lines of these trials into the document; those of campaigns that were not run stay as they are."""
+def write(trial: Trial) -> None:
+    """Put the line of a trial into the document; those of campaigns that were not run stay as they are."""
     text = DOCUMENT.read_text(encoding="utf-8")
     head, rest = text.split(_BEGIN)
     before, tail = rest.split(_END)
     rows = {line.split("|")[1].strip(): line for line in before.splitlines() if line.startswith("| ")}
     rows.pop("campaign", None)
-    rows |= {trial.title: row(trial).markdown() for trial in trials}
+    rows[trial.title] = row(trial).markdown()
     table = [_HEAD, "|---" * len(Row.__annotations__) + "|", *rows.values()]
     body = "\n\n".join(["\n".join(versions()), "\n".join(table)])
     DOCUMENT.write_text(f"{head}{_BEGIN}\n\n{body}\n\n{_END}{tail}", encoding="utf-8")

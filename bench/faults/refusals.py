@@ -82,7 +82,7 @@ def run(trial: Trial) -> None:
         error = trial.random.choice(list(_ERRORS))
         most = known.get((place, error), _CALLS)
         run = _meet(trial, card, Fault(place, error, trial.random.randint(1, most), trial.random.choice(_SPANS)))
-        known[place, error] = max(run.calls, 1)
+        known[place, error] = max(known.get((place, error), 1), run.calls)
     _control(trial, card)
 
 
