@@ -107,9 +107,8 @@ def _meet_full_volume(trial: Trial, card: Path) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "none", volume], check=True)
         try:
             run = case.serve(first=partial(_begin, case, Fault("offload", 0, 0, 0), Call(0)))
-            found = _lived(run) + case.faults_when_killed()
             subprocess.run(["mount", "-o", "remount,size=64m", volume], check=True)
-            found += _mended(case)
+            found = _lived(run) + case.faults_when_killed() + _mended(case)
         finally:
             subprocess.run(["umount", "-l", volume], check=True)
         trial.judge(f"full volume {place}", f"{place} on {kib} KiB", found, cases=int(run.code != 0))
