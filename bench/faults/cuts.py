@@ -19,6 +19,9 @@ from bench.faults.disk import LUCKS, Change, Disk, Op, Tree, changes, laid_out, 
 from bench.faults.trial import Trial
 
 _CUTS_A_RECORDING = 25
+_MOST_CONTROLS = 10
+_RETRY_SECONDS = 0.1
+"""With none at all, a service that serves once would try a target without end to which damaged media cannot go."""
 Heeds = Callable[[Change], bool]
 
 
@@ -31,7 +34,7 @@ def run(trial: Trial) -> None:
     is_controlled = False
     while not trial.is_over:
         with trial.place() as folder:
-            case = Case(folder, trial.presets or PRESET).shoot(card)
+            case = Case(folder, trial.presets or PRESET, retry_seconds=_RETRY_SECONDS).shoot(card)
             first = Recording.of(case)
             trial.figures["changes recorded"] = str(len(first.changes))
             left = _cut_often(trial, "first run", first, 2 * _CUTS_A_RECORDING)
@@ -63,7 +66,7 @@ def _control(trial: Trial, recording: Recording) -> None:
     for what, heeds in breaks.items():
         drawn = random.Random(f"{trial.name} {trial.seed}")  # the same cuts as before
         tried = caught = 0
-        while tried < _CUTS_A_RECORDING and not (trial.is_quick and caught):
+        while tried < _MOST_CONTROLS and not (trial.is_quick and caught):
             tried += 1
             caught += bool(recording.cut(drawn, heeds).faults())
         trial.control(what, caught, tried)

@@ -30,7 +30,7 @@ _LONGEST_SECONDS = 2.0
 """A parser that takes longer is one that a card could stop the service with."""
 _MEMORY_BYTES = 2 << 30
 _A_BATCH = 200
-_HUNG_SECONDS = 20.0
+_HUNG_SECONDS = 120.0
 _DIED = "child died"
 Mutate = Callable[[bytes, random.Random], bytes]
 
