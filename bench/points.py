@@ -58,10 +58,14 @@ class Inline:
             return []
         (running, task), self._task = self._task, None
         try:
-            result = work_of(running.stage)(task, lambda *_: point("progress"))
+            result = self.work(running.stage, task)
         except NearsetError as error:
             return [Report(running.job, running.token, trouble=trouble_of(error))]
         return [Report(running.job, running.token, result=result)]
+
+    def work(self, stage: str, task: str) -> str:
+        """Return the result of a task."""
+        return work_of(stage)(task, lambda *_: point("progress"))
 
     def running(self) -> list[Running]:
         """Return the task under way."""

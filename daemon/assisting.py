@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from daemon.assists import Drawn
 from daemon.enhancing import alive, shape_of
 from daemon.hashing import hash_file
-from daemon.publish import delivering, disk_full, fsync_file
+from daemon.publish import delivering, disk_full, fsync_file, make_folders
 from daemon.slate import Twin
 from daemon.stages.assist import AssistTask, CompTold, Made, Taken
 from daemon.stages.probe import opened
@@ -62,7 +62,7 @@ def made_of(task: AssistTask, progress: Progress) -> Made:
     """
     staged = Path(task.staging) / task.staged
     with delivering(staged):
-        staged.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(staged.parent)
     try:
         with ExitStack() as stack:
             clip = _opened(stack, task.clip, task.spec, progress)

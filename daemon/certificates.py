@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from daemon.publish import fsync_file, fsync_folder
+from daemon.publish import fsync_file, fsync_folder, make_folders
 
 ROOT, CHAIN, KEY = "root.pem", "chain.pem", "key.pem"
 _YEARS = timedelta(days=3653)
@@ -55,7 +55,7 @@ class Certificates:
         """Make what is missing; certificates that are there stay, since deliveries were signed with them."""
         if self.are_there:
             return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders(self.folder, mode=0o700)
         root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         root = _root(_name(production, "root"), root_key, now)
         signer = _signer(_name(production, "deliveries"), key, root, root_key, now)

@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon import config as configuration
 from daemon import enginecli, modelcli, queuecli
 from daemon.clock import Clock, SystemClock
-from daemon.errors import ConfigError, NearsetError
-from daemon.log import configure
+from daemon.errors import ConfigError, DeliveryError, NearsetError, StateAway
+from daemon.log import configure, get
 from daemon.production import Moment
+
+if TYPE_CHECKING:
+    from daemon.display import Progress
+    from daemon.status import Snapshot
 
 EXIT_HELD, EXIT_FAILED, EXIT_AWAY = 3, 4, 5
 _WAIT_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 60.0
+_REFUSALS = (DeliveryError, OSError, sqlite3.Error)
+"""What is thrown where a volume refuses the service itself, and no stage or job of it."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Proxies, plain and enhanced, from a card offload.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
@@ -225,8 +234,30 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
 
 
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
+    """Serve until told to stop, or once; where the state's volume refuses, begin again as after a crash."""
     from daemon.display import Progress
     from daemon.egress import kept_to
+
+    settings = configuration.load(path)
+    pauses = _pauses(settings, once=once)
+    with kept_to(()), Progress() as progress, _logged(settings), _stop_asked() as stop:
+        while True:
+            try:
+                seen = _served(settings, progress, stop, once=once)
+                break
+            except _REFUSALS as error:
+                told = _refused(settings, error)
+                get().error("service.begins_again", code=told.code, what=told.what, why=told.why, fix=told.fix)
+                pause_seconds = next(pauses, None)
+                if pause_seconds is None or stop.wait(pause_seconds):
+                    return EXIT_FAILED
+    if as_json:
+        print(json.dumps(asdict(seen), indent=1))
+    return _exit_code(seen)
+
+
+def _served(settings: configuration.Config, progress: Progress, stop: threading.Event, *, once: bool) -> Snapshot:
+    """Serve from a fresh start to a stop, or until nothing is left to do, and return what was seen last."""
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.service import Service, opened
@@ -235,9 +266,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.watch import Hints
     from daemon.worker import Limits
 
-    settings = configuration.load(path)
-    workers = settings.workers
-    clock = SystemClock()
+    workers, clock = settings.workers, SystemClock()
     lanes = {"custody": workers.custody, "render": workers.render} | ({DELIVER: 1} if settings.delivery.targets else {})
     executor = LocalExecutor(
         lanes,
@@ -247,7 +276,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
         {DELIVER: tuple(settings.egress)},
     )
-    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
+    with opened(settings) as production:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -261,13 +290,28 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
                 progress.show(seen)
                 if once and service.is_idle():
                     break
-            outcome = _exit_code(service.snapshot(moment(clock)))
+            return service.snapshot(moment(clock))
         finally:
             hints.close()
             executor.close()
-    if as_json:
-        print(json.dumps(asdict(seen), indent=1))
-    return outcome
+
+
+def _pauses(settings: configuration.Config, *, once: bool) -> Iterator[float]:
+    """Yield how many seconds to wait before the service begins again; without end, unless it serves once."""
+    tries = range(settings.workers.attempts - 1) if once else count()
+    return (min(settings.workers.retry_seconds * 2 ** min(tried, 8), _LONGEST_PAUSE_SECONDS) for tried in tries)
+
+
+def _refused(settings: configuration.Config, error: Exception) -> NearsetError:
+    """Return what to tell of what the service cannot go on with."""
+    if isinstance(error, NearsetError):
+        return error
+    where = getattr(error, "filename", None) or settings.production_state
+    return StateAway(
+        f"the state of {settings.production.code} cannot be used",
+        why=f"{getattr(error, 'strerror', None) or error} ({where})",
+        fix="check that its volume is mounted, writable and has room; the service begins again by itself",
+    )
 
 
 def moment(clock: Clock) -> Moment:
@@ -275,10 +319,7 @@ def moment(clock: Clock) -> Moment:
     return Moment(clock.monotonic(), clock.utc())
 
 
-def _exit_code(seen: object) -> int:
-    from daemon.status import Snapshot
-
-    assert isinstance(seen, Snapshot)
+def _exit_code(seen: Snapshot) -> int:
     states = {clip.state for card in seen.cards for clip in card.clips}
     unwritten = [card for card in seen.cards if not card.complete and any(clip.plain for clip in card.clips)]
     if seen.roots_away or seen.targets_away:

@@ -1,7 +1,8 @@
 """The database file of one production: one connection in one process, transactions, migrations.
 
-`synchronous=FULL` and a rollback journal, so that what was committed survives a power cut. Knows no table but its
-own list of migrations; what the others mean is in `store.py`.
+`synchronous=EXTRA` and a rollback journal, so that what was committed survives a power cut: FULL does not flush that
+the journal is gone, and one that comes back takes its transaction back (SQLite, PRAGMA synchronous). Knows no table but
+its own list of migrations; what the others mean is in `store.py`.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from daemon.publish import make_folders
+
 
 class Database:
     """One open database, brought up to date unless it is only read."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
         mode = "ro" if read_only else "rwc"
         self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
             self._db.execute("pragma journal_mode = delete")
-            self._db.execute("pragma synchronous = full")
+            self._db.execute("pragma synchronous = extra")
             self._migrate()
 
     def close(self) -> None:
@@ -42,7 +45,8 @@ class Database:
         try:
             yield
         except BaseException:
-            self._db.execute("rollback")
+            if self._db.in_transaction:  # where the volume refused, SQLite has rolled back by itself
+                self._db.execute("rollback")
             raise
         self._db.execute("commit")
 

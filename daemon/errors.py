@@ -49,6 +49,7 @@ NearsetError                     nearset
 │   ├── TargetAway               delivery.target_away      its deliveries are parked
 │   └── DiskFull                 delivery.disk_full
 ├── StateError                   state                     an event that the table does not allow
+├── StateAway                    state.away                the volume of the state refuses: the service begins again
 └── WorkerError                  worker                    a child failed; its job is retried
     ├── WorkerDied               worker.died
     └── WorkerHung               worker.hung
@@ -201,6 +202,12 @@ class StateError(NearsetError):
     """An event that the table of states does not allow in this state."""
 
     code = "state"
+
+
+class StateAway(NearsetError):
+    """The volume of a production's state refuses to be read or written; what was committed there holds."""
+
+    code = "state.away"
 
 
 class WorkerError(NearsetError):

@@ -17,6 +17,7 @@ from daemon import wire
 from daemon.errors import ModelError
 from daemon.log import get
 from daemon.production import Moment, Production
+from daemon.publish import make_folders
 from daemon.publish import replace as write_whole
 from daemon.slate import Refined
 from daemon.states import ModelEvent, ModelState
@@ -150,7 +151,7 @@ def point(production: Production) -> None:
     versions = {model.size: _version(production.store, model) for model in models}
     text = json.dumps({**digests, _VERSIONS: versions}, indent=1, sort_keys=True)
     folder = production.config.models
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folders(folder, mode=0o700)
     write_whole(f"{text}\n".encode(), folder / _POINTER, staging=folder)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from daemon import models
 from daemon.log import get
 from daemon.production import Moment, Production
+from daemon.publish import make_folders
 from daemon.publish import replace as write_whole
 from daemon.replay import is_excluded
 from daemon.slate import ClipLook, Proposed, Refined
@@ -81,7 +82,7 @@ def _write(production: Production, digest: str, data: bytes, scores: dict[str, f
     assert config.production.training is not None
     lineage = {"kind": SIZE, "production": config.production.code, **config.production.training.model_dump(), **scores}
     text = json.dumps(lineage, indent=1, sort_keys=True)
-    config.models.mkdir(mode=0o700, exist_ok=True)
+    make_folders(config.models, mode=0o700)
     write_whole(data, config.models / f"{digest}.safetensors", config.models)
     write_whole(f"{text}\n".encode(), config.models / f"{digest}.json", config.models)
 

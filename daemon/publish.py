@@ -69,11 +69,20 @@ def fsync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folders(path: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it that are missing, each with its name flushed to disk; `mode` is of the last."""
+    if path.is_dir():
+        return
+    make_folders(path.parent)
+    path.mkdir(mode=mode, exist_ok=True)
+    fsync_folder(path.parent)
+
+
 def make_folder(path: Path, root: Path) -> None:
     """Make a folder beneath a root, flushed to disk; a link on the way is refused."""
     with delivering(path):
         made = root
-        made.mkdir(parents=True, exist_ok=True)
+        make_folders(made)
         for part in path.relative_to(root).parts:
             made = made / part
             if made.is_symlink():
@@ -82,9 +91,7 @@ def make_folder(path: Path, root: Path) -> None:
                     why="deliveries do not follow links",
                     fix="put a real folder in its place",
                 )
-            if not made.exists():
-                made.mkdir()
-                fsync_folder(made.parent)
+            make_folders(made)
 
 
 def publish_new(staged: Path, target: Path, xxh128: str) -> None:
@@ -165,7 +172,7 @@ def replace(data: bytes, target: Path, staging: Path) -> None:
     with delivering(target):
         if target.is_file() and not target.is_symlink() and target.read_bytes() == data:
             return
-        staging.mkdir(parents=True, exist_ok=True)
+        make_folders(staging)
         part = staging / f"{target.name}.{os.getpid()}.sidecar"
         with part.open("wb") as file:
             file.write(data)
@@ -196,8 +203,8 @@ def _pointed(link: Path, target: str, staging: Path) -> bool:
         return True
     if link.is_symlink() and str(link.readlink()) == target:
         return True
-    link.parent.mkdir(parents=True, exist_ok=True)
-    staging.mkdir(parents=True, exist_ok=True)
+    make_folders(link.parent)
+    make_folders(staging)
     part = staging / f"{link.name}.{os.getpid()}.pointer"
     part.unlink(missing_ok=True)
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.places import claims, clashes
 from daemon.production import Moment, Production
-from daemon.publish import sweep
+from daemon.publish import make_folders, replace, sweep
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
@@ -108,9 +107,10 @@ class Service:
         try:
             stage.plan(self.production, now)
             self._stuck.pop(stage.name, None)
-        except NearsetError as error:
+        except (NearsetError, OSError) as error:
             if self._stuck.get(stage.name) != str(error):
-                get().error("stage.stuck", stage=stage.name, code=error.code, why=error.why, fix=error.fix)
+                told = trouble_of(error) if isinstance(error, NearsetError) else _refused(stage.name, error)
+                get().error("stage.stuck", stage=stage.name, code=told.code, why=told.why, fix=told.fix)
             self._stuck[stage.name] = str(error)
 
     def _sweep(self) -> None:
@@ -229,6 +229,8 @@ class Service:
             self._working[job.stage].settle(self.production, job, result, now)
         except NearsetError as error:
             return trouble_of(error)
+        except OSError as error:
+            return _refused(job.stage, error)
         except ValidationError as error:  # a child that read hostile media may answer anything: that costs one job
             return Trouble("worker", f"the answer of {job.stage} cannot be read", str(error), "look at the clip")
         return None
@@ -319,6 +321,13 @@ class Service:
                     store.happen(clip.id, ClipEvent.RETRIED, now.iso)
 
 
+def _refused(stage: str, error: OSError) -> Trouble:
+    """Return what to tell of a file or folder that the operating system refuses."""
+    why = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
+    fix = "check that the volume is there and may be used; it is tried again"
+    return Trouble("delivery", f"{stage} cannot go on", why, fix)
+
+
 _EVENTS = {
     Verdict.RETRY: ClipEvent.GIVEN_UP,
     Verdict.HOLD: ClipEvent.HOLD,
@@ -353,7 +362,7 @@ def locked(config: Config) -> Iterator[None]:
         ConfigError: another process holds it.
     """
     state = config.production_state
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(state, mode=0o700)
     with (state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -378,6 +387,4 @@ def _claim_folders(config: Config) -> None:
             fix="give each production folders of its own",
         )
     target: Path = config.production_state / "claims.json"
-    part = target.with_name(f"claims.json.{os.getpid()}")
-    part.write_text(json.dumps(claims(config), indent=1) + "\n", encoding="utf-8")
-    part.replace(target)
+    replace(f"{json.dumps(claims(config), indent=1)}\n".encode(), target, config.production_state)

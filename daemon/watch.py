@@ -75,4 +75,7 @@ def _by_events(root: Root) -> bool:
         return root.watch == "inotify"
     mounts = Path("/proc/self/mountinfo")
     known = mounts.read_text(encoding="utf-8") if mounts.exists() else ""
-    return root.path.is_dir() and not is_network(root.path.resolve(), known)
+    try:
+        return root.path.is_dir() and not is_network(root.path.resolve(), known)
+    except OSError:  # a volume that fails or may not be entered: the scan says so
+        return False

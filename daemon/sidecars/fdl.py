@@ -55,7 +55,7 @@ def parse(data: bytes, *, source: str = "the FDL") -> tuple[Canvas, ...]:
         found = [
             _canvas(canvas, labels, default) for context in told["contexts"] for canvas in context.get("canvases", [])
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise _bad(source, f"{type(error).__name__}: {error}") from error
     framed = tuple(canvas for canvas in found if canvas.decisions)
     if not framed:

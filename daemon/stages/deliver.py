@@ -75,7 +75,7 @@ class _Rest:
 
     def begin(self, now: float, seconds: float, why: str) -> None:
         """Rest from now on, twice as long after each failure."""
-        self.until = now + min(seconds * 2**self.failures, _LONGEST_REST_SECONDS)
+        self.until = now + min(seconds * 2 ** min(self.failures, 16), _LONGEST_REST_SECONDS)
         self.failures += 1
         self.why = why
 
@@ -88,7 +88,7 @@ class Deliver:
 
     def __init__(self) -> None:
         self._rests: dict[str, _Rest] = {}
-        self._noted: set[str] = set()
+        self._begun: set[str] = set()
         self._seals: dict[Path, tuple[tuple[int, int, int], bytes]] = {}
 
     def plan(self, production: Production, now: Moment) -> None:
@@ -118,14 +118,14 @@ class Deliver:
         """Return whether a folder is on its way, queued now if it can be; one that failed is left alone for a while."""
         key, store = _key(task), production.store
         job = store.job_of(key)
-        if job and job.state is JobState.FAILED and key not in self._noted:
-            self._noted.add(key)
+        if job and job.state is JobState.FAILED and key in self._begun:  # what failed before a restart is tried at once
+            self._begun.discard(key)
             rest = self._rests.setdefault(task.target if job.trouble.code in _OF_THE_TARGET else key, _Rest())
             why = f"{job.trouble.what}: {job.trouble.why}"
             rest.begin(now.monotonic, production.config.workers.retry_seconds, why)
         if any(self._rests.get(place, _Rest()).until > now.monotonic for place in (task.target, key)):
             return False
-        self._noted.discard(key)
+        self._begun.add(key)
         text = wire.dump(DeliverTask, task)
         store.add_job(key=key, clip=task.clip, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
         return True

@@ -77,8 +77,10 @@ class Intake:
         try:
             seen = scan(root)
         except OSError as error:  # it went away since it was looked at
-            production.roots_away[str(root)] = error.strerror or str(error)
+            _park(production, str(root), error.strerror or str(error))
             return
+        if production.roots_away.pop(str(root), None):
+            get().info("root.back", root=str(root))
         watched.problems = _told_problems(root, seen, watched.problems)
         watched.marks = _kept(watched.marks, seen)
         watched.settling.observe(watched.marks, now.monotonic)
@@ -103,24 +105,27 @@ def _kept(before: dict[str, FileMark], seen: Scan) -> dict[str, FileMark]:
 
 
 def _is_away(production: Production, root: Path) -> bool:
-    """Park a root that is not mounted, or on which another volume is mounted; take it back when it returns."""
+    """Park a root that is not mounted, or on which another volume is mounted; a scan takes it back."""
     store, name = production.store, str(root)
     remembered = _remembered(production, name)
     seen = identify(root)
     neighbours = {str(each.path) for each in production.config.offload.roots} - {name}
     others = [known.marker for each in neighbours if (known := _remembered(production, each))]
     reason = absence(root, remembered, seen, others)
-    if reason and production.roots_away.get(name) != reason:
-        get().warning("root.away", root=name, why=reason, fix="mount it again; its jobs wait until then")
     if reason:
-        production.roots_away[name] = reason
+        _park(production, name, reason)
         return True
     assert seen is not None
-    if production.roots_away.pop(name, None):
-        get().info("root.back", root=name)
     if remembered != seen:
         store.remember_root(name, seen.device, seen.marker)
     return False
+
+
+def _park(production: Production, root: str, reason: str) -> None:
+    """Let the jobs of a root wait; the log says why, once for each reason."""
+    if production.roots_away.get(root) != reason:
+        get().warning("root.away", root=root, why=reason, fix="mount it again; its jobs wait until then")
+    production.roots_away[root] = reason
 
 
 def _remembered(production: Production, root: str) -> RootIdentity | None:
@@ -133,7 +138,8 @@ def _told_problems(root: Path, seen: Scan, told: frozenset[tuple[str, str]]) -> 
     """Return what this scan had to skip, having told what is new of it."""
     for path, why in seen.problems:
         if (path, why) not in told:
-            get().warning("scan.skipped", root=str(root), path=path, why=why)
+            fix = "it is looked at again at each scan, and nothing of it is taken for gone"
+            get().warning("scan.skipped", root=str(root), path=path, why=why, fix=fix)
     return frozenset(seen.problems)
 
 

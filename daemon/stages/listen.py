@@ -9,12 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 from daemon import wire
 from daemon.errors import SidecarError
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
+from daemon.publish import make_folders
 from daemon.sidecars import bext, ixml
 from daemon.slate import CameraFile, CardPlace, ClipKind
 from daemon.sounds import Recording, recording_of
@@ -22,6 +24,7 @@ from daemon.stages.probe import opened
 from daemon.states import ClipEvent, ClipState, JobEvent
 from daemon.store import Card, Clip, Job
 from daemon.worker import Progress
+from engines.whole import write_whole
 
 PRIORITY = 6
 LANE = "custody"
@@ -117,11 +120,10 @@ def work(task_text: str, progress: Progress) -> str:
         known = wave.format
         said, notes = _said(wave.name, wave.bext, wave.ixml)
     target = Path(task.print_path)
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = target.with_suffix(".part")
-    with part.open("wb") as file:
-        np.save(file, print_.astype(np.float16), allow_pickle=False)
-    part.replace(target)
+    make_folders(target.parent, mode=0o700)
+    buffer = BytesIO()
+    np.save(buffer, print_.astype(np.float16), allow_pickle=False)
+    write_whole(target, buffer.getvalue())
     measured = (known.channels, known.sample_rate, known.bits, known.is_float, known.frames)
     recording = recording_of(measured, *said)
     return wire.dump(Recording, replace(recording, notes=(*wave.notes, *notes, *recording.notes)))

@@ -33,7 +33,7 @@ from daemon.looks import (
 )
 from daemon.presets import specs_for
 from daemon.production import Moment, Production
-from daemon.publish import replace
+from daemon.publish import make_folders, replace
 from daemon.recipe import Words
 from daemon.scan import Settling, scan
 from daemon.slate import ClipLook, FileMark, Proposed
@@ -171,7 +171,7 @@ def _read(production: Production, root: str, path: str, mark: FileMark) -> LookF
 
 def put_lut(config: Config, name: str, data: bytes) -> None:
     """Keep a LUT under its digest, for the children to read."""
-    config.luts.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(config.luts, mode=0o700)
     if not (config.luts / name).exists():
         replace(data, config.luts / name, config.luts)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from daemon import models, wire
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, key_of
-from daemon.publish import delivering, disk_full, fsync_file
+from daemon.publish import delivering, disk_full, fsync_file, make_folders
 from daemon.recipe import MixWords
 from daemon.rooms import room_of, track_of
 from daemon.sidecars import bext, ixml
@@ -233,7 +233,7 @@ def work(task_text: str, progress: Progress) -> str:
     task = wire.load(MixTask, task_text)
     staged = Path(task.staging) / task.staged
     with delivering(staged):
-        staged.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(staged.parent)
     rooms = _rooms(task)
     mix = _mixed(task, rooms, progress)
     data = wave_bytes(mix.samples, MIX_RATE, bext.compose(_bext(task)), ixml.compose(_ixml(task)))

@@ -20,6 +20,7 @@ from daemon import models, wire
 from daemon.engine import ALONE, EngineChoice, choice_of, plan_store
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
+from daemon.publish import make_folders
 from daemon.slate import Refined
 from daemon.stages.sample import Sample, awaited
 from daemon.states import SETTLED_STATES, ClipState, JobEvent, JobState
@@ -285,7 +286,7 @@ def _keep(
         **task.lineage,
     }
     folder = Path(task.models)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(folder, mode=0o700)
     (folder / f"{weights.digest}.jpg").write_bytes(candidate.stills)
     save_weights(folder / f"{weights.digest}.safetensors", weights.tensors, card)
 

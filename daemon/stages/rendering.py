@@ -16,7 +16,7 @@ from daemon.engine import backend_of
 from daemon.guides import opened as opened_guide
 from daemon.hashing import hash_file
 from daemon.presets import Written
-from daemon.publish import delivering, disk_full, fsync_file
+from daemon.publish import delivering, disk_full, fsync_file, make_folders
 from daemon.publish import replace as replace_whole
 from daemon.rows import staged_name
 from daemon.slate import Twin
@@ -56,7 +56,7 @@ def work(task_text: str, progress: Progress) -> str:
     staged = Path(task.staging) / task.staged
     began = time.monotonic()
     with delivering(staged):
-        staged.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(staged.parent)
     try:
         with opened(task.source.place, task.source.files) as files:
             made = _made(task, files, staged, progress)
@@ -239,7 +239,7 @@ def _write_handed(look: Look, luts: Path) -> None:
     from engines.colour.exchange import clfs
     from engines.colour.transform import output_cube
 
-    luts.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(luts, mode=0o700)
     if look.output and not (luts / look.output).exists():
         replace_whole(output_cube(look).encode(), luts / look.output, luts)
     if all((luts / name).exists() for name in (look.to_aces, look.from_aces) if name):

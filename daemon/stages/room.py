@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from daemon import models, wire
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
-from daemon.publish import replace
+from daemon.publish import make_folders, replace
 from daemon.replay import is_excluded
 from daemon.rooms import is_room_tone, room_of, track_of
 from daemon.slate import CameraFile, CardPlace, Refined, Vendor
@@ -172,7 +172,7 @@ def _keep(task: RoomTask, data: bytes, verdict: dict[str, Any]) -> str:
         "tone": task.label,
         "files": [{"path": file.file.path, "xxh128": file.xxh128, "tracks": file.tracks} for file in task.files],
     }
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(folder, mode=0o700)
     replace(data, folder / f"{digest}.safetensors", folder)
     replace(f"{json.dumps(lineage, indent=1, sort_keys=True)}\n".encode(), folder / f"{digest}.json", folder)
     return digest

@@ -23,12 +23,8 @@ class FolderTarget:
     """A production's folder at a target; `root` must be there."""
 
     def __init__(self, name: str, root: Path, production: str) -> None:
-        if not root.is_dir():
-            raise TargetAway(
-                f"the target {name} is away",
-                why=f"{root} is not there",
-                fix="mount it; what waits for it is delivered then",
-            )
+        if why := _absence(root):
+            raise TargetAway(f"the target {name} is away", why=why, fix="mount it; what waits for it is delivered then")
         self._name, self._root, self._home = name, root, root / production
 
     def put_media(self, medium: Medium, progress: Progress) -> int:
@@ -60,6 +56,14 @@ class FolderTarget:
     def remove(self, path: str) -> None:
         """Take a sidecar away; see Target."""
         withdraw(self._home / path)
+
+
+def _absence(root: Path) -> str:
+    """Return why a folder cannot be delivered to, empty where it can."""
+    try:
+        return "" if root.is_dir() else f"{root} is not there"
+    except OSError as error:
+        return f"{error.strerror} ({root})"
 
 
 def _copied(medium: Medium, part: Path, progress: Progress) -> int:

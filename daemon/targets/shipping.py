@@ -44,7 +44,7 @@ def ship(shipment: Shipment, target: Target, progress: Progress) -> Shipped:
     at = f"{shipment.folder}/{_COMPLETE}"
     if target.read(at) == complete:
         return Shipped(0)
-    listed = {str(path): str(xxh128) for path, xxh128 in json.loads(complete)["xxh128"].items()}
+    listed = _vouched(complete)
     media = _media(shipment, folder)
     apart = {medium.here for medium in media}
     own = (path for path in listed if folder / path not in apart and not path.endswith(f"/{_COMPLETE}"))
@@ -64,6 +64,22 @@ def ship(shipment: Shipment, target: Target, progress: Progress) -> Shipped:
             target.remove(f"{shipment.folder}/{path}")
     target.put(at, complete)
     return Shipped(sent + sum(map(len, texts.values())) + len(complete))
+
+
+def _vouched(complete: bytes) -> dict[str, str]:
+    """Return the xxh128 of each file that a `.complete` vouches for.
+
+    Raises:
+        DeliveryError: it was damaged here.
+    """
+    try:
+        return {str(path): str(xxh128) for path, xxh128 in json.loads(complete)["xxh128"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DeliveryError(
+            f"{_COMPLETE} cannot be read",
+            why=f"it is not as it was written: {error}",
+            fix="`nearset verify` tells what else is damaged; move the roll's delivery away and deliver it again",
+        ) from error
 
 
 def _media(shipment: Shipment, folder: Path) -> list[Medium]:

@@ -43,10 +43,10 @@ def cadence(times: Sequence[Fraction], declared: Iterable[Fraction | None], tick
     measured = Fraction(len(times) - 1) / span if span > 0 else Fraction(25)
     candidates += sorted(STANDARD_RATES, key=lambda rate: abs(rate - measured))[:2]
     candidates += [*given, measured.limit_denominator(1001)]
-    for rate in candidates:
+    for rate in filter(None, candidates):  # two frames that a damaged file puts days apart round to none a second
         if _fits(times, rate, tick):
             return rate, False
-    return measured.limit_denominator(100_000), True
+    return measured.limit_denominator(100_000) or measured, True
 
 
 def snapped(rate: Fraction) -> Fraction:

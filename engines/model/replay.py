@@ -8,7 +8,6 @@ budget: what goes and what stays is the caller's.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from engines.model.grain import Grain, measure
 from engines.model.noise import NoiseProfile, estimate
 from engines.model.packing import pack
 from engines.model.synthetic import pack_planes, planes
+from engines.whole import write_whole
 
 FRAMES = 8
 """Pictures of a sample, in a row."""
@@ -78,8 +78,11 @@ class Replay:
         digest = hashlib.sha256(codes.tobytes()).hexdigest()
         path = self.path(digest)
         if not path.exists():
+            power = measure(pictures, profile).power
             about = {"shot": repr(profile.shot), "read": repr(profile.read)}
-            self._write(path, save({"codes": codes, "power": measure(pictures, profile).power}, about))
+            about["sha256"] = _noise_digest(power, about["shot"], about["read"])
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(path, save({"codes": codes, "power": power}, about))
         return Kept(digest, path.stat().st_size)
 
     def load(self, digest: str) -> Cut:
@@ -96,7 +99,10 @@ class Replay:
             raise _bad(digest, str(error)) from error
         if hashlib.sha256(codes.tobytes()).hexdigest() != digest:
             raise _bad(digest, "its pixels are not those that were kept")
-        profile = NoiseProfile(float(about["shot"]), float(about["read"]))
+        shot, read, told = (about.get(name, "") for name in ("shot", "read", "sha256"))
+        if _noise_digest(power, shot, read) != told:
+            raise _bad(digest, "its noise is not what was measured")
+        profile = NoiseProfile(float(shot), float(read))
         pictures = torch.from_numpy(codes.astype(np.float32) / np.float32(CODE_MAX))
         return Cut(pictures, Grain(profile, power.astype(np.float32)))
 
@@ -107,15 +113,6 @@ class Replay:
     def digests(self) -> set[str]:
         """Return what is kept."""
         return {path.stem for path in self._folder.glob("*.safetensors")}
-
-    def _write(self, path: Path, data: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
 
     def path(self, digest: str) -> Path:
         """Return where a sample lies."""
@@ -166,6 +163,11 @@ def _cropped(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]
 
 def _crop(plane: npt.NDArray[np.uint16], top: int, left: int, height: int, width: int) -> npt.NDArray[np.uint16]:
     return np.ascontiguousarray(plane[top : top + height, left : left + width])
+
+
+def _noise_digest(power: npt.NDArray[np.float32], shot: str, read: str) -> str:
+    """Return the digest of what a sample tells of its noise; its name is that of its pixels alone."""
+    return hashlib.sha256(b"\n".join((power.tobytes(), shot.encode(), read.encode()))).hexdigest()
 
 
 def _bad(digest: str, why: str) -> BadSample:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.numpy import save as save_tensors
 
 from engines.errors import BadWeights
 from engines.model.topology import Topology, topology
+from engines.whole import write_whole
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 """Numbers of a network by name: `<layer>.weight` `[out, in, k, k]` and `<layer>.bias` `[out]`."""
@@ -85,12 +85,7 @@ def save_weights(path: Path, tensors: Tensors, card: dict[str, Any]) -> None:
         (path, save_tensors(tensors)),
         (path.with_suffix(".json"), (json.dumps(card, indent=2, sort_keys=True) + "\n").encode()),
     ):
-        part = target.with_name(target.name + ".part")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        write_whole(target, data)
 
 
 def check_tensors(network: Topology, tensors: Tensors, path: Path) -> None:

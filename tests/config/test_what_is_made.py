@@ -152,6 +152,7 @@ def test_a_clip_of_another_shape_is_not_framed_and_that_is_said(tmp_path: Path) 
         (lambda told: told["contexts"][0]["canvases"][0]["framing_decisions"][0]["anchor_point"].update(x=9e9), "lie"),
         (lambda told: told["contexts"][0]["canvases"][0].update(framing_decisions=[]), "no framing decision"),
         (lambda told: told["contexts"][0]["canvases"][0].update(anamorphic_squeeze="2"), "no number"),
+        (lambda told: told["contexts"][0]["canvases"][0]["dimensions"].update(width=10**400), "OverflowError"),
     ],
 )
 def test_an_fdl_that_makes_no_sense_is_refused(change: object, why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from daemon.stages.refine import _JUDGES, _LESSONS, _chosen
 from daemon.stages.sample import Sample, SampleTask
 from daemon.states import JobState
 from daemon.store import KeptSample
+from engines.errors import BadSample
 from engines.model.replay import Replay
 
 
@@ -219,3 +221,22 @@ def test_an_update_looks_at_few_cuts_of_many_clips_and_at_its_own_cards_last(cut
     cameras = {wire.load(Sample, x.facts).camera for x in samples if x.holdout}
     if len(judging) > 1:
         assert {x.camera for x in judging} == cameras
+
+
+def test_a_cut_whose_noise_was_damaged_on_disk_teaches_nothing(cart: Cart, tutor: Tutor) -> None:
+    shoot(cart, "A001C001")
+    cart.serve()
+    kept = samples_of(cart)[0]
+    replay = Replay(cart.config.replay)
+    whole = replay.path(kept.digest).read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    words = json.loads(whole[8 : 8 + size])
+    at = 8 + size + words["power"]["data_offsets"][0]
+    shot = whole.index(words["__metadata__"]["shot"].encode())
+    assert replay.load(kept.digest)
+    for place in (at, shot):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        replay.path(kept.digest).write_bytes(damaged)
+        with pytest.raises(BadSample, match="cannot be used"):
+            replay.load(kept.digest)

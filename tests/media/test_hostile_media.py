@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from shots import Shot, Sound, deliver, opened, probed
 
 from engines.errors import MediaError, Undecodable, Unreadable
+from engines.media.cadence import cadence
 from engines.media.probe import probe
 from engines.media.source import demuxer_of
 
@@ -72,6 +74,13 @@ def test_a_file_cut_short_never_crashes(tmp_path: Path, suffix: str) -> None:
         except MediaError:
             continue
         assert essence.frames <= 10
+
+
+def test_two_frames_that_a_damaged_file_puts_days_apart_have_a_rate() -> None:
+    for days in (1, 365):
+        rate, variable = cadence([Fraction(0), Fraction(86_400 * days)], [None], Fraction(1, 90_000))
+        assert rate > 0
+        assert rate == Fraction(1, 86_400 * days) or variable
 
 
 def test_bits_flipped_anywhere_never_crash(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cart import DELIVERED, HELD, Cart, Shift, looks, trouble
 from footage import footage
+from structlog.testing import capture_logs
 
 from daemon.errors import DeliveryError
 from daemon.executor import LocalExecutor, Report
@@ -373,8 +374,10 @@ def test_a_root_that_goes_in_the_middle_of_a_scan_is_away_and_not_the_end(
     with cart.shift() as shift:
         with monkeypatch.context() as patch:
             patch.setattr("daemon.stages.intake.scan", gone)
-            shift.ticks(3)
+            with capture_logs() as told:
+                shift.ticks(3)
             assert str(cart.offload) in shift.production.roots_away
+            assert [line["why"] for line in told if line["event"] == "root.away"] == [os.strerror(errno.EIO)]
         shift.drive()
         assert shift.states() == {"A001C001": DELIVERED}
     cart.assert_honest()

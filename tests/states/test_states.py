@@ -41,6 +41,7 @@ _NOT_OF_JOBS = {
     "purge",
     "queue",
     "root.away",
+    "state.away",
 }
 """Told before a job is queued, or roots of branches that nothing raises; an away root parks jobs by itself."""
 

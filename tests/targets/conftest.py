@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -17,6 +16,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "ser
 
 from cart import Cart
 from storage import Bucket
+
+from bench.storage import storage
 
 _MEMORY = Path("/dev/shm")
 
@@ -38,14 +39,8 @@ def cart() -> Iterator[Cart]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of the storage."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    with storage() as address:
+        yield address
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cart import Cart
 
-from daemon.errors import TargetAway
+from daemon.errors import DeliveryError, TargetAway
 from daemon.hashing import hash_bytes
 from daemon.slate import Shipped
 from daemon.targets.base import Medium
@@ -91,6 +91,17 @@ def test_a_sidecar_that_is_being_written_anew_sends_no_seal(cart: Cart) -> None:
     (cart.delivery / FOLDER / "A001.ale").write_bytes(b"of another version")
     assert ship(due, target, quiet).moved_on
     assert f"{FOLDER}/.complete" not in target.held
+
+
+def test_a_seal_that_was_damaged_here_is_told_and_nothing_is_sent(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.serve()
+    seal = cart.delivery / FOLDER / ".complete"
+    seal.write_bytes(seal.read_bytes()[:100])
+    target = Paper()
+    with pytest.raises(DeliveryError, match="cannot be read"):
+        ship(shipment(cart), target, quiet)
+    assert target.steps == []
 
 
 @pytest.mark.parametrize("second", [False, True])

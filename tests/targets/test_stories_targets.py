@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
-from cart import Cart
+from cart import Cart, trouble
 from storage import Bucket
 
-from daemon.errors import ConfigError
+from daemon.errors import ConfigError, TargetAway
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_bytes
 from daemon.inspection import inspect
 from daemon.slate import Trouble
 from daemon.stages import deliver
+from daemon.targets.folder import FolderTarget
 from daemon.worker import Limits
 
 
@@ -221,3 +224,26 @@ def test_a_folder_for_the_targets_is_not_followed_out_of(cart: Cart) -> None:
         shift.drive()
         assert "is a link" in shift.service.snapshot(shift.now()).targets_away["nas"]
     assert not list(Path(outside).iterdir())
+
+
+def test_what_failed_before_a_restart_is_tried_again_at_once(cart: Cart) -> None:
+    further(cart, nas(cart))
+    cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        cart.hands.befall("deliver", *[trouble("delivery.disk_full")] * 3)
+        shift.drive()
+        assert at_nas(cart) == {}
+        assert "nas" in shift.production.targets_away
+    cart.serve()
+    assert at_nas(cart) == delivered(cart)
+    cart.assert_honest()
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.EACCES])
+def test_a_target_whose_volume_went_bad_is_away(cart: Cart, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def bad(path: Path) -> bool:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "is_dir", bad)
+    with pytest.raises(TargetAway, match=os.strerror(number)):
+        FolderTarget("nas", cart.folder / "nas", "TEST")

@@ -1,0 +1,127 @@
+"""The volume that a production's state lies on refuses: the service lives, tells it, and goes on by itself."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import structlog
+from cart import DELIVERED, Cart
+
+from bench.points import Inline, Prompt
+from daemon import cli
+from daemon.stages.deliver import _Rest
+from daemon.stages.render import Render
+from daemon.store import Store
+from daemon.watch import Hints
+
+
+@pytest.fixture
+def served_here(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cart]:
+    """A card on a cart whose service does its work in this process, and waits for nothing between two tries."""
+    monkeypatch.setattr("daemon.executor.LocalExecutor", Inline)
+    monkeypatch.setattr("daemon.stages.turnover.Clerk", Prompt)
+    monkeypatch.setattr("daemon.egress.kept_to", lambda _: nullcontext())
+    cart.words = {"workers": {"retry_seconds": 0}, "offload": {"settle_seconds": 0}, "log": {"format": "json"}}
+    cart.card("A001C001.mov")
+    cart.config  # noqa: B018 - writes the configuration
+    before = structlog.get_config()
+    yield cart
+    structlog.configure(**before)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
+    """The database refuses the first `number` claims as a full volume does."""
+    claim, refused = Store.claim, []
+
+    def claimed(*words: object) -> object:
+        if len(refused) < number:
+            refused.append(1)
+            raise sqlite3.OperationalError("database or disk is full")
+        return claim(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "claim", claimed)
+    return refused
+
+
+def told(error: str) -> list[dict[str, str]]:
+    lines = (json.loads(line) for line in error.splitlines() if line.startswith("{"))
+    return [line for line in lines if line["event"] == "service.begins_again"]
+
+
+def test_a_state_volume_that_was_full_for_a_while_costs_no_clip_and_no_service(
+    served_here: Cart, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    refused = refuse(monkeypatch, 2)
+    assert cli._serve(served_here.folder / "config.yaml", once=True) == 0
+    assert len(refused) == 2
+    first, second = told(capfd.readouterr().err)
+    assert first["code"] == second["code"] == "state.away"
+    assert "database or disk is full" in first["why"]
+    assert first["fix"]
+    with served_here.shift() as shift:
+        assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
+    served_here.assert_honest()
+
+
+def test_one_that_stays_full_ends_a_service_that_serves_once_with_its_reason(
+    served_here: Cart, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    refuse(monkeypatch, 1000)
+    assert cli._serve(served_here.folder / "config.yaml", once=True) == cli.EXIT_FAILED
+    assert len(told(capfd.readouterr().err)) == 3
+    assert served_here.movies() == []
+    monkeypatch.undo()
+    served_here.serve()
+    assert len(served_here.movies()) == 2
+
+
+def test_a_transaction_that_sqlite_took_back_itself_tells_why(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state" / "nearset.sqlite")
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"), store.transaction():
+        store._db.execute("rollback")
+        raise sqlite3.OperationalError("disk I/O error")
+    store.close()
+
+
+def test_a_root_that_may_not_be_entered_is_not_watched_and_keeps_no_service_from_starting(
+    cart: Cart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = cart.config.offload.roots
+
+    def no(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "is_dir", no)
+    hints = Hints(roots)
+    assert hints.take() == set()
+    hints.close()
+
+
+def test_a_stage_to_which_the_system_refuses_a_file_stops_no_other(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    cart.card("A001C001.mov")
+
+    def stale(*_: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with cart.shift() as shift:
+        monkeypatch.setattr(Render, "plan", stale)
+        shift.ticks(20)
+        assert shift.states() == {"A001C001": "probed"}
+        monkeypatch.undo()
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+    cart.assert_honest()
+
+
+def test_a_target_may_be_away_for_weeks() -> None:
+    rest = _Rest()
+    for _ in range(2000):
+        rest.begin(0, 30, "it is away")
+    assert rest.until == 900
