@@ -285,7 +285,7 @@ def _exit_code(seen: object) -> int:
         return EXIT_AWAY
     if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
-    if seen.paused and (seen.queued or unwritten):
+    if seen.no_room or (seen.paused and (seen.queued or unwritten)):
         return EXIT_HELD
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
 

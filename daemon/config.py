@@ -22,6 +22,7 @@ from pydantic import (
 
 from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, WorkingSpace, check_presets, space_name
+from daemon.destinations import Event, check_notify
 from daemon.egress import destination_of
 from daemon.errors import ConfigError
 from daemon.places import check_places, check_targets, folder_at
@@ -144,6 +145,9 @@ class DeliverySection(Section):
     )
     current: Literal["list", "links"] = Field("list", description="current.txt, or links in current/, to the current.")
     targets: list[TargetSection] = Field([], description="Where complete rolls are delivered to besides.")
+    keep_free_gib: float = Field(
+        2.0, ge=0, le=1 << 20, description="Room that stays free on the volumes of deliveries and targets."
+    )
 
 
 class ProvenanceSection(Section):
@@ -259,6 +263,29 @@ class LogSection(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
+    keep_mib: int = Field(64, ge=0, le=1 << 20, description="Room for the log that `nearset logs` reads; 0: none kept.")
+
+
+def _notice_url(word: object, info: ValidationInfo) -> object:
+    """Return a URL, or what says where it is; a relative path starts from the folder that the context names."""
+    kind, _, path = word.partition(":") if isinstance(word, str) else ("", "", "")
+    return f"file:{folder_at(path, info.context or Path())}" if kind == "file" else word
+
+
+NoticeUrl = Annotated[str, BeforeValidator(_notice_url, json_schema_input_type=str)]
+
+
+class NotifySection(Section):
+    """Who is told what, off the machine."""
+
+    urls: list[NoticeUrl] = Field([], description="Apprise URLs; env:NAME, file:PATH name where one with secrets is.")
+    events: list[Event] = Field(list(Event), description="What is told; all by default.")
+
+
+class MetricsSection(Section):
+    """Figures for Prometheus."""
+
+    textfile: Folder | None = Field(None, description="A .prom file in the folder that node_exporter reads.")
 
 
 class Config(Section):
@@ -285,6 +312,8 @@ class Config(Section):
     queue: QueueSection = QueueSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
+    notify: NotifySection = NotifySection()
+    metrics: MetricsSection = MetricsSection()
 
     @property
     def production_state(self) -> Path:
@@ -317,6 +346,11 @@ class Config(Section):
         return self.production_state / "engines"
 
     @property
+    def logbook(self) -> Path:
+        """Folder of the log that is kept."""
+        return self.production_state / "log"
+
+    @property
     def production_delivery(self) -> Path:
         """Folder of this production's deliveries."""
         return self.delivery.root / self.production.code
@@ -338,6 +372,7 @@ def load(path: Path) -> Config:
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)
     check_places(document, here)
     check_targets(document)
+    check_notify(document, here)
     check_presets(document)
     if document.faults or config is None:
         raise ConfigError(

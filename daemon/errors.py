@@ -46,6 +46,7 @@ NearsetError                     nearset
 │   ├── NameTaken                delivery.name_taken
 │   ├── NotSigned                delivery.not_signed
 │   ├── TargetAway               delivery.target_away      its deliveries are parked
+│   ├── DiskLow                  delivery.disk_low         nothing more is begun until room returns
 │   └── DiskFull                 delivery.disk_full
 ├── StateError                   state                     an event that the table does not allow
 └── WorkerError                  worker                    a child failed; its job is retried
@@ -176,6 +177,12 @@ class DiskFull(DeliveryError):
     """The delivery volume has no room."""
 
     code = "delivery.disk_full"
+
+
+class DiskLow(DeliveryError):
+    """The delivery volume has no room for what comes next; it is begun once there is."""
+
+    code = "delivery.disk_low"
 
 
 class TargetAway(DeliveryError):

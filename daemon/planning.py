@@ -14,6 +14,7 @@ from daemon import cards, recipe
 from daemon.beneath import mark, open_beneath, read_small
 from daemon.config import Config
 from daemon.errors import NearsetError, RootAway
+from daemon.estimates import proxy_bytes
 from daemon.executor import LocalExecutor
 from daemon.presets import Specs, specs_for
 from daemon.probing import probed, prober
@@ -22,19 +23,7 @@ from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
 from daemon.stages.probe import ProbeTask, Source
 from daemon.stages.render import plain_alone
 from engines.media.essence import Essence
-from engines.media.layout import tracks_of
-from engines.media.preset import ProxyCodec, dnxhd_36_bits_a_second
-from engines.media.proxy import ProxySpec
 
-_BITS_A_PIXEL = {
-    ProxyCodec.DNXHR_LB: 0.74,
-    ProxyCodec.PRORES_PROXY: 0.74,
-    ProxyCodec.PRORES_LT: 1.63,
-    ProxyCodec.PRORES_HQ: 4.93,
-    ProxyCodec.H264: 0.09,
-}
-"""Bits a pixel of our own proxies without sound, mean over three clips at 960x540 and 1280x720. Source: our
-measurement, 2026-11-24; what is filmed moves all but DNxHR by half either way."""
 _PLAIN_PIXELS_A_SECOND = 108e6
 _ENHANCED_PIXELS_A_SECOND = 9.4e6
 """Source pixels of a plain render and proxy pixels of an enhanced one, a second. Source: our measurement on two idle
@@ -130,7 +119,7 @@ def _files(place: CardPlace, paths: tuple[str, ...]) -> tuple[CameraFile, ...]:
 
 def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, specs: Specs, alone: str) -> PlannedClip:
     """Return a clip's row; `alone` says why it gets no enhanced twin."""
-    size = sum(_bytes(essence, spec) for spec in specs.proxies)
+    size = sum(proxy_bytes(essence, spec) for spec in specs.proxies)
     source_pixels = essence.width * essence.height * essence.frames
     pixels = specs.working.width * specs.working.height * essence.frames
     seconds = source_pixels / _PLAIN_PIXELS_A_SECOND + (0 if alone else pixels / _ENHANCED_PIXELS_A_SECOND)
@@ -145,14 +134,6 @@ def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, specs: Specs,
         seconds,
         "; ".join(filter(None, (alone, *specs.notes))),
     )
-
-
-def _bytes(essence: Essence, spec: ProxySpec) -> int:
-    """Return about how large a proxy will be."""
-    sound = sum(track.samples * track.channels * max(track.bits, 16) // 8 for track in tracks_of(essence, spec))
-    if spec.codec is ProxyCodec.DNXHD_36:
-        return int(dnxhd_36_bits_a_second(essence.rate) * essence.seconds / 8) + sound
-    return int(spec.width * spec.height * essence.frames * _BITS_A_PIXEL[spec.codec] / 8) + sound
 
 
 def _rate(rate: Fraction) -> str:

@@ -34,7 +34,7 @@ class Teller:
             get().warning("queue.paused", banner=told)
         stopped = production.store.clips(states=SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED})
         for clip in stopped:
-            self._tell_clip(clip)
+            self._tell_clip(production, clip)
         self._troubles = {clip.id: clip.trouble for clip in stopped}
         waiting: dict[int, list[Clip]] = {}
         for clip in production.store.clips(states=GATE_STATES):
@@ -46,13 +46,14 @@ class Teller:
             self._tell_missing(place)
         self._waits = {card: production.waiting[clips[0].id] for card, clips in waiting.items()}
 
-    def _tell_clip(self, clip: Clip) -> None:
+    def _tell_clip(self, production: Production, clip: Clip) -> None:
         told, trouble = self._troubles.get(clip.id), clip.trouble
         if trouble.code and trouble != told:
             say = get().info if clip.state is ClipState.DUPLICATE else get().warning
             say(
                 "clip.stopped",
                 clip=clip.name,
+                roll=production.store.card(clip.card).roll,
                 state=clip.state,
                 code=trouble.code,
                 what=trouble.what,

@@ -22,6 +22,7 @@ from daemon.publish import fsync_folder
 from daemon.scan import scan
 from daemon.sidecars.ascmhl import FOLDER as SEAL
 
+GIB = 1 << 30
 MARKER = ".nearset-root"
 """Name of the file that tells a root from its empty mount point; written only when asked for, never in a roll."""
 
@@ -172,3 +173,28 @@ def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
         fields = before.split()
         if separator and len(fields) > 4 and after.split():  # noqa: PLR2004 - the fifth field is the mount point
             yield _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]), after.split()[0]
+
+
+def room_at(path: Path) -> tuple[int, int]:
+    """Return size and free bytes of the volume of a folder, or of the nearest one above that is there.
+
+    Raises:
+        OSError: the volume does not answer.
+    """
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    seen = os.statvfs(place)
+    return seen.f_frsize * seen.f_blocks, seen.f_frsize * seen.f_bavail
+
+
+def too_little(path: Path, keep_bytes: int) -> str:
+    """Return why nothing more is put on a volume, empty where it has more room than stays free."""
+    try:
+        _, free = room_at(path)
+    except OSError as error:
+        return f"its volume does not answer: {error.strerror}"
+    return f"{said(free)} are free, and {said(keep_bytes)} stay free" if free < keep_bytes else ""
+
+
+def said(size_bytes: int) -> str:
+    """Return a size as people read it."""
+    return f"{size_bytes / GIB:.1f} GiB" if size_bytes >= GIB // 10 else f"{size_bytes / (1 << 20):.1f} MiB"
