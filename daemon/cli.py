@@ -11,18 +11,18 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from daemon import carecli, enginecli, modelcli, queuecli
 from daemon import config as configuration
-from daemon import enginecli, modelcli, queuecli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import ConfigError, NearsetError
-from daemon.log import configure
+from daemon.log import configure, kept_in
 from daemon.production import Moment
 
 EXIT_HELD, EXIT_FAILED, EXIT_AWAY = 3, 4, 5
@@ -38,6 +38,7 @@ app.add_typer(enginecli.app, name="engine")
 app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
 app.command("doctor")(enginecli.doctor)
+app.command("logs")(carecli.logs)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -81,17 +82,20 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 @app.command()
 def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show what would be made of an offload: clips, rasters, sizes, time. Nothing is written."""
-    from daemon.planning import plan_offload
+    """Show what would be made of an offload, how long that takes here and whether it fits. Nothing is written."""
+    from daemon.pace import Pace
+    from daemon.planning import forecast, plan_offload
 
     settings = configuration.load(config)
-    rows = plan_offload(settings, path)
+    pace = Pace.kept(settings.production_state)
+    rows = plan_offload(settings, path, pace)
+    total = forecast(settings, rows, pace)
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=1))
+        print(json.dumps({"clips": [asdict(row) for row in rows], "total": asdict(total)}, indent=1))
         return
     from daemon.display import show_plan
 
-    show_plan(rows)
+    show_plan(rows, total.lines())
 
 
 @app.command()
@@ -247,7 +251,14 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
         {DELIVER: tuple(settings.egress)},
     )
-    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
+    with (
+        kept_to(()),
+        Progress() as progress,
+        _logged(settings),
+        opened(settings) as production,
+        _kept(settings),
+        _stop_asked() as stop,
+    ):
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -295,6 +306,14 @@ def _logged(settings: configuration.Config) -> Iterator[None]:
     """Set up logging once the progress is shown, so that its lines go above that and not into it."""
     configure(settings.log.level, settings.log.format)
     yield
+
+
+def _kept(settings: configuration.Config) -> AbstractContextManager[None]:
+    """Keep the log beside the database, too, in the room that the configuration gives it."""
+    from daemon.logbook import Logbook
+
+    room = settings.log.keep_mib << 20
+    return kept_in(Logbook(settings.logbook, room)) if room else nullcontext()
 
 
 @contextmanager

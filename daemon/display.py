@@ -13,6 +13,7 @@ from rich.text import Text
 
 from daemon.queue import Place, banner
 from daemon.status import Snapshot, WorkStatus
+from daemon.store import Clip
 from engines.media.preset import Preset
 
 _UNITS = {
@@ -164,12 +165,35 @@ def show_presets(presets: Iterable[Preset]) -> None:
     Console(file=sys.stdout).print(table)
 
 
-def show_plan(rows: list[Any]) -> None:
-    """Print a plan."""
+def show_plan(rows: list[Any], total: Iterable[str]) -> None:
+    """Print a plan, and what it comes to."""
     table = Table("roll", "clip", "source", "proxy", "length", "plain MB", "enhanced MB", "minutes", "note")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row.cells()))
-    Console(file=sys.stdout).print(table)
+    console = Console(file=sys.stdout)
+    console.print(table)
+    for line in total:
+        console.print(Text(line))
+
+
+_BEFORE = ("timestamp", "level", "event", "roll", "clip", "stage", "outcome")
+"""What a line of the log begins with; the rest stands behind it by name."""
+
+
+def show_logs(clips: Iterable[tuple[str, Clip]], lines: Iterable[dict[str, Any]]) -> None:
+    """Print what was told of clips, by roll and clip, and then where each stands."""
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    for line in lines:
+        head = " ".join(str(line[key]) for key in _BEFORE if line.get(key))
+        rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in _BEFORE)
+        console.print(Text(f"{head}  {rest}"), style=_STYLES.get(str(line.get("level")), ""))
+    for roll, clip in clips:
+        trouble = clip.trouble
+        why = f": {trouble.what}: {trouble.why}; {trouble.fix} [{trouble.code}]" if trouble.code else ""
+        console.print(Text(f"{roll} {clip.name} is {clip.state}{why}"), style="bold")
+
+
+_STYLES = {"warning": "yellow", "error": "red"}
 
 
 def show_checks(rows: list[Any]) -> None:

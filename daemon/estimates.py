@@ -1,4 +1,4 @@
-"""Estimates: about how large a proxy will be, before it is made: its codec's bitrate times its length, and the sound."""
+"""Estimates: about how large a proxy will be, before it is made: its codec's bitrate times its length, and sound."""
 
 from __future__ import annotations
 

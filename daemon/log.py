@@ -24,6 +24,9 @@ class Book(Protocol):
     def write(self, line: str) -> None:
         """Keep a line of JSON; never raises."""
 
+    def close(self) -> None:
+        """Keep no more."""
+
 
 _books: list[Book] = []
 
@@ -56,12 +59,13 @@ def get() -> Any:
 
 @contextmanager
 def kept_in(book: Book) -> Iterator[None]:
-    """Keep each line in a book, too, while inside."""
+    """Keep each line in a book, too, while inside; then it is closed."""
     _books.append(book)
     try:
         yield
     finally:
         _books.remove(book)
+        book.close()
 
 
 def _colours(terminal: bool) -> bool:  # noqa: FBT001 - a fact, not a switch

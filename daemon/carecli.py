@@ -1,0 +1,49 @@
+"""The command line of whoever looks after the service: `nearset logs`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon import config as configuration
+
+EXIT_NOTHING = 2
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+def logs(
+    pattern: Annotated[str, typer.Argument(help="A clip, one of a roll as `A002/C003`, or a roll; wildcards may be.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that was told of clips or of a roll, oldest first, and where they stand; 2 where none is known."""
+    from daemon.display import show_logs
+    from daemon.logbook import Wanted, read
+    from daemon.reading import reading
+
+    settings = configuration.load(config)
+    with reading(settings) as store:
+        rolls = {card.id: card.roll for card in store.cards()}
+        known = [(rolls[clip.card], clip) for clip in store.clips()]
+    wanted = Wanted.of(pattern, ((roll, clip.name) for roll, clip in known))
+    lines = [line for line in read(settings.logbook) if wanted.has(line)]
+    found = [(roll, clip) for roll, clip in known if (roll, clip.name) in wanted.clips]
+    if as_json:
+        clips = [
+            {"roll": roll, "clip": clip.name, "state": clip.state, "trouble": asdict(clip.trouble)}
+            for roll, clip in found
+        ]
+        print(json.dumps({"clips": clips, "lines": lines}, indent=1))
+    else:
+        show_logs(found, lines)
+    if not found:
+        print(f"no clip or roll here is called {pattern}: `nearset status` lists them", file=sys.stderr)
+        sys.exit(EXIT_NOTHING)
