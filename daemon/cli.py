@@ -233,6 +233,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.egress import kept_to
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
+    from daemon.metrics import Textfile
     from daemon.service import Service, opened
     from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
@@ -261,6 +262,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     ):
         executor.open()
         hints = Hints(settings.offload.roots)
+        textfile = Textfile(settings.metrics.textfile) if settings.metrics.textfile else None
         try:
             service = Service(production, executor)
             service.start(moment(clock))
@@ -270,6 +272,8 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
                 seen = service.snapshot(moment(clock))
                 write_status(settings.production_state, seen)
                 progress.show(seen)
+                if textfile:
+                    textfile.leave(seen, service.tally, moment(clock))
                 if once and service.is_idle():
                     break
             outcome = _exit_code(service.snapshot(moment(clock)))

@@ -10,35 +10,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, WorkingSpace, check_presets, space_name
-from daemon.destinations import Event, check_notify
+from daemon.destinations import check_notify
 from daemon.egress import destination_of
 from daemon.errors import ConfigError
-from daemon.places import check_places, check_targets, folder_at
+from daemon.outgoing import LogSection, MetricsSection, NotifySection
+from daemon.places import check_places, check_targets
+from daemon.section import Folder, Section
 from engines.colour.look import Working
 from engines.media.preset import ProxyCodec
-
-
-class Section(BaseModel):
-    """A part of a file that people write: unknown keys are faults, types are strict, values stay."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _path(value: object, info: ValidationInfo) -> Path:
-    """Return a path; a relative one starts from the folder that the context names."""
-    return folder_at(value, info.context or Path())
 
 
 def _clock_time(value: object) -> time:
@@ -51,7 +39,6 @@ def _clock_time(value: object) -> time:
     return moment
 
 
-Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
@@ -256,36 +243,6 @@ class GpuSection(Section):
         "none", description="What serves while that engine is missing; each output says which ran. none: clips wait."
     )
     plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
-
-
-class LogSection(Section):
-    """What is logged."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"
-    keep_mib: int = Field(64, ge=0, le=1 << 20, description="Room for the log that `nearset logs` reads; 0: none kept.")
-
-
-def _notice_url(word: object, info: ValidationInfo) -> object:
-    """Return a URL, or what says where it is; a relative path starts from the folder that the context names."""
-    kind, _, path = word.partition(":") if isinstance(word, str) else ("", "", "")
-    return f"file:{folder_at(path, info.context or Path())}" if kind == "file" else word
-
-
-NoticeUrl = Annotated[str, BeforeValidator(_notice_url, json_schema_input_type=str)]
-
-
-class NotifySection(Section):
-    """Who is told what, off the machine."""
-
-    urls: list[NoticeUrl] = Field([], description="Apprise URLs; env:NAME, file:PATH name where one with secrets is.")
-    events: list[Event] = Field(list(Event), description="What is told; all by default.")
-
-
-class MetricsSection(Section):
-    """Figures for Prometheus."""
-
-    textfile: Folder | None = Field(None, description="A .prom file in the folder that node_exporter reads.")
 
 
 class Config(Section):

@@ -22,6 +22,7 @@ from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
+from daemon.metrics import Tally
 from daemon.outcomes import Ending, outcome_of, tell
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
@@ -62,6 +63,7 @@ class Service:
         self._started: dict[int, float] = {}
         self._pace = Pace.kept(production.config.production_state)
         self._capacity = Capacity()
+        self.tally = Tally()
         self._teller = Teller()
         self._stuck: dict[str, str] = {}
         self._littered = False
@@ -234,7 +236,9 @@ class Service:
         if not trouble:
             self._pace.note(self.production, clip, job.stage, seconds)
         ending = self._stumble(job, trouble, now) if trouble else Ending.DONE
-        tell(outcome_of(self.production, clip, job, ending, seconds, report.result, trouble or NO_TROUBLE))
+        outcome = outcome_of(self.production, clip, job, ending, seconds, report.result, trouble or NO_TROUBLE)
+        tell(outcome)
+        self.tally.note(outcome)
 
     def _settled(self, job: Job, result: str, now: Moment) -> Trouble | None:
         """Hand a result to its stage, and return the trouble it met."""
