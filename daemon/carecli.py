@@ -1,4 +1,4 @@
-"""The command line of whoever looks after the service: `nearset logs`."""
+"""The command line of whoever looks after the service: `nearset logs`, `nearset notify`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from daemon import config as configuration
 
-EXIT_NOTHING = 2
+EXIT_NOTHING, EXIT_NOT_TOLD = 2, 4
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -47,3 +47,32 @@ def logs(
     if not found:
         print(f"no clip or roll here is called {pattern}: `nearset status` lists them", file=sys.stderr)
         sys.exit(EXIT_NOTHING)
+
+
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send a trial to every URL of notify.urls.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show who is notified, of what; with --test each is sent a trial, and 4 says that one did not take it."""
+    from daemon.cli import moment
+    from daemon.clock import SystemClock
+    from daemon.destinations import label, urls_of
+    from daemon.display import show_rows
+    from daemon.messenger import tried
+
+    settings = configuration.load(config)
+    if test:
+        ways = tried(settings, lambda: moment(SystemClock()))
+    else:
+        ways = [(label(url), None) for url in urls_of(settings.notify.urls, settings.egress)]
+    rows = [(to, test and trouble is None, f"{trouble.what}: {trouble.why}" if trouble else "") for to, trouble in ways]
+    if as_json:
+        told = [{"to": to, "taken": taken if test else None, "why": why} for to, taken, why in rows]
+        print(json.dumps({"events": settings.notify.events, "ways": told}, indent=1))
+    else:
+        words = {True: "took the trial", False: "did not take it" if test else ""}
+        show_rows(("to", "trial", "why"), [[to, words[taken], why] for to, taken, why in rows])
+        print(f"events: {', '.join(settings.notify.events)}")
+    if test and not all(taken for _, taken, _ in rows):
+        sys.exit(EXIT_NOT_TOLD)

@@ -39,6 +39,7 @@ app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
 app.command("doctor")(enginecli.doctor)
 app.command("logs")(carecli.logs)
+app.command("notify")(carecli.notify)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -233,7 +234,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.egress import kept_to
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
-    from daemon.metrics import Textfile
+    from daemon.onlookers import Onlookers
     from daemon.service import Service, opened
     from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
@@ -260,9 +261,9 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
         _kept(settings),
         _stop_asked() as stop,
     ):
+        onlookers = Onlookers.of(settings, production.store)
         executor.open()
         hints = Hints(settings.offload.roots)
-        textfile = Textfile(settings.metrics.textfile) if settings.metrics.textfile else None
         try:
             service = Service(production, executor)
             service.start(moment(clock))
@@ -272,14 +273,15 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
                 seen = service.snapshot(moment(clock))
                 write_status(settings.production_state, seen)
                 progress.show(seen)
-                if textfile:
-                    textfile.leave(seen, service.tally, moment(clock))
+                onlookers.look(seen, service.tally, moment(clock))
                 if once and service.is_idle():
+                    onlookers.end(seen, lambda: moment(clock))
                     break
             outcome = _exit_code(service.snapshot(moment(clock)))
         finally:
             hints.close()
             executor.close()
+            onlookers.close()
     if as_json:
         print(json.dumps(asdict(seen), indent=1))
     return outcome

@@ -54,13 +54,14 @@ def leads_to(url: str) -> tuple[str, int]:
     Raises:
         ValueError: where it leads is not known here; the message has nothing of the URL but its scheme.
     """
+    scheme = url.partition(":")[0]
+    if scheme in _SERVICES:
+        return _SERVICES[scheme]
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("a notification URL such as ntfys://ntfy.example.com/dailies is needed") from None
-    if parts.scheme in _SERVICES:
-        return _SERVICES[parts.scheme]
     if parts.scheme in _MAIL:
         server = parse_qs(parts.query).get("smtp", [""])[0]
         if not server:
@@ -74,7 +75,7 @@ def leads_to(url: str) -> tuple[str, int]:
 def label(url: str) -> str:
     """Return what a URL is called where people read it: its scheme and where it leads, no secret."""
     host, port = leads_to(url)
-    return f"{urlsplit(url).scheme} {host}:{port}"
+    return f"{url.partition(':')[0]} {host}:{port}"
 
 
 def resolved(word: str, here: Path = Path()) -> str:

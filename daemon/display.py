@@ -87,6 +87,8 @@ def show_status(snapshot: Snapshot) -> None:
         console.print(Text(f"root away: {root}: {why}"))
     for target, why in snapshot.targets_away.items():
         console.print(Text(f"target away: {target}: {why}; its deliveries wait"))
+    if snapshot.gpu_lost:
+        console.print(Text(f"GPU lost: {snapshot.gpu_lost}; `nearset doctor` tells more", style="bold"))
     if snapshot.no_room:
         console.print(Text(snapshot.no_room, style="bold"))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")

@@ -40,6 +40,7 @@ NearsetError                     nearset
 ├── ModelError                   model                     no such model, or not to be had
 ├── QueueError                   queue                     no such stage to pause
 ├── PurgeError                   purge                     not all of a production could be destroyed
+├── NotTold                      notice                    nobody was told; no card waits for that
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
@@ -189,6 +190,12 @@ class TargetAway(DeliveryError):
     """A delivery target cannot be reached, or refuses; its deliveries wait."""
 
     code = "delivery.target_away"
+
+
+class NotTold(NearsetError):
+    """A notification was not taken; it is tried again, then let go."""
+
+    code = "notice"
 
 
 class EgressError(NearsetError):

@@ -31,7 +31,7 @@ _EVERY_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Tally:
-    """What jobs came to since the service started, by stage."""
+    """What jobs came to since the service started, by stage. `gpu` says how a GPU went away, until one serves again."""
 
     jobs: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
@@ -39,6 +39,7 @@ class Tally:
     size_bytes: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     gpu_lost: int = 0
+    gpu: str = ""
 
     def note(self, outcome: Outcome) -> None:
         """Count a job that ended."""
@@ -47,7 +48,11 @@ class Tally:
         self.seconds[stage] += outcome.seconds  # type: ignore[assignment] # a Counter adds up any number
         self.frames[stage] += outcome.frames
         self.size_bytes[stage] += outcome.size_bytes
-        self.gpu_lost += outcome.trouble.code in GPU_TROUBLES
+        if outcome.trouble.code in GPU_TROUBLES:
+            self.gpu_lost += 1
+            self.gpu = f"{outcome.trouble.what}: {outcome.trouble.why}"
+        elif outcome.engine and outcome.ending is Ending.DONE:
+            self.gpu = ""
         if outcome.passed is not None:
             self.verdicts["passed" if outcome.passed else "refused"] += 1
 

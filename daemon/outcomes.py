@@ -50,6 +50,11 @@ class Outcome:
     trouble: Trouble = NO_TROUBLE
 
     @property
+    def engine(self) -> str:
+        """What ran the network; empty where none did."""
+        return str((self.said or {}).get("engine", ""))
+
+    @property
     def passed(self) -> bool | None:
         """What the gate said of a model; None where the job made none."""
         passed = (self.said or {}).get("passed")

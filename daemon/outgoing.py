@@ -26,6 +26,7 @@ def _notice_url(word: object, info: ValidationInfo) -> object:
     return f"file:{folder_at(path, info.context or Path())}" if kind == "file" else word
 
 
+Word = Annotated[Event, Field(strict=False)]
 NoticeUrl = Annotated[str, BeforeValidator(_notice_url, json_schema_input_type=str)]
 
 
@@ -33,7 +34,9 @@ class NotifySection(Section):
     """Who is told what, off the machine."""
 
     urls: list[NoticeUrl] = Field([], description="Apprise URLs; env:NAME, file:PATH name where one with secrets is.")
-    events: list[Event] = Field(list(Event), description="What is told; all by default.")
+    events: list[Annotated[Event, Field(strict=False)]] = Field(
+        list(Event), description="What is told; all by default."
+    )
 
 
 class MetricsSection(Section):

@@ -157,7 +157,7 @@ class Service:
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
-        return snapshot(self.production, self._executor.running(), now, self._pace, self._capacity)
+        return snapshot(self.production, self._executor.running(), now, self._pace, self._capacity, self.tally.gpu)
 
     def _has_delivered(self, card: int) -> bool:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))

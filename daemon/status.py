@@ -58,6 +58,7 @@ class Snapshot:
 
     `eta_seconds` until all that is known of is hashed and rendered; `paused` since when each paused stage is.
     `no_room` says why nothing more is rendered, empty while there is room; `queued_of` are the jobs that wait by stage.
+    `gpu_lost` says how a GPU went away, until something is rendered again.
     """
 
     production: str
@@ -72,9 +73,12 @@ class Snapshot:
     no_room: str = ""
     volumes: tuple[Volume, ...] = ()
     queued_of: dict[str, int] = field(default_factory=dict)
+    gpu_lost: str = ""
 
 
-def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace, capacity: Capacity) -> Snapshot:
+def snapshot(
+    production: Production, running: list[Running], now: Moment, pace: Pace, capacity: Capacity, gpu_lost: str
+) -> Snapshot:
     """Return the production as it is now."""
     store, room = production.store, capacity.trouble
     cards = tuple(
@@ -104,6 +108,7 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         f"{room.what}: {room.why}; {room.fix}" if room.code else "",
         capacity.volumes,
         queued,
+        gpu_lost,
     )
 
 
