@@ -1,4 +1,4 @@
-"""The command line of whoever looks after the service: `nearset logs`, `nearset notify`."""
+"""The command line of whoever looks after the service: `nearset doctor`, `nearset logs`, `nearset notify`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,39 @@ import typer
 
 from daemon import config as configuration
 
-EXIT_NOTHING, EXIT_NOT_TOLD = 2, 4
+EXIT_NOTHING, EXIT_ILL, EXIT_NOT_TOLD = 2, 3, 4
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_CONFIG = Path("config.yaml")
+
+
+def doctor(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="A configuration.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Examine machine and configuration: ok, warn or error, each with its cure; 3 where anything is an error.
+
+    An error is what cannot work as it was asked for, such as the engine that the configuration names. Run it as the
+    service's own user. It leaves nothing behind.
+    """
+    from daemon.cli import moment
+    from daemon.clock import SystemClock
+    from daemon.display import show_findings
+    from daemon.doctor import examined
+    from daemon.doctor.finding import Level
+
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    settings = configuration.load(path) if path else None
+    findings = list(examined(settings, moment(SystemClock())))
+    if as_json:
+        print(json.dumps([finding.told() for finding in findings], indent=1))
+    else:
+        show_findings(findings)
+    if any(finding.level is Level.ERROR for finding in findings):
+        sys.exit(EXIT_ILL)
 
 
 def logs(

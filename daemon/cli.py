@@ -37,7 +37,7 @@ app.add_typer(modelcli.app, name="model")
 app.add_typer(enginecli.app, name="engine")
 app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
-app.command("doctor")(enginecli.doctor)
+app.command("doctor")(carecli.doctor)
 app.command("logs")(carecli.logs)
 app.command("notify")(carecli.notify)
 

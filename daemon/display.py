@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from daemon.doctor.finding import Finding, Level
 from daemon.queue import Place, banner
 from daemon.status import Snapshot, WorkStatus
 from daemon.store import Clip
@@ -195,7 +196,22 @@ def show_logs(clips: Iterable[tuple[str, Clip]], lines: Iterable[dict[str, Any]]
         console.print(Text(f"{roll} {clip.name} is {clip.state}{why}"), style="bold")
 
 
-_STYLES = {"warning": "yellow", "error": "red"}
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Print what the doctor found, subject by subject, each with its cure."""
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    subject = ""
+    for finding in findings:
+        if finding.subject != subject:
+            subject = finding.subject
+            console.print(Text(subject), style="bold")
+        style = _STYLES.get(str(finding.level), "")
+        word = "lacks" if finding.level is Level.OK and finding.fix else str(finding.level)
+        console.print(Text(f"  {word:6}{finding.name}: {finding.found}"), style=style)
+        if finding.fix:
+            console.print(Text(f"        {finding.fix}"), style=style)
+
+
+_STYLES = {"warn": "yellow", "warning": "yellow", "error": "red"}
 
 
 def show_checks(rows: list[Any]) -> None:

@@ -86,6 +86,7 @@ def pausable() -> tuple[str, ...]:
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
     from daemon import provenance, sending  # noqa: PLC0415 - as below
+    from daemon.doctor import media  # noqa: PLC0415 - as below
     from daemon.stages import assist, deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
@@ -102,5 +103,6 @@ def work_of(stage: str) -> Work:
         "deliver": deliver.work,
         "attest": provenance.work,
         "notify": sending.work,
+        "examine": media.work,
     }
     return work[stage]

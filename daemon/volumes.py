@@ -158,21 +158,42 @@ def _not_marked(root: Path, why: str, fix: str) -> ConfigError:
     return ConfigError(f"{root} gets no marker", why=why, fix=fix)
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted filesystem: where, of what kind, and its options (`ro`, `noexec`, …)."""
+
+    point: str
+    kind: str
+    options: frozenset[str]
+
+    @property
+    def is_network(self) -> bool:
+        """Whether another machine keeps it, so that the kernel tells nothing of changes there."""
+        return self.kind in _NETWORK or self.kind.removeprefix("fuse.") in _NETWORK_FUSE
+
+
+def mount_of(path: Path, mountinfo: str) -> Mount:
+    """Return what a path lies on; of several at one place the last. Source: proc_pid_mountinfo(5)."""
+    best = Mount("", "", frozenset())
+    for mount in _mounts(mountinfo):
+        if path.is_relative_to(mount.point) and len(mount.point) >= len(best.point):
+            best = mount
+    return best
+
+
 def is_network(path: Path, mountinfo: str) -> bool:
-    """Return whether a path lies on a network mount. Source: proc_pid_mountinfo(5)."""
-    best, kind = "", ""
-    for mount_point, file_system in _mounts(mountinfo):
-        if path.is_relative_to(mount_point) and len(mount_point) >= len(best):
-            best, kind = mount_point, file_system
-    return kind in _NETWORK or kind.removeprefix("fuse.") in _NETWORK_FUSE
+    """Return whether a path lies on a network mount."""
+    return mount_of(path, mountinfo).is_network
 
 
-def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
+def _mounts(mountinfo: str) -> Iterator[Mount]:
     for line in mountinfo.splitlines():
         before, separator, after = line.partition(" - ")
-        fields = before.split()
-        if separator and len(fields) > 4 and after.split():  # noqa: PLR2004 - the fifth field is the mount point
-            yield _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]), after.split()[0]
+        fields, kinds = before.split(), after.split()
+        if separator and len(fields) > 5 and kinds:  # noqa: PLR2004 - the fifth field is the mount point, then options
+            point = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4])
+            options = {*fields[5].split(","), *(kinds[2].split(",") if len(kinds) > 2 else ())}  # noqa: PLR2004 - kind, source, options
+            yield Mount(point, kinds[0], frozenset(options))
 
 
 def room_at(path: Path) -> tuple[int, int]:

@@ -9,16 +9,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "service")]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "service")]
 
 from cart import Cart
+from office import Office
 
 _MEMORY = Path("/dev/shm")
 
@@ -35,28 +34,6 @@ def cart() -> Iterator[Cart]:
     folder = Path(tempfile.mkdtemp(prefix="cart-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     yield Cart(folder)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass
-class Office:
-    """The production office: what it was sent, and how it answers."""
-
-    port: int = 0
-    status: int = 200
-    elsewhere: str = ""
-    got: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"json://127.0.0.1:{self.port}/office"
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def bodies(self) -> list[str]:
-        return [message["message"] for message in self.got]
 
 
 @pytest.fixture

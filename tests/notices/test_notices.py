@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cart import Cart
-from conftest import Office
+from office import Office
 
 from daemon import cli, wire
 from daemon.capacity import Volume

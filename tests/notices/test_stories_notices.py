@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cart import DELIVERED, Cart, Hands, Shift, trouble
-from conftest import Office
+from office import Office
 from structlog.testing import capture_logs
 
 from daemon.messenger import Messenger
