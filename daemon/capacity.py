@@ -25,7 +25,7 @@ from daemon.stages.probe import words_of
 from daemon.stages.render import RenderTask, specs_of
 from daemon.states import ClipState
 from daemon.store import Clip, Job, trouble_of
-from daemon.volumes import GIB, room_at, said
+from daemon.volumes import GIB, STATE_KEEP_BYTES, room_at, said
 from engines.media.essence import Essence
 
 _LOOK_SECONDS = 5.0
@@ -70,7 +70,10 @@ class Capacity:
         needed = sum(self._need(production, clip) * len(twins_left(production, clip)) for clip in clips)
         config = production.config
         keep = int(config.delivery.keep_free_gib * GIB)
-        places = [("delivery", config.production_delivery, keep, needed), ("state", config.production_state, 0, 0)]
+        places = [
+            ("delivery", config.production_delivery, keep, needed),
+            ("state", config.production_state, STATE_KEEP_BYTES, 0),
+        ]
         places += [(target.name, target.path, keep, 0) for target in config.delivery.targets if target.path]
         self.volumes = tuple(volume for place in places if (volume := _volume(*place)))
 

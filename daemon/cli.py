@@ -275,7 +275,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
                 progress.show(seen)
                 onlookers.look(seen, service.tally, moment(clock))
                 if once and service.is_idle():
-                    onlookers.end(seen, lambda: moment(clock))
+                    onlookers.end(seen, service.tally, lambda: moment(clock))
                     break
             outcome = _exit_code(service.snapshot(moment(clock)))
         finally:

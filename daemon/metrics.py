@@ -65,11 +65,14 @@ class Textfile:
     _due: float = float("-inf")
     _why: str = ""
 
+    def look(self, seen: Snapshot, tally: Tally, now: Moment) -> None:
+        """Write the file if it is due."""
+        if now.monotonic >= self._due:
+            self._due = now.monotonic + _EVERY_SECONDS
+            self.leave(seen, tally, now)
+
     def leave(self, seen: Snapshot, tally: Tally, now: Moment) -> None:
-        """Write the file if it is due: whole, and readable for node_exporter's own user."""
-        if now.monotonic < self._due:
-            return
-        self._due = now.monotonic + _EVERY_SECONDS
+        """Write the file: whole, and readable for node_exporter's own user."""
         part = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         why = ""
         try:

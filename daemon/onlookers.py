@@ -36,12 +36,14 @@ class Onlookers:
     def look(self, seen: Snapshot, tally: Tally, now: Moment) -> None:
         """Show them a status."""
         if self.textfile:
-            self.textfile.leave(seen, tally, now)
+            self.textfile.look(seen, tally, now)
         if self.messenger:
             self.messenger.look(seen, now)
 
-    def end(self, seen: Snapshot, clock: Callable[[], Moment]) -> None:
-        """Tell what is not told yet, where all is done."""
+    def end(self, seen: Snapshot, tally: Tally, clock: Callable[[], Moment]) -> None:
+        """Show them the last status, and tell what is not told yet: all is done."""
+        if self.textfile:
+            self.textfile.leave(seen, tally, clock())
         if self.messenger:
             self.messenger.flush(seen, clock)
 

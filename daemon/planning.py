@@ -86,8 +86,9 @@ class Forecast:
     def lines(self) -> tuple[str, str]:
         """Return what it says, as people read it."""
         room = f"{said(self.needed_bytes)} needed, {said(self.free_bytes)} free, {said(self.keep_bytes)} stay free"
+        quick, slow = _duration(self.quick_seconds), _duration(self.slow_seconds)
         return (
-            f"takes {_duration(self.quick_seconds)} to {_duration(self.slow_seconds)} ({self.basis})",
+            f"takes {quick if quick == slow else f'{quick} to {slow}'} ({self.basis})",
             room if self.fits else f"DOES NOT FIT: {room}",
         )
 

@@ -23,6 +23,8 @@ from daemon.scan import scan
 from daemon.sidecars.ascmhl import FOLDER as SEAL
 
 GIB = 1 << 30
+STATE_KEEP_BYTES = GIB
+"""Room below which the disk of the state is told of: the database needs little, but it needs it."""
 MARKER = ".nearset-root"
 """Name of the file that tells a root from its empty mount point; written only when asked for, never in a roll."""
 

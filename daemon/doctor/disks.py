@@ -9,11 +9,9 @@ from daemon.config import Config
 from daemon.doctor.finding import Finding, Level
 from daemon.errors import ConfigError
 from daemon.statusfile import read_status
-from daemon.volumes import GIB, room_at, said
+from daemon.volumes import GIB, STATE_KEEP_BYTES, room_at, said
 
 SUBJECT = "disks"
-STATE_KEEP_BYTES = GIB
-"""Room below which the state's disk is told of: the database needs little, but it needs it."""
 
 
 def examined(config: Config) -> Iterator[Finding]:

@@ -64,10 +64,10 @@ def test_the_file_is_whole_readable_and_written_now_and_again(cart: Cart) -> Non
         shift.drive()
         textfile = Textfile(path)
         for _ in range(3):
-            textfile.leave(shift.service.snapshot(shift.now()), shift.service.tally, shift.now())
+            textfile.look(shift.service.snapshot(shift.now()), shift.service.tally, shift.now())
             first = path.read_bytes()
         shift.tick(6)
-        textfile.leave(shift.service.snapshot(shift.now()), shift.service.tally, shift.now())
+        textfile.look(shift.service.snapshot(shift.now()), shift.service.tally, shift.now())
     assert path.read_bytes() != first
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [it.name for it in cart.folder.iterdir() if "prom" in it.name] == [path.name]
@@ -77,7 +77,7 @@ def test_a_folder_that_is_not_there_is_told_once_and_stops_nothing(cart: Cart) -
     textfile = Textfile(cart.folder / "gone" / "nearset.prom")
     with cart.shift() as shift, capture_logs() as told:
         for _ in range(4):
-            textfile.leave(shift.service.snapshot(shift.now()), shift.service.tally, shift.now())
+            textfile.look(shift.service.snapshot(shift.now()), shift.service.tally, shift.now())
             shift.tick(6)
     assert [line["event"] for line in told].count("metrics.not_written") == 1
 

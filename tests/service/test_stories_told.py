@@ -93,5 +93,5 @@ def test_a_plan_takes_the_pace_that_was_seen_and_says_how_far_it_may_be_off(cart
     seen = Pace({twin: [(100.0, 1.0)] * 5 for twin in (Twin.PLAIN, Twin.ENHANCED)})
     known = forecast(cart.config, [row], seen)
     assert (known.quick_seconds, known.slow_seconds) == (200.0, 200.0)
-    assert known.lines()[0] == "takes 3 min to 3 min (as the last 10 renderings went here)"
+    assert known.lines()[0] == "takes 3 min (as the last 10 renderings went here)"
     assert forecast(cart.config, [row] * 10_000, seen).lines()[1].startswith("DOES NOT FIT: 60000.0 GiB needed")
