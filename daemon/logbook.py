@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -84,3 +85,9 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(found, dict):
                 yield found
+
+
+def lines_of(folder: Path, roll: str, clip: str, most: int) -> list[dict[str, Any]]:
+    """Return the newest lines that speak of a clip or of its card, newest first, at most so many."""
+    wanted = Wanted(frozenset({(roll, clip)}))
+    return list(deque((line for line in read(folder) if wanted.has(line)), maxlen=most))[::-1]

@@ -104,13 +104,12 @@ def forecast(config: Config, rows: Sequence[PlannedClip], pace: Pace) -> Forecas
         Twin.PLAIN: sum(row.work_seconds - row.enhanced_seconds for row in rows),
         Twin.ENHANCED: sum(row.enhanced_seconds for row in rows),
     }
-    quick, slow = (
-        max(
-            seconds[HASHED] * pace.spread(HASHED)[end] / config.workers.custody,
-            sum(seconds[twin] * pace.spread(twin)[end] for twin in (Twin.PLAIN, Twin.ENHANCED)) / config.workers.render,
-        )
-        for end in (0, 1)
-    )
+    jobs = {
+        HASHED: sum(bool(row.hash_seconds) for row in rows),
+        Twin.PLAIN: sum(bool(row.plain_bytes) for row in rows),
+        Twin.ENHANCED: sum(bool(row.enhanced_bytes) for row in rows),
+    }
+    _, quick, slow = pace.range(seconds, jobs, config.workers)
     seen = sum(pace.jobs(twin) for twin in (Twin.PLAIN, Twin.ENHANCED))
     needed = sum(row.plain_bytes + row.enhanced_bytes for row in rows)
     keep = int(config.delivery.keep_free_gib * GIB)

@@ -81,10 +81,15 @@ class Queueing(Database):
         """Return one job."""
         return Job.from_row(self._db.execute("select * from jobs where id = ?", (job,)).fetchone())
 
-    def queued(self) -> dict[str, int]:
-        """Return how many jobs of each stage wait."""
-        query = "select stage, count(*) as n from jobs where state = ? group by stage order by stage"
-        return {row["stage"]: row["n"] for row in self._db.execute(query, (JobState.QUEUED,))}
+    def queued(self) -> int:
+        """Return how many jobs wait."""
+        query = "select count(*) as n from jobs where state = ?"
+        return int(self._db.execute(query, (JobState.QUEUED,)).fetchone()["n"])
+
+    def queued_by_stage(self) -> dict[str, int]:
+        """Return how many jobs wait in each stage."""
+        query = "select stage, count(*) from jobs where state = ? group by stage"
+        return dict(self._db.execute(query, (JobState.QUEUED,)).fetchall())
 
     def job_of(self, key: str) -> Job | None:
         """Return the job of a key; None where there never was one."""

@@ -56,7 +56,8 @@ class WorkStatus:
 class Snapshot:
     """A production at one moment.
 
-    `eta_seconds` until all that is known of is hashed and rendered; `paused` since when each paused stage is.
+    `eta_seconds` until all that is known of is hashed and rendered, `eta_range_seconds` the least and the most that it
+    may take; `paused` since when each paused stage is.
     `no_room` says why nothing more is rendered, empty while there is room; `queued_of` are the jobs that wait by stage.
     `gpu_lost` says how a GPU went away, until something is rendered again.
     """
@@ -70,6 +71,7 @@ class Snapshot:
     eta_seconds: float = 0.0
     targets_away: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
+    eta_range_seconds: tuple[float, float] = (0.0, 0.0)
     no_room: str = ""
     volumes: tuple[Volume, ...] = ()
     queued_of: dict[str, int] = field(default_factory=dict)
@@ -94,20 +96,21 @@ def snapshot(
         for card in store.cards()
     )
     work = tuple(_work(production, task, now) for task in running)
-    queued = store.queued()
+    eta, *eta_range = (round(seconds, 1) for seconds in pace.seconds_left(production, running))
     return Snapshot(
         production.config.production.code,
         now.iso,
         cards,
         work,
-        sum(queued.values()),
+        store.queued(),
         dict(production.roots_away),
-        round(pace.seconds_left(production, running), 1),
+        eta,
         dict(production.targets_away),
         store.pauses(),
+        (eta_range[0], eta_range[1]),
         f"{room.what}: {room.why}; {room.fix}" if room.code else "",
         capacity.volumes,
-        queued,
+        store.queued_by_stage(),
         gpu_lost,
     )
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from daemon import log
-from daemon.logbook import Logbook, Wanted, read
+from daemon.logbook import Logbook, Wanted, lines_of, read
 
 KNOWN = [("A001", "C001"), ("A001", "C002"), ("B001", "C001"), ("B001", "(card files)")]
 
@@ -47,6 +47,7 @@ def test_what_was_told_of_a_clip_its_card_and_no_other_is_found(tmp_path):
     assert told(tmp_path, "C001")[:2] == ["first", "another roll's"]
     assert told(tmp_path, "B*") == ["another roll's", "says no roll", "the other card"]
     assert told(tmp_path, "Z9") == []
+    assert [line["why"] for line in lines_of(tmp_path, "A001", "C001", 2)] == ["as a part", "its card"]
 
 
 def test_the_book_keeps_to_its_room_and_the_newest_stays(tmp_path):

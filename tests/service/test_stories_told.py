@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from cart import DELIVERED, Cart, trouble
 from structlog.testing import capture_logs
 
@@ -76,12 +77,22 @@ def test_the_pace_that_was_seen_outlasts_a_restart_and_one_that_cannot_be_read_i
 
 
 def test_how_far_a_pace_goes_up_and_down_comes_from_the_jobs_that_were_seen() -> None:
-    assert Pace().spread(Twin.PLAIN) == (0.5, 2.0)
-    steady = Pace({Twin.PLAIN: [(100.0, 1.0)] * 5})
-    assert steady.spread(Twin.PLAIN) == (1.0, 1.0)
+    assert Pace().factor(Twin.PLAIN, 1) == pytest.approx(2)
+    assert Pace({Twin.PLAIN: [(100.0, 1.0)] * 3}).factor(Twin.PLAIN, 1) == 1
     uneven = Pace({Twin.PLAIN: [(100.0, seconds) for seconds in (1.0, 1.0, 2.0, 4.0, 4.0)]})
-    quick, slow = uneven.spread(Twin.PLAIN)
-    assert quick < 1 < slow
+    assert uneven.factor(Twin.PLAIN, 1) > uneven.factor(Twin.PLAIN, 50) > 1, "many clips are known better than one"
+
+
+def test_how_long_the_queue_takes_is_a_range(cart: Cart) -> None:
+    cart.card(*(f"A001C{number:03}.mov" for number in range(1, 5)))
+    with cart.shift() as shift:
+        while not shift.clips() or "probed" not in shift.clip_states():
+            shift.tick()
+        seen = shift.service.snapshot(shift.now())
+        least, most = seen.eta_range_seconds
+        assert least <= seen.eta_seconds <= most
+        shift.drive()
+        assert shift.service.snapshot(shift.now()).eta_range_seconds == (0.0, 0.0)
 
 
 def test_a_plan_takes_the_pace_that_was_seen_and_says_how_far_it_may_be_off(cart: Cart) -> None:
