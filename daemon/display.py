@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from daemon.doctor.finding import Finding, Level
 from daemon.queue import Place, banner
 from daemon.status import Snapshot, WorkStatus
 from daemon.store import Clip
+from daemon.volumes import said
 from engines.media.preset import Preset
 
 _UNITS = {
@@ -84,14 +85,8 @@ def show_status(snapshot: Snapshot) -> None:
     console = Console(file=sys.stdout)
     console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
     _show_banner(console, snapshot.paused)
-    for root, why in snapshot.roots_away.items():
-        console.print(Text(f"root away: {root}: {why}"))
-    for target, why in snapshot.targets_away.items():
-        console.print(Text(f"target away: {target}: {why}; its deliveries wait"))
-    if snapshot.gpu_lost:
-        console.print(Text(f"GPU lost: {snapshot.gpu_lost}; `nearset doctor` tells more", style="bold"))
-    if snapshot.no_room:
-        console.print(Text(snapshot.no_room, style="bold"))
+    for alarm in _alarms(snapshot):
+        console.print(Text(alarm))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:
@@ -105,6 +100,22 @@ def show_status(snapshot: Snapshot) -> None:
     for work in snapshot.work:
         console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} {_eta(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
+
+
+def _alarms(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what a person should see to first."""
+    for root, why in snapshot.roots_away.items():
+        yield f"root away: {root}: {why}"
+    for target, why in snapshot.targets_away.items():
+        yield f"target away: {target}: {why}; its deliveries wait"
+    for it in snapshot.volumes:
+        if it.is_low:
+            room = f"{said(it.free_bytes)} free, {said(it.needed_bytes)} needed, {said(it.keep_bytes)} stay free"
+            yield f"disk low: {it.name}: {room}"
+    if snapshot.gpu_lost:
+        yield f"GPU lost: {snapshot.gpu_lost}; `nearset doctor` tells more"
+    if snapshot.no_room:
+        yield snapshot.no_room
 
 
 def show_queue(places: list[Place], paused: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.config import Config
-from daemon.doctor import certificates, clocks, disks, engines, kernel, media, mounts, permissions, watching
+from daemon.doctor import certificates, clocks, disks, engines, kernel, media, mounts, onlookers, permissions, watching
 from daemon.doctor.finding import Finding
 from daemon.production import Moment
 
@@ -25,3 +25,4 @@ def examined(config: Config | None, now: Moment) -> Iterator[Finding]:
         yield from disks.examined(config)
         yield from watching.examined(config)
         yield from certificates.examined(config, now)
+        yield from onlookers.examined(config)

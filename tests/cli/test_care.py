@@ -11,6 +11,9 @@ import structlog
 from footage import footage
 
 from daemon import cli
+from daemon.capacity import Volume
+from daemon.display import show_status
+from daemon.status import Snapshot
 
 CONFIG = """\
 production: {code: SHOW}
@@ -85,3 +88,28 @@ def test_nobody_is_told_where_a_destination_cannot_be_had(nearset):
     code, _, err = nearset("once")
     assert code == 2
     assert "the environment has no NEARSET_NOBODY" in err
+
+
+def test_a_status_says_first_what_a_person_should_see_to(capsys):
+    low = Volume("delivery", "/d", 9 << 30, 1 << 30, 2 << 30, 4 << 30)
+    fine = Volume("state", "/s", 9 << 30, 5 << 30, 1 << 30, 0)
+    show_status(
+        Snapshot(
+            "SHOW",
+            "2026-03-02T18:00:00+00:00",
+            (),
+            (),
+            0,
+            {"/offload": "it is not mounted"},
+            no_room="deliveries wait for room: why; fix",
+            volumes=(low, fine),
+            gpu_lost="it fell off the bus",
+        )
+    )
+    told = capsys.readouterr().out.splitlines()[1:5]
+    assert told == [
+        "root away: /offload: it is not mounted",
+        "disk low: delivery: 1.0 GiB free, 4.0 GiB needed, 2.0 GiB stay free",
+        "GPU lost: it fell off the bus; `nearset doctor` tells more",
+        "deliveries wait for room: why; fix",
+    ]

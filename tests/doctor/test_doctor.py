@@ -16,7 +16,7 @@ from machine import NOW, configured, levels
 from daemon import cli, log, wire
 from daemon.certificates import Certificates
 from daemon.config import Config
-from daemon.doctor import certificates, clocks, disks, examined, kernel, media, mounts, permissions, watching
+from daemon.doctor import certificates, clocks, disks, examined, kernel, media, mounts, onlookers, permissions, watching
 from daemon.logbook import Logbook
 from daemon.publish import Naming, naming_of
 from daemon.status import Snapshot
@@ -242,6 +242,23 @@ def test_certificates_are_looked_at_as_those_who_verify_do(config: Config, tmp_p
     assert levels(certificates.examined(config, NOW)) == {"signing": "error"}
     unsigned = configured(tmp_path, "provenance: {sign: false}\n")
     assert levels(certificates.examined(unsigned, NOW)) == {"signing": "ok"}
+
+
+# Onlookers
+
+
+def test_who_cannot_be_told_is_an_error_and_figures_without_a_folder_a_warning(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(onlookers.examined(config)) == []
+    words = "egress: ['office.set:80']\nnotify: {urls: ['env:OFFICE']}\nmetrics: {textfile: figures/nearset.prom}\n"
+    looked_on = configured(tmp_path, words)
+    assert levels(onlookers.examined(looked_on)) == {"notify": "error", "metrics": "warn"}
+    (tmp_path / "figures").mkdir()
+    monkeypatch.setenv("OFFICE", "json://office.set/SECRET")
+    found = list(onlookers.examined(looked_on))
+    assert levels(found) == {"notify": "ok", "metrics": "ok"}
+    assert found[0].found == "json office.set:80; `nearset notify --test` tries them"
 
 
 # The command

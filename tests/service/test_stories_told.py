@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +48,17 @@ def test_what_stumbles_is_a_warning_with_its_trouble_and_what_is_given_up_an_err
     assert (first["outcome"], first["log_level"], first["code"]) == ("retried", "warning", "worker.died")
     assert (second["outcome"], second["log_level"], second["attempt"]) == ("given up", "error", 2)
     assert (second["what"], second["why"], second["fix"]) == ("it stumbled", "a test said so", "nothing to do")
+
+
+def test_a_clock_that_jumps_is_told_and_one_that_goes_on_is_not(cart: Cart) -> None:
+    with capture_logs() as told, cart.shift() as shift:
+        shift.ticks(3)
+        shift.cart.clock.advance(3600)  # an hour in which nothing turned
+        shift.ticks(3)
+        shift.cart.clock._utc -= timedelta(minutes=5)
+        shift.ticks(3)
+    (jump,) = (line for line in told if line["event"] == "clock.jumped")
+    assert jump["seconds"] == -300.0
 
 
 def test_an_answer_of_a_hostile_child_is_told_without_what_it_is_not(cart: Cart) -> None:
