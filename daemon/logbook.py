@@ -9,6 +9,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from logging import LogRecord, makeLogRecord
@@ -27,9 +28,11 @@ class Logbook(RotatingFileHandler):
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         a_file = max(most_bytes // (_BACKUPS + 1), 1)
         super().__init__(folder / _NAME, maxBytes=a_file, backupCount=_BACKUPS, encoding="utf-8", delay=True)
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _end_line(folder / _NAME)
 
     def write(self, line: str) -> None:
         """Keep a line."""
@@ -42,6 +45,14 @@ class Logbook(RotatingFileHandler):
         return open(
             self.baseFilename, self.mode, encoding=self.encoding, opener=lambda it, flags: os.open(it, flags, 0o600)
         )
+
+
+def _end_line(path: Path) -> None:
+    """End the last line of a file, if a crash cut it short: the next one must not become a part of it."""
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 @dataclass(frozen=True, slots=True)

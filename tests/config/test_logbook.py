@@ -66,7 +66,7 @@ def test_a_line_that_a_crash_cut_short_is_left_out_and_the_next_start_goes_on(tm
         with log.kept_in(Logbook(tmp_path, 1 << 20)):
             log.get().info("job.ended", roll="A001", clip="C001", why=why)
         if why == "before":
-            (tmp_path / "nearset.log").write_text((tmp_path / "nearset.log").read_text() + '{"clip": "C0\n')
+            (tmp_path / "nearset.log").write_text((tmp_path / "nearset.log").read_text() + '{"clip": "C0')
     assert told(tmp_path, "C001") == ["before", "after"]
 
 

@@ -30,10 +30,11 @@ def info(*lines: str) -> str:
     return "".join(f"{number} 1 8:{number} / {line}\n" for number, line in enumerate(lines))
 
 
-def test_a_cart_in_order_has_no_error(config: Config) -> None:
+def test_a_cart_in_order_has_no_error(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.doctor.engines.examined", lambda _: iter(()))  # the command's own stories have them
     found = list(examined(config, NOW))
     subjects = {finding.subject for finding in found}
-    expected = {"engines", "media", "kernel", "clock", "mounts", "permissions", "disks", "watching", "certificates"}
+    expected = {"media", "kernel", "clock", "mounts", "permissions", "disks", "watching", "certificates"}
     assert subjects == expected
     assert "error" not in levels(found).values()
     told = {finding.name: finding.found for finding in found}
