@@ -207,9 +207,9 @@ def main() -> int:
 
 
 def _show(found: dict[Shot, dict[str, str]], broken: list[str], told: str) -> None:
-    print("preset".ljust(22) + "".join(rate.rjust(11) for rate in RATES))
+    print("preset".ljust(30) + "".join(rate.rjust(11) for rate in RATES))
     for preset in PRESETS:
-        row = preset.ljust(22)
+        row = preset.ljust(30)
         for rate in RATES:
             cells = [cells[preset] for shot, cells in found.items() if shot.rate == rate]
             row += f"{sum(not why for why in cells)}/{len(cells)}".rjust(11)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from engines.sound.wave import Samples, Wave
 
 LANE, PRIORITY = "render", 55
-_VERSION = "1"
+_VERSION = "2"
 """Raise it when the same words make another mix, so that mixes are made again."""
 
 
