@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from daemon import yamlfile
-from daemon.config import Section
+from daemon.section import Section
 from engines.media.essence import Essence
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon import carecli, enginecli, modelcli, queuecli
 from daemon import config as configuration
-from daemon import enginecli, modelcli, queuecli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import ConfigError, DeliveryError, NearsetError, StateAway
-from daemon.log import configure, get
+from daemon.log import configure, get, kept_in
 from daemon.production import Moment
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ app.add_typer(modelcli.app, name="model")
 app.add_typer(enginecli.app, name="engine")
 app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
-app.command("doctor")(enginecli.doctor)
+app.command("doctor")(carecli.doctor)
+app.command("logs")(carecli.logs)
+app.command("notify")(carecli.notify)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -90,17 +92,20 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 @app.command()
 def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show what would be made of an offload: clips, rasters, sizes, time. Nothing is written."""
-    from daemon.planning import plan_offload
+    """Show what would be made of an offload, how long that takes here and whether it fits. Nothing is written."""
+    from daemon.pace import Pace
+    from daemon.planning import forecast, plan_offload
 
     settings = configuration.load(config)
-    rows = plan_offload(settings, path)
+    pace = Pace.kept(settings.production_state)
+    rows = plan_offload(settings, path, pace)
+    total = forecast(settings, rows, pace)
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=1))
+        print(json.dumps({"clips": [asdict(row) for row in rows], "total": asdict(total)}, indent=1))
         return
     from daemon.display import show_plan
 
-    show_plan(rows)
+    show_plan(rows, total.lines())
 
 
 @app.command()
@@ -260,6 +265,7 @@ def _served(settings: configuration.Config, progress: Progress, stop: threading.
     """Serve from a fresh start to a stop, or until nothing is left to do, and return what was seen last."""
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
     from daemon.executor import LocalExecutor
+    from daemon.onlookers import Onlookers
     from daemon.service import Service, opened
     from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
@@ -276,7 +282,8 @@ def _served(settings: configuration.Config, progress: Progress, stop: threading.
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
         {DELIVER: tuple(settings.egress)},
     )
-    with opened(settings) as production:
+    with opened(settings) as production, _kept(settings):
+        onlookers = Onlookers.of(settings, production.store)
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
@@ -288,12 +295,15 @@ def _served(settings: configuration.Config, progress: Progress, stop: threading.
                 seen = service.snapshot(moment(clock))
                 write_status(settings.production_state, seen)
                 progress.show(seen)
+                onlookers.look(seen, service.tally, moment(clock))
                 if once and service.is_idle():
+                    onlookers.end(seen, service.tally, lambda: moment(clock))
                     break
             return service.snapshot(moment(clock))
         finally:
             hints.close()
             executor.close()
+            onlookers.close()
 
 
 def _pauses(settings: configuration.Config, *, once: bool) -> Iterator[float]:
@@ -326,7 +336,7 @@ def _exit_code(seen: Snapshot) -> int:
         return EXIT_AWAY
     if "failed" in states or any(card.why for card in seen.cards):
         return EXIT_FAILED
-    if seen.paused and (seen.queued or unwritten):
+    if seen.no_room or (seen.paused and (seen.queued or unwritten)):
         return EXIT_HELD
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
 
@@ -336,6 +346,14 @@ def _logged(settings: configuration.Config) -> Iterator[None]:
     """Set up logging once the progress is shown, so that its lines go above that and not into it."""
     configure(settings.log.level, settings.log.format)
     yield
+
+
+def _kept(settings: configuration.Config) -> AbstractContextManager[None]:
+    """Keep the log beside the database, too, in the room that the configuration gives it."""
+    from daemon.logbook import Logbook
+
+    room = settings.log.keep_mib << 20
+    return kept_in(Logbook(settings.logbook, room)) if room else nullcontext()
 
 
 @contextmanager

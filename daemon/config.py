@@ -10,34 +10,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from daemon import yamlfile
 from daemon.choices import Codec, PresetNames, WorkingSpace, check_presets, space_name
+from daemon.destinations import check_notify
 from daemon.egress import destination_of
 from daemon.errors import ConfigError
-from daemon.places import check_places, check_targets, folder_at
+from daemon.outgoing import LogSection, MetricsSection, NotifySection
+from daemon.places import check_places, check_targets
+from daemon.section import Folder, Section
 from engines.colour.look import Working
 from engines.media.preset import ProxyCodec
-
-
-class Section(BaseModel):
-    """A part of a file that people write: unknown keys are faults, types are strict, values stay."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _path(value: object, info: ValidationInfo) -> Path:
-    """Return a path; a relative one starts from the folder that the context names."""
-    return folder_at(value, info.context or Path())
 
 
 def _clock_time(value: object) -> time:
@@ -50,7 +39,6 @@ def _clock_time(value: object) -> time:
     return moment
 
 
-Folder = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
@@ -144,6 +132,9 @@ class DeliverySection(Section):
     )
     current: Literal["list", "links"] = Field("list", description="current.txt, or links in current/, to the current.")
     targets: list[TargetSection] = Field([], description="Where complete rolls are delivered to besides.")
+    keep_free_gib: float = Field(
+        2.0, ge=0, le=1 << 20, description="Room that stays free on the volumes of deliveries and targets."
+    )
 
 
 class ProvenanceSection(Section):
@@ -254,13 +245,6 @@ class GpuSection(Section):
     plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
 
 
-class LogSection(Section):
-    """What is logged."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "console"] = "auto"
-
-
 class Config(Section):
     """The configuration of one production."""
 
@@ -285,6 +269,8 @@ class Config(Section):
     queue: QueueSection = QueueSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
+    notify: NotifySection = NotifySection()
+    metrics: MetricsSection = MetricsSection()
 
     @property
     def production_state(self) -> Path:
@@ -317,6 +303,11 @@ class Config(Section):
         return self.production_state / "engines"
 
     @property
+    def logbook(self) -> Path:
+        """Folder of the log that is kept."""
+        return self.production_state / "log"
+
+    @property
     def production_delivery(self) -> Path:
         """Folder of this production's deliveries."""
         return self.delivery.root / self.production.code
@@ -338,6 +329,7 @@ def load(path: Path) -> Config:
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)
     check_places(document, here)
     check_targets(document)
+    check_notify(document, here)
     check_presets(document)
     if document.faults or config is None:
         raise ConfigError(

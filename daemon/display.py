@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from rich.console import Console
@@ -11,8 +11,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from daemon.doctor.finding import Finding, Level
 from daemon.queue import Place, banner
 from daemon.status import Snapshot, WorkStatus
+from daemon.store import Clip
+from daemon.volumes import said
 from engines.media.preset import Preset
 
 _UNITS = {
@@ -82,10 +85,8 @@ def show_status(snapshot: Snapshot) -> None:
     console = Console(file=sys.stdout)
     console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
     _show_banner(console, snapshot.paused)
-    for root, why in snapshot.roots_away.items():
-        console.print(Text(f"root away: {root}: {why}"))
-    for target, why in snapshot.targets_away.items():
-        console.print(Text(f"target away: {target}: {why}; its deliveries wait"))
+    for alarm in _alarms(snapshot):
+        console.print(Text(alarm))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:
@@ -99,6 +100,22 @@ def show_status(snapshot: Snapshot) -> None:
     for work in snapshot.work:
         console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} {_eta(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
+
+
+def _alarms(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what a person should see to first."""
+    for root, why in snapshot.roots_away.items():
+        yield f"root away: {root}: {why}"
+    for target, why in snapshot.targets_away.items():
+        yield f"target away: {target}: {why}; its deliveries wait"
+    for it in snapshot.volumes:
+        if it.is_low:
+            room = f"{said(it.free_bytes)} free, {said(it.needed_bytes)} needed, {said(it.keep_bytes)} stay free"
+            yield f"disk low: {it.name}: {room}"
+    if snapshot.gpu_lost:
+        yield f"GPU lost: {snapshot.gpu_lost}; `nearset doctor` tells more"
+    if snapshot.no_room:
+        yield snapshot.no_room
 
 
 def show_queue(places: list[Place], paused: dict[str, str]) -> None:
@@ -162,12 +179,50 @@ def show_presets(presets: Iterable[Preset]) -> None:
     Console(file=sys.stdout).print(table)
 
 
-def show_plan(rows: list[Any]) -> None:
-    """Print a plan."""
+def show_plan(rows: list[Any], total: Iterable[str]) -> None:
+    """Print a plan, and what it comes to."""
     table = Table("roll", "clip", "source", "proxy", "length", "plain MB", "enhanced MB", "minutes", "note")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row.cells()))
-    Console(file=sys.stdout).print(table)
+    console = Console(file=sys.stdout)
+    console.print(table)
+    for line in total:
+        console.print(Text(line))
+
+
+_BEFORE = ("timestamp", "level", "event", "roll", "clip", "stage", "outcome")
+"""What a line of the log begins with; the rest stands behind it by name."""
+
+
+def show_logs(clips: Iterable[tuple[str, Clip]], lines: Iterable[dict[str, Any]]) -> None:
+    """Print what was told of clips, by roll and clip, and then where each stands."""
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    for line in lines:
+        head = " ".join(str(line[key]) for key in _BEFORE if line.get(key))
+        rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in _BEFORE)
+        console.print(Text(f"{head}  {rest}"), style=_STYLES.get(str(line.get("level")), ""))
+    for roll, clip in clips:
+        trouble = clip.trouble
+        why = f": {trouble.what}: {trouble.why}; {trouble.fix} [{trouble.code}]" if trouble.code else ""
+        console.print(Text(f"{roll} {clip.name} is {clip.state}{why}"), style="bold")
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Print what the doctor found, subject by subject, each with its cure."""
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    subject = ""
+    for finding in findings:
+        if finding.subject != subject:
+            subject = finding.subject
+            console.print(Text(subject), style="bold")
+        style = _STYLES.get(str(finding.level), "")
+        word = "lacks" if finding.level is Level.OK and finding.fix else str(finding.level)
+        console.print(Text(f"  {word:6}{finding.name}: {finding.found}"), style=style)
+        if finding.fix:
+            console.print(Text(f"        {finding.fix}"), style=style)
+
+
+_STYLES = {"warn": "yellow", "warning": "yellow", "error": "red"}
 
 
 def show_checks(rows: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The command line of the engines: `nearset engine`, and `nearset doctor`."""
+"""The command line of the engines: `nearset engine`."""
 
 from __future__ import annotations
 
@@ -100,23 +100,6 @@ def clear(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Remove every plan of the production; they are built again when they are needed."""
     count = plan_store(choice_of(configuration.load(config))).clear()
     print(f"removed {count} plan{'s' * (count != 1)}", file=sys.stderr)
-
-
-def doctor(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="A configuration.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Tell which engines can run here, what the others lack and how to get it; 3 if the one asked for cannot run."""
-    from daemon.doctor import examined
-
-    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    settings = configuration.load(path) if path else None
-    findings = examined(settings)
-    _show([asdict(finding) for finding in findings], as_json, ("name", "state", "found", "fix"))
-    if any(finding.needed and finding.state != "good" for finding in findings):
-        sys.exit(EXIT_MISSING)
 
 
 def _weights(settings: Config) -> Any:

@@ -40,6 +40,7 @@ NearsetError                     nearset
 ├── ModelError                   model                     no such model, or not to be had
 ├── QueueError                   queue                     no such stage to pause
 ├── PurgeError                   purge                     not all of a production could be destroyed
+├── NotTold                      notice                    nobody was told; no card waits for that
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
@@ -47,6 +48,7 @@ NearsetError                     nearset
 │   ├── NotSigned                delivery.not_signed
 │   ├── MixChanged               delivery.mix_changed
 │   ├── TargetAway               delivery.target_away      its deliveries are parked
+│   ├── DiskLow                  delivery.disk_low         nothing more is begun until room returns
 │   └── DiskFull                 delivery.disk_full
 ├── StateError                   state                     an event that the table does not allow
 ├── StateAway                    state.away                the volume of the state refuses: the service begins again
@@ -186,10 +188,22 @@ class DiskFull(DeliveryError):
     code = "delivery.disk_full"
 
 
+class DiskLow(DeliveryError):
+    """The delivery volume has no room for what comes next; it is begun once there is."""
+
+    code = "delivery.disk_low"
+
+
 class TargetAway(DeliveryError):
     """A delivery target cannot be reached, or refuses; its deliveries wait."""
 
     code = "delivery.target_away"
+
+
+class NotTold(NearsetError):
+    """A notification was not taken; it is tried again, then let go."""
+
+    code = "notice"
 
 
 class EgressError(NearsetError):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from daemon.config import Section
+from daemon.section import Section
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _TEMPLATE_LENGTH = 96

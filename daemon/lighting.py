@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from daemon.config import Section
+from daemon.section import Section
 from engines.light.dials import Dials, Limits, Region, Tint, Window, told
 
 _WARM_KELVIN = 1500

@@ -1,25 +1,33 @@
 """Pace: how fast bytes are hashed and pictures made here, and from that how long the queue takes.
 
-Starts from what was measured elsewhere and goes by what was seen here as soon as a job is done. A clip that was
-not probed yet counts only the hashing that it still needs, since nothing tells its length before.
+Starts from what was measured elsewhere and goes by what was seen here as soon as a job is done; what was seen is kept
+beside the database, so that a plan knows it, and a restart. A clip that was not probed yet counts only the hashing
+that it still needs, since nothing tells its length before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import stdev
 
+from daemon import wire
+from daemon.config import WorkersSection
 from daemon.executor import Running
+from daemon.log import get
 from daemon.production import Production
 from daemon.slate import Twin
 from daemon.states import ClipState
 from daemon.store import Clip
 from engines.media.essence import FieldOrder
 
-_HASHED = "hashed"
-_MEASURED = {_HASHED: 1e9, Twin.PLAIN: 108e6, Twin.ENHANCED: 37e6}
+HASHED = "hashed"
+_MEASURED = {HASHED: 1e9, Twin.PLAIN: 108e6, Twin.ENHANCED: 37e6}
 """Bytes hashed, and source pixels of each twin, a second. Source: our measurements on two idle cores, 2026-11-24
 (docs/performance.md); the enhanced twin's is for a proxy of half the source."""
+BENCHED = "two idle cores, 2026-11-24 (docs/performance.md)"
 _HASHING = frozenset({ClipState.QUIET, ClipState.MANIFESTED})
 _LEFT = {
     ClipState.READY: (Twin.PLAIN, Twin.ENHANCED),
@@ -27,45 +35,110 @@ _LEFT = {
     ClipState.PROXIED: (Twin.ENHANCED,),
 }
 """Twins that a clip in a state still needs."""
+_NAME = "pace.json"
+_REMEMBERED = 64
+"""Jobs of a kind that count: a cart that got other work, or another engine, is soon known by its new pace."""
+_UNSEEN = math.log(2) / 2
+"""Deviation of a rate's logarithm while too little was seen: nineteen times in twenty within a factor of two."""
+_ENOUGH = 3
+"""Jobs from which on what was seen says how far they differ."""
+
+Seen = dict[str, list[tuple[float, float]]]
 
 
 @dataclass(slots=True)
 class Pace:
-    """What was done since the service started, by kind of work: units and seconds."""
+    """What jobs took, newest last, by kind of work: units and seconds."""
 
-    _units: dict[str, float] = field(default_factory=dict)
-    _seconds: dict[str, float] = field(default_factory=dict)
+    _seen: Seen = field(default_factory=dict)
+    _path: Path | None = None
+
+    @classmethod
+    def kept(cls, state: Path) -> Pace:
+        """Return the pace that is kept in a production's state; a new one where there is none, or none to be read."""
+        path = state / _NAME
+        try:
+            return cls(wire.load(Seen, path.read_bytes()), path)
+        except FileNotFoundError:
+            return cls({}, path)
+        except (OSError, ValueError) as error:
+            get().warning("pace.unread", path=str(path), why=str(error), fix="it is measured anew")
+            return cls({}, path)
 
     def note(self, production: Production, clip: Clip, stage: str, seconds: float) -> None:
         """Note a job that was done in so many seconds; its clip is as it was before."""
         kind = _kind(clip, stage)
-        if kind and seconds > 0:
-            self._units[kind] = self._units.get(kind, 0) + _units(production, clip, kind)
-            self._seconds[kind] = self._seconds.get(kind, 0) + seconds
+        if kind and seconds > 0 and (units := units_of(production, clip, kind)):
+            self._seen[kind] = [*self._seen.get(kind, []), (units, seconds)][-_REMEMBERED:]
+            self._keep()
 
-    def seconds_left(self, production: Production, running: Iterable[Running]) -> float:
-        """Return how long until all that is known of is hashed and rendered; 0 where nothing is left."""
-        custody = render = 0.0
+    def jobs(self, kind: str) -> int:
+        """Return how many jobs of a kind were seen here."""
+        return len(self._seen.get(kind, ()))
+
+    def rate(self, kind: str) -> float:
+        """Return units a second: as seen here, else as measured elsewhere."""
+        seen = self._seen.get(kind)
+        return sum(units for units, _ in seen) / sum(seconds for _, seconds in seen) if seen else _MEASURED[kind]
+
+    def factor(self, kind: str, jobs: int) -> float:
+        """Return by what factor the time of so many jobs may be off, either way, nineteen times in twenty."""
+        seen = [math.log(seconds / units) for units, seconds in self._seen.get(kind, ())]
+        if len(seen) < _ENOUGH:
+            return math.exp(2 * _UNSEEN)
+        return math.exp(2 * stdev(seen) * math.sqrt(1 / len(seen) + 1 / max(jobs, 1)))
+
+    def seconds_left(self, production: Production, running: Iterable[Running]) -> tuple[float, float, float]:
+        """Return how long until all that is known of is hashed and rendered; zeros where nothing is left.
+
+        First what is most likely, then the least and the most, which hold it nineteen times in twenty.
+        """
+        return self.range(*self._left(production, running), production.config.workers)
+
+    def range(
+        self, left: Mapping[str, float], jobs: Mapping[str, int], workers: WorkersSection
+    ) -> tuple[float, float, float]:
+        """Return how long work takes that is so many seconds and jobs of each kind, as `seconds_left` does."""
+        times = [
+            {kind: seconds * self.factor(kind, jobs[kind]) ** power for kind, seconds in left.items()}
+            for power in (0, -1, 1)
+        ]
+        likely, least, most = (
+            max(each.pop(HASHED, 0.0) / workers.custody, sum(each.values()) / workers.render, 0.0) for each in times
+        )
+        return likely, least, most
+
+    def _left(self, production: Production, running: Iterable[Running]) -> tuple[dict[str, float], dict[str, int]]:
+        """Return seconds and jobs that are left of each kind."""
+        left: dict[str, float] = {}
+        jobs: dict[str, int] = {}
         store = production.store
         for clip in store.clips(states=(*_HASHING, *_LEFT)):
-            if clip.state in _HASHING:
-                custody += self._time(production, clip, _HASHED)
-            render += sum(self._time(production, clip, twin) for twin in _left(production, clip))
+            for kind in (HASHED,) if clip.state in _HASHING else twins_left(production, clip):
+                left[kind] = left.get(kind, 0) + self._time(production, clip, kind)
+                jobs[kind] = jobs.get(kind, 0) + 1
         for task in running:
             clip = store.clip(store.job(task.job).clip)
-            if (kind := _kind(clip, task.stage)) and task.total:
-                done = self._time(production, clip, kind) * task.done / task.total
-                custody, render = (custody - done, render) if kind == _HASHED else (custody, render - done)
-        workers = production.config.workers
-        return max(custody / workers.custody, render / workers.render, 0.0)
+            if (kind := _kind(clip, task.stage)) in left and task.total:
+                left[kind] -= self._time(production, clip, kind) * task.done / task.total
+        return left, jobs
 
     def _time(self, production: Production, clip: Clip, kind: str) -> float:
-        seconds = self._seconds.get(kind, 0)
-        rate = self._units[kind] / seconds if seconds and self._units[kind] else _MEASURED[kind]
-        return _units(production, clip, kind) / rate
+        return units_of(production, clip, kind) / self.rate(kind)
+
+    def _keep(self) -> None:
+        """Leave what was seen, whole; a disk that is full costs a better guess and nothing else."""
+        if self._path is None:
+            return
+        part = self._path.with_suffix(".part")
+        try:
+            part.write_text(wire.dump(Seen, self._seen), encoding="utf-8")
+            part.replace(self._path)
+        except OSError as error:
+            get().warning("pace.not_kept", path=str(self._path), why=error.strerror or str(error))
 
 
-def _left(production: Production, clip: Clip) -> tuple[Twin, ...]:
+def twins_left(production: Production, clip: Clip) -> tuple[Twin, ...]:
     """Return the twins that a clip still needs; what is interlaced mostly gets no enhanced one."""
     enhanced = production.config.enhance.restore.enabled
     progressive = clip.essence is not None and clip.essence.field_order is FieldOrder.PROGRESSIVE
@@ -75,14 +148,15 @@ def _left(production: Production, clip: Clip) -> tuple[Twin, ...]:
 def _kind(clip: Clip, stage: str) -> str:
     """Return what a clip's job of a stage adds to, empty where it is over in a moment."""
     if stage == "manifest":
-        return _HASHED
+        return HASHED
     if stage == "render":
         return Twin.ENHANCED if clip.state is ClipState.PROXIED else Twin.PLAIN
     return ""
 
 
-def _units(production: Production, clip: Clip, kind: str) -> float:
-    if kind == _HASHED:
+def units_of(production: Production, clip: Clip, kind: str) -> float:
+    """Return how much there is of a clip: bytes to be hashed, or source pixels to be made into a twin."""
+    if kind == HASHED:
         seen = production.seen.get(clip.card)
         return (
             float(sum(seen.marks[path].size_bytes for path in clip.found.files if path in seen.marks)) if seen else 0.0

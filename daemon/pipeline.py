@@ -85,7 +85,8 @@ def pausable() -> tuple[str, ...]:
 
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
-    from daemon import provenance  # noqa: PLC0415 - as below
+    from daemon import provenance, sending  # noqa: PLC0415 - as below
+    from daemon.doctor import media  # noqa: PLC0415 - as below
     from daemon.stages import assist, deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
 
     work: dict[str, Work] = {
@@ -101,5 +102,7 @@ def work_of(stage: str) -> Work:
         "refine": refine.work,
         "deliver": deliver.work,
         "attest": provenance.work,
+        "notify": sending.work,
+        "examine": media.work,
     }
     return work[stage]

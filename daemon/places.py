@@ -75,10 +75,21 @@ def check_places(document: yamlfile.Document, here: Path) -> None:
             if _overlap(folder.resolve(), own.resolve()):
                 document.fault(at, f"{folder} overlaps with {own}; what is made here stands in for nothing")
     for keys in (("production", "recipe"), ("colour", "show_lut"), ("colour", "looks"), ("queue", "circle_takes")):
-        for at, control in _written(document, here, *keys):
-            for _, folder in roots + delivery:
-                if reaches(control, folder.resolve()):
-                    document.fault(at, f"{control} lies inside {folder}; a card must not command the service")
+        _keep_outside(
+            document, _written(document, here, *keys), roots + delivery, "a card must not command the service"
+        )
+    _keep_outside(document, _written(document, here, "metrics", "textfile"), roots + delivery, "it would break a seal")
+
+
+_Places = list[tuple[yamlfile.Path, Path]]
+
+
+def _keep_outside(document: yamlfile.Document, paths: _Places, folders: _Places, why: str) -> None:
+    """Note each path that lies inside a folder, or is reached through one."""
+    for at, path in paths:
+        for _, folder in folders:
+            if reaches(path, folder.resolve()):
+                document.fault(at, f"{path} lies inside {folder}; {why}")
 
 
 def check_targets(document: yamlfile.Document) -> None:

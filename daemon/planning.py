@@ -1,12 +1,13 @@
 """What would be made of an offload, before anything is: clips, rasters, sizes, time. Writes nothing.
 
-Sizes are codec bitrates times length, times are the rates that were measured on two cores; both are estimates
-and say so.
+Sizes are codec bitrates times length; times go by the pace that was seen here, and where none was by what was measured
+elsewhere. Both are estimates and say so: a range, and what it stands on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,37 +15,31 @@ from daemon import cards, recipe
 from daemon.beneath import mark, open_beneath, read_small
 from daemon.config import Config
 from daemon.errors import NearsetError, RootAway
+from daemon.estimates import proxy_bytes
 from daemon.executor import LocalExecutor
+from daemon.pace import BENCHED, HASHED, Pace
 from daemon.presets import Specs, specs_for
 from daemon.probing import probed, prober
+from daemon.publish import delivering
 from daemon.scan import scan
-from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip
+from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip, Twin
 from daemon.stages.probe import ProbeTask, Source
 from daemon.stages.render import plain_alone
+from daemon.volumes import GIB, room_at, said
 from engines.media.essence import Essence
-from engines.media.layout import tracks_of
-from engines.media.preset import ProxyCodec, dnxhd_36_bits_a_second
-from engines.media.proxy import ProxySpec
 
-_BITS_A_PIXEL = {
-    ProxyCodec.DNXHR_LB: 0.74,
-    ProxyCodec.PRORES_PROXY: 0.74,
-    ProxyCodec.PRORES_LT: 1.63,
-    ProxyCodec.PRORES_HQ: 4.93,
-    ProxyCodec.H264: 0.09,
-}
-"""Bits a pixel of our own proxies without sound, mean over three clips at 960x540 and 1280x720. Source: our
-measurement, 2026-11-24; what is filmed moves all but DNxHR by half either way."""
-_PLAIN_PIXELS_A_SECOND = 108e6
 _ENHANCED_PIXELS_A_SECOND = 9.4e6
-"""Source pixels of a plain render and proxy pixels of an enhanced one, a second. Source: our measurement on two idle
-cores, 2026-11-24: 52 fps from 1080p and 18.2 fps at 960x540 (docs/performance.md)."""
+"""Proxy pixels of an enhanced render a second, where none was seen here. Source: our measurement on two idle cores,
+2026-11-24: 18.2 fps at 960x540 (docs/performance.md)."""
 _INDEX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedClip:
-    """One clip of a plan; `note` says why nothing is made where that is so."""
+    """One clip of a plan; `note` says why nothing is made where that is so.
+
+    `work_seconds` are of both twins, `enhanced_seconds` of one of them, `hash_seconds` come before.
+    """
 
     roll: str
     clip: str
@@ -55,6 +50,8 @@ class PlannedClip:
     enhanced_bytes: int
     work_seconds: float
     note: str
+    enhanced_seconds: float = 0.0
+    hash_seconds: float = 0.0
 
     def cells(self) -> tuple[str, ...]:
         """Return the row of a table."""
@@ -71,8 +68,64 @@ class PlannedClip:
         )
 
 
-def plan_offload(config: Config, offload: Path) -> list[PlannedClip]:
-    """Return what would be made of the cards beneath a folder.
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How long an offload takes on this machine, from quick to slow, and the room that its deliveries need.
+
+    `basis` says what the times stand on; `fits` whether the volume keeps what stays free of it.
+    """
+
+    quick_seconds: float
+    slow_seconds: float
+    basis: str
+    needed_bytes: int
+    free_bytes: int
+    keep_bytes: int
+    fits: bool
+
+    def lines(self) -> tuple[str, str]:
+        """Return what it says, as people read it."""
+        room = f"{said(self.needed_bytes)} needed, {said(self.free_bytes)} free, {said(self.keep_bytes)} stay free"
+        quick, slow = _duration(self.quick_seconds), _duration(self.slow_seconds)
+        return (
+            f"takes {quick if quick == slow else f'{quick} to {slow}'} ({self.basis})",
+            room if self.fits else f"DOES NOT FIT: {room}",
+        )
+
+
+def forecast(config: Config, rows: Sequence[PlannedClip], pace: Pace) -> Forecast:
+    """Return how long the clips of a plan take, and whether there is room for them.
+
+    Raises:
+        DeliveryError: the volume of deliveries does not answer.
+    """
+    seconds = {
+        HASHED: sum(row.hash_seconds for row in rows),
+        Twin.PLAIN: sum(row.work_seconds - row.enhanced_seconds for row in rows),
+        Twin.ENHANCED: sum(row.enhanced_seconds for row in rows),
+    }
+    jobs = {
+        HASHED: sum(bool(row.hash_seconds) for row in rows),
+        Twin.PLAIN: sum(bool(row.plain_bytes) for row in rows),
+        Twin.ENHANCED: sum(bool(row.enhanced_bytes) for row in rows),
+    }
+    _, quick, slow = pace.range(seconds, jobs, config.workers)
+    seen = sum(pace.jobs(twin) for twin in (Twin.PLAIN, Twin.ENHANCED))
+    needed = sum(row.plain_bytes + row.enhanced_bytes for row in rows)
+    keep = int(config.delivery.keep_free_gib * GIB)
+    with delivering(config.production_delivery):
+        _, free = room_at(config.production_delivery)
+    basis = f"as the last {seen} renderings went here" if seen else f"nothing was rendered here yet: as on {BENCHED}"
+    return Forecast(round(quick, 3), round(slow, 3), basis, needed, free, keep, needed + keep <= free)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min" if minutes else "a minute"  # noqa: PLR2004 - minutes
+
+
+def plan_offload(config: Config, offload: Path, pace: Pace) -> list[PlannedClip]:
+    """Return what would be made of the cards beneath a folder, at the pace that was seen.
 
     Raises:
         RootAway: the folder cannot be read.
@@ -86,7 +139,7 @@ def plan_offload(config: Config, offload: Path) -> list[PlannedClip]:
         raise RootAway(f"{offload} cannot be planned", why=why, fix="name the folder of an offload") from error
     found = cards.recognise(marks, lambda path: read_small(root, path, _INDEX_BYTES), root.name)
     with prober(config.workers.memory_gib, config.workers.hung_seconds) as child:
-        plan = _Plan(config, book, child)
+        plan = _Plan(config, book, child, pace)
         return [_planned(CardPlace(str(root), card.path), card, clip, plan) for card in found for clip in card.clips]
 
 
@@ -97,6 +150,7 @@ class _Plan:
     config: Config
     book: recipe.RecipeBook
     child: LocalExecutor
+    pace: Pace
 
 
 def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) -> PlannedClip:
@@ -106,14 +160,16 @@ def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) ->
     if clip.kind is ClipKind.SOUND:
         note = "production sound: matched with the clips of its day"
         return PlannedClip(card.roll, clip.name, "sound", "", 0, 0, 0, 0, note)
-    essence = probed(plan.child, ProbeTask(_source(place, clip), words.source.rate))
+    source = _source(place, clip)
+    essence = probed(plan.child, ProbeTask(source, words.source.rate))
     if isinstance(essence, str):
         return PlannedClip(card.roll, clip.name, "", "", 0, 0, 0, 0, essence)
     try:
         specs = specs_for(essence, words, clip.name, "")
     except NearsetError as error:
         return PlannedClip(card.roll, clip.name, "", "", essence.seconds, 0, 0, 0, error.what)
-    return _estimated(card, clip, essence, specs, plain_alone(plan.config, essence, words))
+    row = _estimated(card, clip, essence, specs, plain_alone(plan.config, essence, words), plan.pace)
+    return replace(row, hash_seconds=sum(file.mark.size_bytes for file in source.files) / plan.pace.rate(HASHED))
 
 
 def _source(place: CardPlace, clip: FoundClip) -> Source:
@@ -128,12 +184,15 @@ def _files(place: CardPlace, paths: tuple[str, ...]) -> tuple[CameraFile, ...]:
     return tuple(files)
 
 
-def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, specs: Specs, alone: str) -> PlannedClip:
+def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, specs: Specs, alone: str, pace: Pace) -> PlannedClip:
     """Return a clip's row; `alone` says why it gets no enhanced twin."""
-    size = sum(_bytes(essence, spec) for spec in specs.proxies)
+    size = sum(proxy_bytes(essence, spec) for spec in specs.proxies)
     source_pixels = essence.width * essence.height * essence.frames
-    pixels = specs.working.width * specs.working.height * essence.frames
-    seconds = source_pixels / _PLAIN_PIXELS_A_SECOND + (0 if alone else pixels / _ENHANCED_PIXELS_A_SECOND)
+    enhanced = 0.0
+    if not alone:
+        pixels = specs.working.width * specs.working.height * essence.frames
+        seen = pace.jobs(Twin.ENHANCED)
+        enhanced = source_pixels / pace.rate(Twin.ENHANCED) if seen else pixels / _ENHANCED_PIXELS_A_SECOND
     return PlannedClip(
         card.roll,
         clip.name,
@@ -142,17 +201,10 @@ def _estimated(card: FoundCard, clip: FoundClip, essence: Essence, specs: Specs,
         essence.seconds,
         size,
         0 if alone else size,
-        seconds,
+        source_pixels / pace.rate(Twin.PLAIN) + enhanced,
         "; ".join(filter(None, (alone, *specs.notes))),
+        enhanced,
     )
-
-
-def _bytes(essence: Essence, spec: ProxySpec) -> int:
-    """Return about how large a proxy will be."""
-    sound = sum(track.samples * track.channels * max(track.bits, 16) // 8 for track in tracks_of(essence, spec))
-    if spec.codec is ProxyCodec.DNXHD_36:
-        return int(dnxhd_36_bits_a_second(essence.rate) * essence.seconds / 8) + sound
-    return int(spec.width * spec.height * essence.frames * _BITS_A_PIXEL[spec.codec] / 8) + sound
 
 
 def _rate(rate: Fraction) -> str:

@@ -53,11 +53,12 @@ def probed_all(children: LocalExecutor, tasks: Sequence[ProbeTask]) -> list[Esse
 
 def attested(child: LocalExecutor, task: Attest) -> Attested:
     """Return what a delivered file's signature is worth; where it cannot be looked at, that is its fault."""
-    report = _done(child, "attest", wire.dump(Attest, task))
+    report = done(child, "attest", wire.dump(Attest, task))
     return Attested((_told(report.trouble),), {}) if report.trouble else wire.load(Attested, report.result)
 
 
-def _done(child: LocalExecutor, stage: str, task: str) -> Report:
+def done(child: LocalExecutor, stage: str, task: str) -> Report:
+    """Return what became of a task of a child that has no other."""
     clock = SystemClock()
     child.start(_LANE, 0, "", stage, task, clock.monotonic())
     while not (reports := child.poll(clock.monotonic(), _WAIT_SECONDS)):

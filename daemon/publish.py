@@ -11,8 +11,10 @@ import ctypes
 import errno
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from daemon.errors import DeliveryError, DiskFull, NameTaken
 from daemon.hashing import hash_bytes, hash_file
@@ -131,11 +133,9 @@ def _rename_new(staged: Path, target: Path) -> None:
     The reservation is an empty file under the name: made by one process alone, and taken over where a crash left it:
     an empty file holds nothing that could be lost.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    code = libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
-    if code == 0:
+    error = _renamed_new(staged, target)
+    if error == 0:
         return
-    error = ctypes.get_errno()
     if error not in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
         raise OSError(error, os.strerror(error), str(target))
     try:
@@ -144,6 +144,37 @@ def _rename_new(staged: Path, target: Path) -> None:
         if not _is_reservation(target) or not staged.exists():
             raise
     staged.replace(target)
+
+
+def _renamed_new(staged: Path, target: Path) -> int:
+    """Rename without replacing; return 0 where that was done, else errno."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
+    return 0 if code == 0 else ctypes.get_errno()
+
+
+class Naming(StrEnum):
+    """How a volume lets a finished file be given its name, once and never over another; the best first."""
+
+    LINKS = "hard links"
+    RENAMES = "renames that never replace"
+    RESERVATIONS = "reserved names"
+    """Neither: an empty file holds the name until the finished one replaces it."""
+
+
+def naming_of(folder: Path) -> Naming:
+    """Return how names are given in a folder, tried there; nothing of the trial is left.
+
+    Raises:
+        OSError: it takes no file.
+    """
+    with TemporaryDirectory(prefix=".nearset-trial-", dir=folder) as trial:
+        first, second = Path(trial, "first"), Path(trial, "second")
+        first.touch()
+        with suppress(OSError):
+            os.link(first, second)
+            return Naming.LINKS
+        return Naming.RENAMES if _renamed_new(first, second) == 0 else Naming.RESERVATIONS
 
 
 def _is_reservation(target: Path) -> bool:

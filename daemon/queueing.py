@@ -86,6 +86,11 @@ class Queueing(Database):
         query = "select count(*) as n from jobs where state = ?"
         return int(self._db.execute(query, (JobState.QUEUED,)).fetchone()["n"])
 
+    def queued_by_stage(self) -> dict[str, int]:
+        """Return how many jobs wait in each stage."""
+        query = "select stage, count(*) from jobs where state = ? group by stage"
+        return dict(self._db.execute(query, (JobState.QUEUED,)).fetchall())
+
     def job_of(self, key: str) -> Job | None:
         """Return the job of a key; None where there never was one."""
         row = self._db.execute("select * from jobs where key = ?", (key,)).fetchone()
@@ -109,25 +114,30 @@ class Queueing(Database):
         away: Iterable[str],
         ahead_of: int | None = None,
     ) -> Job | None:
-        """Lease the next due job of a lane whose root is not away and whose stage is not paused.
-
-        Only one that comes before a priority, where one is given. Returns None where there is none.
-        """
-        parked = list(away)
+        """Lease the next due job of a lane; see `due`. Returns None where there is none."""
         with self.transaction():
-            row = self._db.execute(
-                f"select jobs.id from {_PLACED} where jobs.state = ? and lane = ? and not_before <= ? and {_RUNS} "
-                "and priority < ifnull(?, priority + 1) "
-                f"and cards.root not in ({', '.join('?' * len(parked))}) order by {_ORDER} limit 1",
-                (JobState.QUEUED, lane, now, ahead_of, *parked),
-            ).fetchone()
-            if row is None:
+            job = self.due(lane, now, away, ahead_of)
+            if job is None:
                 return None
             self._db.execute(
                 "update jobs set state = ?, token = ?, lease_until = ?, attempt = attempt + 1 where id = ?",
-                (JobState.LEASED, token, now + lease_seconds, row["id"]),
+                (JobState.LEASED, token, now + lease_seconds, job.id),
             )
-            return self.job(row["id"])
+            return self.job(job.id)
+
+    def due(self, lane: str, now: float, away: Iterable[str], ahead_of: int | None = None) -> Job | None:
+        """Return the next due job of a lane whose root is not away and whose stage is not paused.
+
+        Only one that comes before a priority, where one is given. None where there is none.
+        """
+        parked = list(away)
+        row = self._db.execute(
+            f"select jobs.* from {_PLACED} where jobs.state = ? and lane = ? and not_before <= ? and {_RUNS} "
+            "and priority < ifnull(?, priority + 1) "
+            f"and cards.root not in ({', '.join('?' * len(parked))}) order by {_ORDER} limit 1",
+            (JobState.QUEUED, lane, now, ahead_of, *parked),
+        ).fetchone()
+        return Job.from_row(row) if row else None
 
     def extend(self, job: int, token: str, lease_until: float) -> None:
         """Keep a lease alive while its worker makes progress."""

@@ -30,12 +30,13 @@ from daemon.assists import (
     spell_out,
 )
 from daemon.choices import Codec, PresetNames, space_name
-from daemon.config import Config, Section
+from daemon.config import Config
 from daemon.errors import NearsetError, RecipeError
 from daemon.framing import BurnInWords, FramingWords
 from daemon.lighting import FlickerWords, Light, RelightWords, light_of
 from daemon.limits import LimitsWords
 from daemon.places import reaches
+from daemon.section import Section
 from daemon.sidecars import fdl
 from engines.media.essence import CodeRange
 from engines.media.preset import ProxyCodec

@@ -8,30 +8,35 @@ from __future__ import annotations
 import fcntl
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from daemon import models, queue, recipe, replay
+from daemon.capacity import Capacity
 from daemon.certificates import Certificates
 from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
 from daemon.log import get
+from daemon.metrics import Tally
+from daemon.outcomes import Ending, outcome_of, tell
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.places import claims, clashes
 from daemon.production import Moment, Production
 from daemon.publish import make_folders, replace, sweep
 from daemon.requests import Request, Wish, take_requests
+from daemon.rows import NO_TROUBLE
 from daemon.slate import Trouble
 from daemon.stages import landing
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
+from daemon.stages.render import LANE as RENDER
 from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.stages.turnover import Turnover
 from daemon.states import CLIP_TABLE, GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
@@ -42,7 +47,7 @@ from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
 """How long a claimed job is believed in without a word from its worker."""
-_LANES = ("custody", "render", DELIVER)
+_LANES = ("custody", RENDER, DELIVER)
 
 
 class Service:
@@ -55,7 +60,9 @@ class Service:
         self._working = {name: stage for name, stage in self._stages.items() if isinstance(stage, WorkingStage)}
         self._recipe_mark: tuple[int, int] | None = None
         self._started: dict[int, float] = {}
-        self._pace = Pace()
+        self._pace = Pace.kept(production.config.production_state)
+        self._capacity = Capacity()
+        self.tally = Tally()
         self._teller = Teller()
         self._stuck: dict[str, str] = {}
         self._littered = False
@@ -91,6 +98,7 @@ class Service:
         for stage in self._stages.values():
             if stage.name in self._working or stage.name not in paused:  # what children do waits in the queue
                 self._plan(stage, now)
+        self._capacity.look(self.production, now)
         self._yield_to_proxies(now)
         self._start_jobs(now)
         reports = self._executor.poll(now.monotonic, wait_seconds)
@@ -131,7 +139,8 @@ class Service:
         if self._stirred:
             return False  # what came in may be work for the next stage
         jobs, paused = store.jobs(JobState.QUEUED, JobState.LEASED), store.pauses()
-        waits = {job.clip for job in jobs if job.stage in paused}
+        no_room = {RENDER} if self._capacity.trouble.code else set()
+        waits = {job.clip for job in jobs if job.stage in paused or job.lane in no_room}
         if self._executor.running() or not all(job.clip in waits or bool(self._away(job)) for job in jobs):
             return False
         due = "turnover" not in paused and any(
@@ -148,7 +157,7 @@ class Service:
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
-        return snapshot(self.production, self._executor.running(), now, self._pace)
+        return snapshot(self.production, self._executor.running(), now, self._pace, self._capacity, self.tally.gpu)
 
     def _has_delivered(self, card: int) -> bool:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
@@ -179,11 +188,18 @@ class Service:
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
                 away = () if lane == DELIVER else self.production.roots_away
+                if lane == RENDER and not self._has_room(now, away, ahead_of):
+                    break
                 job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of)
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
+
+    def _has_room(self, now: Moment, away: Iterable[str], ahead_of: int | None) -> bool:
+        """Return whether the volume of deliveries has room for what is rendered next."""
+        job = self.production.store.due(RENDER, now.utc_seconds, away, ahead_of)
+        return self._capacity.allows(self.production, job, self._executor.running())
 
     def _serves(self, lane: str) -> bool:
         """Return whether a lane does work that clips wait for; beside it nothing is learned."""
@@ -217,11 +233,12 @@ class Service:
         seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
         clip = store.clip(job.clip)
         trouble = report.trouble or self._settled(job, report.result, now)
-        if trouble:
-            self._stumble(job, trouble, now)
-        else:
+        if not trouble:
             self._pace.note(self.production, clip, job.stage, seconds)
-            get().info("job.done", stage=job.stage, clip=clip.name, seconds=round(seconds, 2))
+        ending = self._stumble(job, trouble, now) if trouble else Ending.DONE
+        outcome = outcome_of(self.production, clip, job, ending, seconds, report.result, trouble or NO_TROUBLE)
+        tell(outcome)
+        self.tally.note(outcome)
 
     def _settled(self, job: Job, result: str, now: Moment) -> Trouble | None:
         """Hand a result to its stage, and return the trouble it met."""
@@ -235,18 +252,10 @@ class Service:
             return Trouble("worker", f"the answer of {job.stage} cannot be read", str(error), "look at the clip")
         return None
 
-    def _stumble(self, job: Job, trouble: Trouble, now: Moment) -> None:
+    def _stumble(self, job: Job, trouble: Trouble, now: Moment) -> Ending:
         """Retry, hold or give up, by the table of verdicts; a root that went away costs no attempt."""
         store = self.production.store
         clip = store.clip(job.clip)
-        get().warning(
-            "job.stumbled",
-            stage=job.stage,
-            clip=clip.name,
-            code=trouble.code,
-            why=trouble.why,
-            attempt=job.attempt,
-        )
         workers = self.production.config.workers
         verdict = verdict_of(trouble.code)
         away = self._away(job) or (trouble.code == "root.away" and job.lane != DELIVER)
@@ -254,17 +263,17 @@ class Service:
             if away:
                 store.uncount(job.id)
                 store.finish(job.id, JobEvent.STUMBLED, trouble=trouble)
-            elif verdict is Verdict.RETRY and job.attempt < workers.attempts:
+                return Ending.PARKED
+            if verdict is Verdict.RETRY and job.attempt < workers.attempts:
                 pause = workers.retry_seconds * 2 ** (job.attempt - 1)
                 store.finish(job.id, JobEvent.STUMBLED, not_before=now.utc_seconds + pause, trouble=trouble)
-            elif verdict is Verdict.UNDECODABLE and job.stage == "probe" and substituted(self.production, clip):
-                store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)  # the stand-in is probed next
-            elif not self._working[job.stage].is_vital:
-                store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
-            else:
-                store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
-                if _EVENTS[verdict] in CLIP_TABLE[clip.state]:  # else the clip went on without it, as configured since
-                    store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)
+                return Ending.RETRIED
+            store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
+            if verdict is Verdict.UNDECODABLE and job.stage == "probe" and substituted(self.production, clip):
+                return Ending.GIVEN_UP  # the stand-in is probed next
+            if self._working[job.stage].is_vital and _EVENTS[verdict] in CLIP_TABLE[clip.state]:
+                store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)  # else the clip went on, as configured since
+        return Ending.GIVEN_UP
 
     def _keep_leases(self, now: Moment) -> None:
         for running in self._executor.running():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from daemon.capacity import Capacity, Volume
 from daemon.executor import Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
 from daemon.rows import NO_TROUBLE
-from daemon.slate import Twin
+from daemon.slate import Trouble, Twin
+from daemon.states import ClipState
 from daemon.store import Card, Clip
 
 
@@ -54,7 +56,10 @@ class WorkStatus:
 class Snapshot:
     """A production at one moment.
 
-    `eta_seconds` until all that is known of is hashed and rendered; `paused` since when each paused stage is.
+    `eta_seconds` until all that is known of is hashed and rendered, `eta_range_seconds` the least and the most that it
+    may take; `paused` since when each paused stage is.
+    `no_room` says why nothing more is rendered, empty while there is room; `queued_of` are the jobs that wait by stage.
+    `gpu_lost` says how a GPU went away, until something is rendered again.
     """
 
     production: str
@@ -66,24 +71,32 @@ class Snapshot:
     eta_seconds: float = 0.0
     targets_away: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
+    eta_range_seconds: tuple[float, float] = (0.0, 0.0)
+    no_room: str = ""
+    volumes: tuple[Volume, ...] = ()
+    queued_of: dict[str, int] = field(default_factory=dict)
+    gpu_lost: str = ""
 
 
-def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace) -> Snapshot:
+def snapshot(
+    production: Production, running: list[Running], now: Moment, pace: Pace, capacity: Capacity, gpu_lost: str
+) -> Snapshot:
     """Return the production as it is now."""
-    store = production.store
+    store, room = production.store, capacity.trouble
     cards = tuple(
         CardStatus(
             card.roll,
             card.path,
             card.shoot_day,
             card.complete,
-            tuple(_clip(production, clip) for clip in store.clips(card=card.id)),
+            tuple(_clip(production, clip, room) for clip in store.clips(card=card.id)),
             *_unwritten(production, card),
             card.missing,
         )
         for card in store.cards()
     )
     work = tuple(_work(production, task, now) for task in running)
+    eta, *eta_range = (round(seconds, 1) for seconds in pace.seconds_left(production, running))
     return Snapshot(
         production.config.production.code,
         now.iso,
@@ -91,9 +104,14 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         work,
         store.queued(),
         dict(production.roots_away),
-        round(pace.seconds_left(production, running), 1),
+        eta,
         dict(production.targets_away),
         store.pauses(),
+        (eta_range[0], eta_range[1]),
+        f"{room.what}: {room.why}; {room.fix}" if room.code else "",
+        capacity.volumes,
+        store.queued_by_stage(),
+        gpu_lost,
     )
 
 
@@ -102,9 +120,10 @@ def _unwritten(production: Production, card: Card) -> tuple[str, str]:
     return (f"{trouble.what}: {trouble.why}" if trouble.code else ""), trouble.fix
 
 
-def _clip(production: Production, clip: Clip) -> ClipStatus:
+def _clip(production: Production, clip: Clip, room: Trouble) -> ClipStatus:
     paths = {proxy.facts.twin: proxy.facts.path for proxy in production.store.proxies(clip.id)}
-    trouble = clip.trouble
+    waits_for_room = not clip.trouble.code and clip.state in {ClipState.PROBED, ClipState.PROXIED}
+    trouble = room if waits_for_room else clip.trouble
     why = f"{trouble.what}: {trouble.why}" if trouble.code else production.waiting.get(clip.id, "")
     return ClipStatus(clip.name, clip.state, paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""), why, trouble.fix)
 

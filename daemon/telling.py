@@ -16,6 +16,8 @@ from daemon.store import Card, Clip
 
 _PAUSED_SECONDS = 600.0
 """Between two reminders that something is paused: a pause that nobody remembers costs a night."""
+_JUMP_SECONDS = 2.0
+"""What a clock may go otherwise between two turns; one that is kept by a time server is drawn far more slowly."""
 
 
 @dataclass(slots=True)
@@ -26,15 +28,17 @@ class Teller:
     _waits: dict[int, str] = field(default_factory=dict)
     _missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _reminded: float = float("-inf")
+    _began: float | None = None
 
     def tell(self, production: Production, now: Moment) -> None:
         """Tell what is new, and now and again what is paused."""
+        self._tell_clock(now)
         if now.monotonic - self._reminded >= _PAUSED_SECONDS and (told := banner(production.store.pauses())):
             self._reminded = now.monotonic
             get().warning("queue.paused", banner=told)
         stopped = production.store.clips(states=SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED})
         for clip in stopped:
-            self._tell_clip(clip)
+            self._tell_clip(production, clip)
         self._troubles = {clip.id: clip.trouble for clip in stopped}
         waiting: dict[int, list[Clip]] = {}
         for clip in production.store.clips(states=GATE_STATES):
@@ -46,13 +50,25 @@ class Teller:
             self._tell_missing(place)
         self._waits = {card: production.waiting[clips[0].id] for card, clips in waiting.items()}
 
-    def _tell_clip(self, clip: Clip) -> None:
+    def _tell_clock(self, now: Moment) -> None:
+        """Tell that the machine's clock did not go as time does; nothing here is measured by it."""
+        began, self._began = self._began, now.utc_seconds - now.monotonic
+        if began is not None and abs(self._began - began) > _JUMP_SECONDS:
+            get().warning(
+                "clock.jumped",
+                seconds=round(self._began - began, 1),
+                why="somebody set the clock, or the machine slept",
+                fix="let it be kept by a time server: `nearset doctor`",
+            )
+
+    def _tell_clip(self, production: Production, clip: Clip) -> None:
         told, trouble = self._troubles.get(clip.id), clip.trouble
         if trouble.code and trouble != told:
             say = get().info if clip.state is ClipState.DUPLICATE else get().warning
             say(
                 "clip.stopped",
                 clip=clip.name,
+                roll=production.store.card(clip.card).roll,
                 state=clip.state,
                 code=trouble.code,
                 what=trouble.what,

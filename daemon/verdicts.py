@@ -57,6 +57,7 @@ VERDICTS: dict[str, Verdict] = {
     "delivery.mix_changed": Verdict.HOLD,
     "delivery.target_away": Verdict.PARK,
     "egress": Verdict.HOLD,
+    "delivery.disk_low": Verdict.PARK,
     "delivery.disk_full": Verdict.RETRY,
     "worker": Verdict.RETRY,
     "worker.died": Verdict.RETRY,

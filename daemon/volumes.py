@@ -22,6 +22,9 @@ from daemon.publish import fsync_folder
 from daemon.scan import scan
 from daemon.sidecars.ascmhl import FOLDER as SEAL
 
+GIB = 1 << 30
+STATE_KEEP_BYTES = GIB
+"""Room below which the disk of the state is told of: the database needs little, but it needs it."""
 MARKER = ".nearset-root"
 """Name of the file that tells a root from its empty mount point; written only when asked for, never in a roll."""
 
@@ -157,18 +160,64 @@ def _not_marked(root: Path, why: str, fix: str) -> ConfigError:
     return ConfigError(f"{root} gets no marker", why=why, fix=fix)
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted filesystem: where, of what kind, and its options (`ro`, `noexec`, …)."""
+
+    point: str
+    kind: str
+    options: frozenset[str]
+
+    @property
+    def is_network(self) -> bool:
+        """Whether another machine keeps it, so that the kernel tells nothing of changes there."""
+        return self.kind in _NETWORK or self.kind.removeprefix("fuse.") in _NETWORK_FUSE
+
+
+def mount_of(path: Path, mountinfo: str) -> Mount:
+    """Return what a path lies on; of several at one place the last. Source: proc_pid_mountinfo(5)."""
+    best = Mount("", "", frozenset())
+    for mount in _mounts(mountinfo):
+        if path.is_relative_to(mount.point) and len(mount.point) >= len(best.point):
+            best = mount
+    return best
+
+
 def is_network(path: Path, mountinfo: str) -> bool:
-    """Return whether a path lies on a network mount. Source: proc_pid_mountinfo(5)."""
-    best, kind = "", ""
-    for mount_point, file_system in _mounts(mountinfo):
-        if path.is_relative_to(mount_point) and len(mount_point) >= len(best):
-            best, kind = mount_point, file_system
-    return kind in _NETWORK or kind.removeprefix("fuse.") in _NETWORK_FUSE
+    """Return whether a path lies on a network mount."""
+    return mount_of(path, mountinfo).is_network
 
 
-def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
+def _mounts(mountinfo: str) -> Iterator[Mount]:
     for line in mountinfo.splitlines():
         before, separator, after = line.partition(" - ")
-        fields = before.split()
-        if separator and len(fields) > 4 and after.split():  # noqa: PLR2004 - the fifth field is the mount point
-            yield _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]), after.split()[0]
+        fields, kinds = before.split(), after.split()
+        if separator and len(fields) > 5 and kinds:  # noqa: PLR2004 - the fifth field is the mount point, then options
+            point = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4])
+            options = {*fields[5].split(","), *(kinds[2].split(",") if len(kinds) > 2 else ())}  # noqa: PLR2004 - kind, source, options
+            yield Mount(point, kinds[0], frozenset(options))
+
+
+def room_at(path: Path) -> tuple[int, int]:
+    """Return size and free bytes of the volume of a folder, or of the nearest one above that is there.
+
+    Raises:
+        OSError: the volume does not answer.
+    """
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    seen = os.statvfs(place)
+    return seen.f_frsize * seen.f_blocks, seen.f_frsize * seen.f_bavail
+
+
+def too_little(path: Path, keep_bytes: int) -> str:
+    """Return why nothing more is put on a volume, empty where it has more room than stays free."""
+    try:
+        _, free = room_at(path)
+    except OSError as error:
+        return f"its volume does not answer: {error.strerror}"
+    return f"{said(free)} are free, and {said(keep_bytes)} stay free" if free < keep_bytes else ""
+
+
+def said(size_bytes: int) -> str:
+    """Return a size as people read it."""
+    return f"{size_bytes / GIB:.1f} GiB" if size_bytes >= GIB // 10 else f"{size_bytes / (1 << 20):.1f} MiB"

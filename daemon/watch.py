@@ -28,7 +28,7 @@ class Hints:
         self._hinted: set[str] = set()
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
-        watched = [root.path for root in roots if _by_events(root)]
+        watched = [root.path for root in roots if by_events(root)]
         if watched:
             self._observer = self._observe(watched)
 
@@ -70,7 +70,8 @@ class _Handler(FileSystemEventHandler):
             self._hints.note(self._root)
 
 
-def _by_events(root: Root) -> bool:
+def by_events(root: Root) -> bool:
+    """Return whether the kernel is asked to tell of changes beneath a root."""
     if root.watch != "auto":
         return root.watch == "inotify"
     mounts = Path("/proc/self/mountinfo")

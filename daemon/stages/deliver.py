@@ -23,7 +23,7 @@ from daemon.stages.turnover import delivers
 from daemon.states import JobEvent, JobState
 from daemon.store import Job
 from daemon.turnover.naming import safe_name
-from daemon.volumes import RootIdentity, absence, identify
+from daemon.volumes import GIB, RootIdentity, absence, identify, too_little
 from daemon.worker import Progress
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _absence(production: Production, target: TargetSection) -> str:
     why = absence(target.path, RootIdentity(*known) if known else None, seen)
     if not why and seen and known != (seen.device, seen.marker):
         store.remember_root(str(target.path), seen.device, seen.marker)
-    return why
+    return why or too_little(target.path, int(production.config.delivery.keep_free_gib * GIB))
 
 
 def _tell(production: Production, target: str, why: str) -> None:

@@ -66,8 +66,11 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         else:
             production.store.happen(proxy.clip, _EVENTS[proxy.facts.twin], now.iso)
         production.store.finish_by_key(proxy.want, JobEvent.SUCCEEDED)
+    clip = production.store.clip(proxy.clip)
     get().info(
         "proxy.published",
+        clip=clip.name,
+        roll=production.store.card(clip.card).roll,
         path=str(roll / proxy.facts.path),
         revision=proxy.facts.revision,
         bytes=proxy.facts.size_bytes,

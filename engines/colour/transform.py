@@ -45,6 +45,26 @@ def config() -> Config:
     return pinned
 
 
+def opens(lut: Path) -> None:
+    """Return nothing where the pinned config is there and a LUT can be read with it.
+
+    Raises:
+        BadLook: it cannot be read.
+    """
+    try:
+        config().getProcessor(FileTransform(str(lut)))
+    except OcioError as error:
+        raise _bad_lut(lut.name, error) from error
+
+
+def _bad_lut(name: str, error: Exception) -> BadLook:
+    return BadLook(
+        f"the look with {name or 'no LUT'} cannot be made",
+        why=" ".join(str(error).split()),
+        fix="have the LUT exported again, as .cube or .clf",
+    )
+
+
 def direct(look: Look, luts: Path) -> CPUProcessor:
     """Return what takes a camera's values (R'G'B' as its curve gives them) to Rec.709 on a display, 0-1.
 
@@ -57,11 +77,7 @@ def direct(look: Look, luts: Path) -> CPUProcessor:
     try:
         return config().getProcessor(group).getDefaultCPUProcessor()
     except OcioError as error:
-        raise BadLook(
-            f"the look with {look.lut or 'no LUT'} cannot be made",
-            why=" ".join(str(error).split()),
-            fix="have the LUT exported again, as .cube or .clf",
-        ) from error
+        raise _bad_lut(look.lut, error) from error
 
 
 def _steps(look: Look, luts: Path) -> list[Transform]:

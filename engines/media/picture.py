@@ -29,7 +29,7 @@ class _Codec:
     tag: str
 
 
-_CODECS = {
+CODECS = {
     ProxyCodec.DNXHR_LB: _Codec("dnxhd", "yuv422p", {"profile": "dnxhr_lb"}, "AVdh"),
     ProxyCodec.DNXHD_36: _Codec("dnxhd", "yuv422p", {}, "AVdn"),
     ProxyCodec.PRORES_PROXY: _Codec("prores_aw", "yuv422p10le", {"profile": "0"}, "apco"),
@@ -78,7 +78,7 @@ class PictureOut:
     def __init__(
         self, container: Any, essence: Essence, spec: ProxySpec, mark: str, mux: Callable[[Any], None]
     ) -> None:
-        self._codec, self._mux = _CODECS[spec.codec], mux
+        self._codec, self._mux = CODECS[spec.codec], mux
         self._converter = VideoReformatter()
         self._woven = essence.field_order is not FieldOrder.PROGRESSIVE and not spec.deinterlace
         self._graph: Graph | None = None

@@ -63,7 +63,7 @@ def demuxer_of(head: bytes, name: str) -> str:
                 why="no decoder here makes a picture of it",
                 fix="transcode it with the vendor's tool, or let a proxy stand in with offload.stand_ins",
             )
-    for matches, demuxer in _KNOWN:
+    for matches, demuxer in KNOWN:
         if matches(head):
             return demuxer
     raise Unreadable(
@@ -102,7 +102,7 @@ def _is_ts(head: bytes) -> bool:
     )
 
 
-_KNOWN = (
+KNOWN = (
     (_is_mov, "mov"),
     (_is_mxf, "mxf"),
     (lambda head: head[:4] == b"\x1a\x45\xdf\xa3", "matroska"),

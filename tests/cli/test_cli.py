@@ -145,7 +145,9 @@ def test_once_with_nothing_there_is_done_at_once(nearset, production):
 
 def test_a_plan_of_an_empty_folder_plans_nothing(nearset, production, tmp_path):
     code, out, _ = nearset("plan", tmp_path / "cards", "--json")
-    assert (code, json.loads(out)) == (0, [])
+    told = json.loads(out)
+    assert (code, told["clips"]) == (0, [])
+    assert (told["total"]["slow_seconds"], told["total"]["needed_bytes"], told["total"]["fits"]) == (0, 0, True)
 
 
 def test_a_plan_says_what_would_be_made_and_writes_nothing(nearset, production, tmp_path):
@@ -158,13 +160,17 @@ def test_a_plan_says_what_would_be_made_and_writes_nothing(nearset, production, 
     (tmp_path / "recipe.yaml").write_text("defaults: {proxy: {codec: prores_proxy}}\n")
     before = sorted(tmp_path.rglob("*"))
     code, out, _ = nearset("plan", tmp_path / "cards", "--json")
-    first, second, third, fourth = json.loads(out)
+    told = json.loads(out)
+    first, second, third, fourth = told["clips"]
     assert code == 0
     assert (first["proxy"], first["note"]) == ("128x96 prores_proxy", "")
     assert first["enhanced_bytes"] == first["plain_bytes"] > 0
     assert (second["enhanced_bytes"], second["note"][:26]) == (0, "not enhanced: interlaced, ")
     assert "which no camera's container does" in third["note"]
     assert fourth["note"] == "camera raw: not decoded here"
+    assert told["total"]["needed_bytes"] == sum(clip["plain_bytes"] + clip["enhanced_bytes"] for clip in told["clips"])
+    assert told["total"]["basis"].startswith("nothing was rendered here yet")
+    assert 0 < told["total"]["quick_seconds"] < told["total"]["slow_seconds"]
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -172,6 +172,8 @@ def test_the_schema_names_every_section():
         "colour",
         "workers",
         "log",
+        "notify",
+        "metrics",
     } | of_work == set(configuration.schema()["properties"])
 
 

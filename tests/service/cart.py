@@ -194,7 +194,7 @@ class Cart:
         plain: dict[str, Any] = {
             "production": {"code": "TEST"} | ({"recipe": "recipe.yaml"} if self.recipe.exists() else {}),
             "offload": {"roots": ["offload"], "settle_seconds": 1},
-            "delivery": {"root": "delivery"},
+            "delivery": {"root": "delivery", "keep_free_gib": 0},
             "state": {"root": "state"},
             "proxy": {"codec": "prores_proxy"},
             "engine": "identity",

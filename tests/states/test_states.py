@@ -36,6 +36,7 @@ _NOT_OF_JOBS = {
     "state",
     "card",
     "card.bad_manifest",
+    "notice",
     "engine",
     "media",
     "purge",

@@ -1,30 +1,19 @@
-"""What this machine has of all that nearset can use, what is missing, and how to get it. Changes nothing."""
+"""Engines: which can run the networks here, and what the others lack."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
 
 from daemon.config import Config
+from daemon.doctor.finding import Finding, Level
 from daemon.engine import choice_of, plan_store
 from engines.errors import NearsetError
 
+SUBJECT = "engines"
 _ENGINES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing: `needed` where the configuration asks for it; `fix` where it is not good."""
-
-    name: str
-    state: Literal["good", "missing"]
-    found: str
-    fix: str
-    needed: bool
 
 
 def examined(config: Config | None) -> list[Finding]:
@@ -49,9 +38,10 @@ def examined(config: Config | None) -> list[Finding]:
 
 def _looked(name: str, look: Callable[[], str], *, needed: bool) -> Finding:
     try:
-        return Finding(name, "good", look(), "", needed)
+        return Finding(SUBJECT, name, Level.OK, look(), needed=needed)
     except NearsetError as error:
-        return Finding(name, "missing", f"{error.what}: {error.why} [{error.code}]", error.fix, needed)
+        level = Level.ERROR if needed else Level.OK
+        return Finding(SUBJECT, name, level, f"{error.what}: {error.why} [{error.code}]", error.fix, needed)
 
 
 def _engine(name: str, config: Config | None) -> str:
@@ -74,8 +64,8 @@ def _gpu() -> str:
 
 def _package(name: str, module: str, fix: str) -> Finding:
     if importlib.util.find_spec(module) is None:
-        return Finding(name, "missing", "not installed", fix, needed=False)
+        return Finding(SUBJECT, name, Level.OK, "not installed", fix)
     try:
-        return Finding(name, "good", version(name), "", needed=False)
+        return Finding(SUBJECT, name, Level.OK, version(name))
     except PackageNotFoundError:
-        return Finding(name, "good", "installed, version unknown", "", needed=False)
+        return Finding(SUBJECT, name, Level.OK, "installed, version unknown")

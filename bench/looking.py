@@ -1,0 +1,114 @@
+"""What it costs to look after a production of a thousand clips: `python -m bench.looking`; processor time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+from daemon import config as configuration
+from daemon import wire
+from daemon.capacity import Capacity
+from daemon.metrics import Tally, exposition
+from daemon.notices import composed, news_of
+from daemon.pace import Pace
+from daemon.production import Moment, Production
+from daemon.service import opened
+from daemon.slate import ClipKind, FoundCard, FoundClip, Vendor
+from daemon.states import ClipEvent
+from daemon.status import CardStatus, ClipStatus, Snapshot, snapshot
+from engines.media.essence import CodeRange, Essence, FieldOrder, TimecodeSource
+
+_CLIPS = 1000
+_NOW = Moment(0.0, datetime(2026, 11, 27, 12, tzinfo=UTC))
+_CONFIG = """\
+production: {code: BENCH}
+offload: {roots: [offload]}
+delivery: {root: delivery}
+state: {root: state}
+"""
+_UHD = Essence(
+    container="mov",
+    codec="prores",
+    profile="",
+    width=3840,
+    height=2160,
+    pixel_aspect=Fraction(1),
+    pixel_format="yuv422p10le",
+    bits=10,
+    frames=1000,
+    rate=Fraction(24),
+    variable_rate=False,
+    field_order=FieldOrder.PROGRESSIVE,
+    rotation_degrees=0,
+    code_range=CodeRange.LEGAL,
+    matrix="bt709",
+    primaries="bt709",
+    transfer="bt709",
+    start_frame=86400,
+    drop_frame=False,
+    timecode_source=TimecodeSource.TMCD,
+    reel="A001",
+    camera="",
+    created="",
+    audio=(),
+    notes=(),
+)
+
+
+def main() -> None:
+    """Print a line for each thing that is looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "config.yaml")
+        path.write_text(_CONFIG, encoding="utf-8")
+        with opened(configuration.load(path)) as production:
+            _probe(production)
+            capacity = Capacity()
+            for number, word in enumerate(("first", "then")):
+                later = Moment(60.0 * number, _NOW.utc)
+                print(f"room, {word}: {_cost(lambda later=later: capacity.look(production, later), 1):.1f} ms")
+            pace = Pace()
+            print(f"status: {_cost(lambda: snapshot(production, [], _NOW, pace, capacity, ''), 5):.1f} ms")
+    seen = _held()
+    print(f"figures: {_cost(lambda: exposition(seen, Tally(), _NOW), 20):.2f} ms")
+    print(f"news: {_cost(lambda: composed('BENCH', news_of(seen)), 20):.2f} ms")
+
+
+def _probe(production: Production) -> None:
+    """Give a production a thousand clips that were probed."""
+    store = production.store
+    way = (ClipEvent.SETTLED, ClipEvent.LISTED, ClipEvent.HASHED, ClipEvent.ADMITTED, ClipEvent.PROBED)
+    with store.transaction():
+        card = store.add_card("offload", FoundCard("A001", "A001", Vendor.PLAIN, ()), "A001", _NOW.iso)
+        for number in range(_CLIPS):
+            name = f"A001C{number:04}"
+            clip = store.add_clip(card, FoundClip(name, ClipKind.MOVIE, (f"{name}.mov",)), _NOW.iso)
+            store.set_clip(clip, essence=wire.dump(Essence, _UHD), reel="A001")
+            for event in way:
+                store.happen(clip, event, _NOW.iso)
+
+
+def _held() -> Snapshot:
+    """Return a status of twenty cards of fifty clips, five of each held for one reason."""
+    held = (ClipStatus(f"C{n}", "held", "", "", f"C{n}.mov is not what was copied", "copy it") for n in range(5))
+    clips = (*held, *(ClipStatus(f"D{n}", "delivered", "proxy", "enhanced", "", "") for n in range(45)))
+    cards = tuple(
+        CardStatus(f"A{n:03}", f"day/A{n:03}", "20261127", complete=True, clips=clips)
+        for n in range(_CLIPS // len(clips))
+    )
+    return Snapshot("BENCH", _NOW.iso, cards, (), 0, {})
+
+
+def _cost(work: Callable[[], object], times: int) -> float:
+    """Return milliseconds of processor time that it takes once."""
+    began = time.process_time()
+    for _ in range(times):
+        work()
+    return 1000 * (time.process_time() - began) / times
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Media: the codecs that presets and cameras need, and the colour config, opened in a sealed child as renders are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon import wire
+from daemon.config import Config
+from daemon.doctor.finding import Finding, Level
+from daemon.probing import done, prober
+from daemon.worker import Progress
+from engines.errors import NearsetError
+
+SUBJECT, SEALED = "media", "children without network"
+_MEMORY_GIB, _HUNG_SECONDS = 16, 60.0
+_REINSTALL = "install nearset's own pins again: `pip install --force-reinstall 'av==18.1.0' 'opencolorio==2.6.0'`"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a child found: how many codecs and containers open, which do not and why, and what is wrong with colour."""
+
+    good: int
+    missing: tuple[tuple[str, str, str], ...]
+    config: str
+    colour: str
+    fix: str
+
+
+def examined(config: Config | None) -> Iterator[Finding]:
+    """Yield what a child could open, and that it is sealed, since it says so before it does anything."""
+    lut = str(config.colour.show_lut or "") if config else ""
+    memory = config.workers.memory_gib if config else _MEMORY_GIB
+    with prober(memory, _HUNG_SECONDS) as child:
+        report = done(child, "examine", wire.dump(str, lut))
+    if trouble := report.trouble:
+        subject, name = ("kernel", SEALED) if trouble.code == "egress" else (SUBJECT, "a child")
+        yield Finding(subject, name, Level.ERROR, f"{trouble.what}: {trouble.why}", trouble.fix)
+        return
+    found = wire.load(Examined, report.result)
+    yield Finding("kernel", SEALED, Level.OK, "seccomp takes from them every socket that leaves this machine")
+    yield Finding(SUBJECT, "codecs", Level.OK, f"{found.good} encoders, decoders and containers open")
+    for name, what_for, why in found.missing:
+        yield Finding(SUBJECT, name, Level.ERROR, f"does not open ({what_for}): {why}", _REINSTALL)
+    level = Level.ERROR if found.colour else Level.OK
+    yield Finding(SUBJECT, "colour", level, found.colour or found.config, found.fix)
+
+
+def work(task_text: str, progress: Progress) -> str:
+    """Return what opens here as JSON; the work side, `task_text` is the path of the show's LUT, or empty."""
+    from engines.colour.look import CONFIG  # noqa: PLC0415 - in the child alone
+    from engines.colour.transform import config, opens  # noqa: PLC0415 - as above
+    from engines.media.codecs import opened  # noqa: PLC0415 - as above
+
+    tried = list(opened())
+    progress(len(tried), len(tried))
+    missing = tuple((it.name, it.what_for, it.why_not) for it in tried if it.why_not)
+    lut, colour, fix = wire.load(str, task_text), "", ""
+    try:
+        config()
+        if lut:
+            opens(Path(lut))
+    except NearsetError as error:
+        colour, fix = f"{error.what}: {error.why}", error.fix
+    except Exception as error:  # noqa: BLE001 - whatever the library says of its own config
+        colour, fix = f"{CONFIG} does not open: {error}", _REINSTALL
+    told = f"{CONFIG}{f', {Path(lut).name}' if lut else ''}"
+    return wire.dump(Examined, Examined(len(tried) - len(missing), missing, told, colour, fix))
