@@ -5,7 +5,6 @@ A point is a commit, a flush, a link, a rename, a removal, a new folder or a wor
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -133,5 +132,5 @@ def _watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 def kill_a_child() -> None:
     """Kill one of the real children of this process."""
-    if children := multiprocessing.active_children():
-        os.kill(children[len(_run.seen) % len(children)].pid or 0, signal.SIGKILL)
+    if children := Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split():
+        os.kill(int(children[len(_run.seen) % len(children)]), signal.SIGKILL)

@@ -227,25 +227,22 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
 def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.display import Progress
     from daemon.egress import kept_to
-    from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
+    from daemon.engine import TORCH_STAGES, must_be_alone
     from daemon.executor import LocalExecutor
+    from daemon.lanes import counts_of, limits_of
     from daemon.service import Service, opened
-    from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
     from daemon.watch import Hints
-    from daemon.worker import Limits
 
     settings = configuration.load(path)
     workers = settings.workers
     clock = SystemClock()
-    lanes = {"custody": workers.custody, "render": workers.render} | ({DELIVER: 1} if settings.delivery.targets else {})
     executor = LocalExecutor(
-        lanes,
-        Limits(memory_of(settings)),
+        counts_of(settings),
+        limits_of(settings),
         workers.hung_seconds,
         workers.task_hours * 3600,
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
-        {DELIVER: tuple(settings.egress)},
     )
     with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()

@@ -317,9 +317,19 @@ class Config(Section):
         return self.production_state / "engines"
 
     @property
+    def fingerprints(self) -> Path:
+        """Folder of what production sound is found by."""
+        return self.production_state / "sound"
+
+    @property
     def production_delivery(self) -> Path:
         """Folder of this production's deliveries."""
         return self.delivery.root / self.production.code
+
+    @property
+    def staging(self) -> Path:
+        """Hidden folder on the delivery's own filesystem, where files are made."""
+        return self.production_delivery / ".nearset-staging"
 
 
 def load(path: Path) -> Config:

@@ -41,6 +41,7 @@ NearsetError                     nearset
 ├── QueueError                   queue                     no such stage to pause
 ├── PurgeError                   purge                     not all of a production could be destroyed
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
+├── ConfinementError             confinement               a child cannot be kept to its folders; it does no work
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
 │   ├── NameTaken                delivery.name_taken
@@ -50,7 +51,8 @@ NearsetError                     nearset
 ├── StateError                   state                     an event that the table does not allow
 └── WorkerError                  worker                    a child failed; its job is retried
     ├── WorkerDied               worker.died
-    └── WorkerHung               worker.hung
+    ├── WorkerHung               worker.hung
+    └── WorkersAway              worker.away               the worker unit does not answer; jobs wait for it
 """
 
 from __future__ import annotations
@@ -190,6 +192,12 @@ class EgressError(NearsetError):
     code = "egress"
 
 
+class ConfinementError(NearsetError):
+    """A process cannot be kept to the folders that it is for."""
+
+    code = "confinement"
+
+
 class StateError(NearsetError):
     """An event that the table of states does not allow in this state."""
 
@@ -212,3 +220,9 @@ class WorkerHung(WorkerError):
     """A child went past its time limit and was killed."""
 
     code = "worker.hung"
+
+
+class WorkersAway(WorkerError):
+    """The worker unit does not answer, or refuses: no child can be had of it."""
+
+    code = "worker.away"

@@ -82,7 +82,7 @@ class Production:
     @property
     def staging(self) -> Path:
         """Hidden folder on the delivery's own filesystem, where files are made."""
-        return self.config.production_delivery / ".nearset-staging"
+        return self.config.staging
 
     def day_of(self, moment: datetime) -> date:
         """Return the shoot day of a moment: 03:00 belongs to the day before, by `day_starts`."""

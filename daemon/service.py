@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from daemon.certificates import Certificates
 from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
+from daemon.lanes import make_folders
 from daemon.log import get
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
@@ -183,6 +184,8 @@ class Service:
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
+                with suppress(OSError):  # a volume that refuses is the job's trouble
+                    make_folders(self.production.config)
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
 
     def _serves(self, lane: str) -> bool:

@@ -56,10 +56,12 @@ VERDICTS: dict[str, Verdict] = {
     "delivery.not_signed": Verdict.HOLD,
     "delivery.target_away": Verdict.PARK,
     "egress": Verdict.HOLD,
+    "confinement": Verdict.HOLD,
     "delivery.disk_full": Verdict.RETRY,
     "worker": Verdict.RETRY,
     "worker.died": Verdict.RETRY,
     "worker.hung": Verdict.RETRY,
+    "worker.away": Verdict.RETRY,
 }
 
 
