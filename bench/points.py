@@ -34,6 +34,8 @@ class Prompt(Clerk):
 class Inline:
     """An executor that does its work in the service's own process; each word of progress is a point."""
 
+    away = ""
+
     def __init__(self, *_: object) -> None:
         self._task: tuple[Running, str] | None = None
 

@@ -7,9 +7,10 @@ person · 4 something failed · 5 an offload root or a target is away.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,13 +21,12 @@ import typer
 
 from daemon import config as configuration
 from daemon import enginecli, modelcli, queuecli
-from daemon.clock import Clock, SystemClock
+from daemon.clock import SystemClock
 from daemon.errors import ConfigError, NearsetError
 from daemon.log import configure
-from daemon.production import Moment
 
 EXIT_HELD, EXIT_FAILED, EXIT_AWAY = 3, 4, 5
-_WAIT_SECONDS = 0.25
+_TURN_SECONDS = 1.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Proxies, plain and enhanced, from a card offload.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
@@ -41,6 +41,7 @@ app.command("doctor")(enginecli.doctor)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WorkersPath = Annotated[Path | None, typer.Option("--workers", envvar="NEARSET_WORKERS", help="The workers' socket.")]
 DEFAULT_CONFIG = Path("config.yaml")
 
 
@@ -54,9 +55,32 @@ def main() -> None:
 
 
 @app.command()
-def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Serve the production until told to stop."""
-    _serve(config, once=False)
+def run(config: ConfigPath = DEFAULT_CONFIG, workers: WorkersPath = None) -> None:
+    """Serve the production until told to stop; with --workers, media is opened by `nearset worker` alone."""
+    _serve(config, once=False, workers=workers)
+
+
+@app.command()
+def worker(workers: WorkersPath, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Have the children that open media, for a `nearset run` that is told of the same socket."""
+    from daemon.crew import Crew
+    from daemon.lanes import DELIVER, limits_of
+    from daemon.notify import Notifier
+
+    assert workers
+    settings = configuration.load(config)
+    configure(settings.log.level, settings.log.format)
+    notifier = Notifier.from_environment(os.environ)
+    limits = {lane: each for lane, each in limits_of(settings).items() if lane != DELIVER}
+    with _stop_asked() as asked:
+        crew = Crew(workers, limits)
+        notifier.ready()
+        while not asked:
+            crew.turn(_TURN_SECONDS)
+            notifier.status(f"{crew.count} children")
+            notifier.alive(SystemClock().monotonic())
+        notifier.stopping()
+        crew.close()
 
 
 @app.command()
@@ -224,52 +248,51 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
     return rolls[0] if len(rolls) == 1 else ""
 
 
-def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
+def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | None = None) -> int:
+    from daemon.children import spawned
+    from daemon.crew import hiring
     from daemon.display import Progress
     from daemon.egress import kept_to
     from daemon.engine import TORCH_STAGES, must_be_alone
     from daemon.executor import LocalExecutor
     from daemon.lanes import counts_of, limits_of
+    from daemon.notify import Notifier
     from daemon.service import Service, opened
     from daemon.statusfile import write_status
+    from daemon.turns import Turns
     from daemon.watch import Hints
 
-    settings = configuration.load(path)
-    workers = settings.workers
-    clock = SystemClock()
+    settings, notifier = configuration.load(path), Notifier.from_environment(os.environ)
     executor = LocalExecutor(
         counts_of(settings),
         limits_of(settings),
-        workers.hung_seconds,
-        workers.task_hours * 3600,
+        settings.workers.hung_seconds,
+        settings.workers.task_hours * 3600,
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
+        hiring(workers) if workers else spawned,
     )
-    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
+    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as asked:
         executor.open()
         hints = Hints(settings.offload.roots)
         try:
-            service = Service(production, executor)
-            service.start(moment(clock))
-            while not stop.is_set():
-                service.hint(hints.take())
-                service.tick(moment(clock), _WAIT_SECONDS)
-                seen = service.snapshot(moment(clock))
+            turns = Turns(Service(production, executor), executor, SystemClock(), notifier, time.sleep)
+            turns.begin()
+            while not asked:
+                turns.service.hint(hints.take())
+                if (seen := turns.turn()) is None:
+                    continue
                 write_status(settings.production_state, seen)
                 progress.show(seen)
-                if once and service.is_idle():
+                if once and turns.service.is_idle():
                     break
-            outcome = _exit_code(service.snapshot(moment(clock)))
+            turns.drain(lambda: len(asked) > 1)
+            seen = turns.service.snapshot(turns.now())
         finally:
             hints.close()
             executor.close()
     if as_json:
         print(json.dumps(asdict(seen), indent=1))
-    return outcome
-
-
-def moment(clock: Clock) -> Moment:
-    """Return now by a clock."""
-    return Moment(clock.monotonic(), clock.utc())
+    return _exit_code(seen)
 
 
 def _exit_code(seen: object) -> int:
@@ -295,12 +318,12 @@ def _logged(settings: configuration.Config) -> Iterator[None]:
 
 
 @contextmanager
-def _stop_asked() -> Iterator[threading.Event]:
-    """Give a flag that SIGTERM and SIGINT set; the loop ends at its next turn."""
-    flag = threading.Event()
-    before = {number: signal.signal(number, lambda *_: flag.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+def _stop_asked() -> Iterator[list[int]]:
+    """Give the signals to stop, SIGTERM and SIGINT, that came until now: the first has it drain, a second hurry."""
+    asked: list[int] = []
+    before = {it: signal.signal(it, lambda number, _: asked.append(number)) for it in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield flag
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

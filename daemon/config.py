@@ -242,6 +242,7 @@ class WorkersSection(Section):
     retry_seconds: float = Field(30.0, ge=0, le=3600, description="Before the second try; doubled for each further.")
     hung_seconds: float = Field(120.0, ge=1, le=3600, description="Without progress before a child is killed.")
     task_hours: float = Field(12.0, gt=0, le=240, description="Longest time that one task may take.")
+    drain_seconds: float = Field(20.0, ge=0, le=3600, description="How long a stop waits for what is under way.")
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 

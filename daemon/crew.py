@@ -1,8 +1,8 @@
 """The crew: children of another process, the worker unit, whose sandbox is closer than the control process's can be.
 
-The worker unit listens on a socket. Who connects, as the same user, and names a lane has a child on the other end of the
-line that serves as any does. The line is the child's life: closed on either side, the child is killed, and the line has
-its end once it is gone. What a child may use is for the worker unit's own configuration to say, never for the line.
+The worker unit listens on a socket. Who connects, as the same user, and names a lane has a child at the other end of
+the line that serves as any does. The line is the child's life: closed on either side, the child is killed, and the line
+ends once it is gone. What a child may use is for the worker unit's own configuration to say, never for the line.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ class Crew:
         self._poll = select.poll()
         self._poll.register(self._listener, select.POLLIN)
         self._hands: list[_Hand] = []
+
+    @property
+    def count(self) -> int:
+        """How many children there are."""
+        return len(self._hands)
 
     def turn(self, wait_seconds: float) -> None:
         """Take who connects and let go whose line closed, or whose child ended, within the wait."""

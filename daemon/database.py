@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+_PATIENCE_SECONDS = 5
+"""How long a statement waits for another process's."""
+
 
 class Database:
     """One open database, brought up to date unless it is only read."""
@@ -20,7 +23,9 @@ class Database:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
         mode = "ro" if read_only else "rwc"
-        self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+        self._db = sqlite3.connect(
+            f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS
+        )
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
@@ -45,6 +50,20 @@ class Database:
             self._db.execute("rollback")
             raise
         self._db.execute("commit")
+
+    def is_free(self) -> bool:
+        """Return whether a transaction could begin now; no where another process holds the file. Waits for nothing."""
+        self._db.execute("pragma busy_timeout = 0")
+        try:
+            self._db.execute("begin immediate")
+            self._db.execute("rollback")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise
+            return False
+        finally:
+            self._db.execute(f"pragma busy_timeout = {_PATIENCE_SECONDS * 1000}")
+        return True
 
     def _migrate(self) -> None:
         self._db.execute("create table if not exists migrations (name text primary key) strict")

@@ -86,6 +86,8 @@ def show_status(snapshot: Snapshot) -> None:
         console.print(Text(f"root away: {root}: {why}"))
     for target, why in snapshot.targets_away.items():
         console.print(Text(f"target away: {target}: {why}; its deliveries wait"))
+    if snapshot.workers_away:
+        console.print(Text(f"{snapshot.workers_away}; all jobs wait"))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:

@@ -7,12 +7,12 @@ An executor takes tasks and gives reports back; it knows no clips and no databas
 from __future__ import annotations
 
 import json
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Protocol
 
 from daemon.children import Child, Spawn, spawned
@@ -52,6 +52,10 @@ class Running:
 
 class Executor(Protocol):
     """Runs tasks somewhere else than in the control process."""
+
+    @property
+    def away(self) -> str:
+        """Why no children are to be had now; empty where they are."""
 
     def free(self, lane: str) -> int:
         """Return how many more tasks the lane takes now."""
@@ -253,7 +257,7 @@ def _grounds(limits: Limits) -> Grounds:
 
 def _mark(path: str) -> tuple[int, int] | None:
     with suppress(OSError):
-        seen = os.stat(path)
+        seen = Path(path).stat()
         return seen.st_dev, seen.st_ino
     return None
 

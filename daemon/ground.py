@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 
 from daemon import landlock
@@ -21,7 +20,7 @@ _SYSTEM = (
     *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf"),
     *("/etc/resolv.conf", "/etc/ssl", "/etc/ca-certificates", "/etc/pki"),
 )
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/nvidia*", "/dev/dri")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "nvidia*", "dri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,9 @@ def confine_to(ground: Ground) -> bool:
     """
     installed = (*filter(None, sys.path), sys.prefix, sys.base_prefix)
     searched = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    devices = (device for pattern in _DEVICES for device in glob(pattern))
+    devices = (device for pattern in _DEVICES for device in Path("/dev").glob(pattern))
     return landlock.confine(
         map(Path, (*_SYSTEM, *installed, *filter(None, searched), *ground.reads)),
         map(Path, (tempfile.gettempdir(), *ground.writes)),
-        map(Path, devices),
+        devices,
     )

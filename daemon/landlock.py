@@ -54,7 +54,7 @@ def confine(reads: Iterable[Path], writes: Iterable[Path], devices: Iterable[Pat
     known = version()
     if not known:
         return False
-    if len(os.listdir("/proc/self/task")) > 1:
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise _unconfined("it has other threads already, which would go free")
     handled = _KNOWN[max(number for number in _KNOWN if number <= known)]
     ruleset = _ruleset(handled, _SCOPES if known >= _SCOPED_SINCE else 0)
@@ -78,7 +78,6 @@ def _ruleset(handled: int, scopes: int) -> int:
     made = int(_libc().syscall(_CREATE_RULESET, attributes, size, 0))
     if made < 0:
         raise _unconfined(os.strerror(ctypes.get_errno()))
-    os.set_inheritable(made, False)
     return made
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 _LINE_BYTES = 500
 """Longest status line; more than any terminal shows."""
 
+_BUSY_SECONDS = 0.1
+"""How long a manager may leave a word lying; it must not keep the service from its work."""
+
 
 @dataclass(slots=True)
 class Notifier:
@@ -57,6 +60,7 @@ class Notifier:
             return
         address = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+            line.settimeout(_BUSY_SECONDS)
             try:
                 line.sendto(word.encode(), address)
             except OSError:

@@ -62,6 +62,7 @@ class Service:
         self._stuck: dict[str, str] = {}
         self._littered = False
         self._stirred = False
+        self._drains = False
 
     def hint(self, roots: set[str]) -> None:
         """Scan these roots at the next tick."""
@@ -69,6 +70,16 @@ class Service:
         assert isinstance(intake, Intake)
         for root in roots:
             intake.hint(root)
+
+    def drain(self) -> None:
+        """Begin no further job."""
+        self._drains = True
+
+    def scan_moved(self, now: float) -> float:
+        """Return when the roots were last scanned in time, in monotonic seconds."""
+        intake = self._stages["intake"]
+        assert isinstance(intake, Intake)
+        return intake.moved(now)
 
     def start(self, now: Moment) -> None:
         """Take up what a run before left: intents first, then leases, then leftovers in the staging folder."""
@@ -149,7 +160,7 @@ class Service:
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
-        return snapshot(self.production, self._executor.running(), now, self._pace)
+        return snapshot(self.production, self._executor, now, self._pace)
 
     def _has_delivered(self, card: int) -> bool:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
@@ -176,7 +187,7 @@ class Service:
     def _start_jobs(self, now: Moment) -> None:
         store = self.production.store
         for lane in _LANES if self.production.config.delivery.targets else _LANES[:-1]:
-            while self._executor.free(lane):
+            while self._executor.free(lane) and not self._drains:
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
                 away = () if lane == DELIVER else self.production.roots_away

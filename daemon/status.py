@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from daemon.executor import Running
+from daemon.executor import Executor, Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Twin
+from daemon.states import ClipState
 from daemon.store import Card, Clip
 
 
@@ -66,11 +67,32 @@ class Snapshot:
     eta_seconds: float = 0.0
     targets_away: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
+    workers_away: str = ""
+    """Why the worker unit gives no children now."""
+
+    @property
+    def line(self) -> str:
+        """All of it in a line: what is under way, how much waits, and what keeps it."""
+        clips = [clip for card in self.cards for clip in card.clips]
+        done = sum(clip.state == ClipState.DELIVERED for clip in clips)
+        stopped = sum(clip.state in _STOPPED for clip in clips)
+        work = [f"{work.stage} {work.clip}{_share(work)}" for work in self.work] or ["idle"]
+        kept = [f"{stopped} stopped"] if stopped else []
+        kept += [f"{name} away" for name in (*self.roots_away, *self.targets_away)]
+        kept += ["worker unit away"] * bool(self.workers_away) + [f"{stage} paused" for stage in self.paused]
+        return "; ".join((", ".join(work), f"{done} of {len(clips)} clips delivered, {self.queued} jobs wait", *kept))
 
 
-def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace) -> Snapshot:
+_STOPPED = frozenset({ClipState.HELD, ClipState.FAILED})
+
+
+def _share(work: WorkStatus) -> str:
+    return f" {100 * work.done // work.total} %" if work.total else ""
+
+
+def snapshot(production: Production, executor: Executor, now: Moment, pace: Pace) -> Snapshot:
     """Return the production as it is now."""
-    store = production.store
+    store, running = production.store, executor.running()
     cards = tuple(
         CardStatus(
             card.roll,
@@ -94,6 +116,7 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         round(pace.seconds_left(production, running), 1),
         dict(production.targets_away),
         store.pauses(),
+        executor.away,
     )
 
 

@@ -1,7 +1,8 @@
 """The child: does one task at a time and answers in JSON. The work side of every stage runs here.
 
 A child is spawned clean (`child.py`), ends with its parent, lives under resource limits, off the network and on its own
-ground, and keeps nothing between tasks but imported libraries. It never sees the database. It may die or hang at any point: that costs one job.
+ground of the disk, and keeps nothing between tasks but imported libraries. It never sees the database. It may die or
+hang at any point: that costs one job.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Work = Callable[[str, Progress], str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use of the machine: `destinations` to connect to, its `ground` of the disk; None for all of it."""
+    """What a child may use of the machine: `destinations` to connect to, and its `ground` of the disk, None for all."""
 
     memory_bytes: int
     open_files: int = 512
@@ -126,7 +127,7 @@ def _teller(pipe: Connection) -> Progress:
 
 
 def die_with_parent(started_by: int = 0) -> None:
-    """Let this process be killed when the one that started it ends: `started_by`, or who multiprocessing says it was."""
+    """Let this process be killed when its parent ends: `started_by`, or the one that multiprocessing names."""
     parent = started_by or getattr(parent_process(), "pid", 0)
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != parent:  # it ended before the call above

@@ -53,6 +53,7 @@ class Hands:
     """
 
     lag: int = 2
+    away: str = ""
     done: list[str] = field(default_factory=list)
     mishaps: dict[str, deque[Callable[[], Trouble | None]]] = field(default_factory=dict)
     _tasks: dict[int, tuple[str, Running, str]] = field(default_factory=dict)
