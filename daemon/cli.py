@@ -217,6 +217,26 @@ def config_schema() -> None:
     print(json.dumps(configuration.schema(), indent=1))
 
 
+@config_app.command("units")
+def config_units(
+    config: ConfigPath = DEFAULT_CONFIG,
+    folder: Annotated[Path | None, typer.Option("--write", help="Write them beneath this folder instead.")] = None,
+) -> None:
+    """Print the drop-ins that open a production's folders to its systemd units."""
+    from daemon.dropins import dropins, unresolved
+
+    settings = configuration.load(config)
+    for path, text in dropins(settings, config.stem).items():
+        if folder:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+            print(f"wrote {folder / path}", file=sys.stderr)
+        else:
+            print(f"# {path}\n{text}")
+    for host in unresolved(settings):
+        print(f"{host}: add its addresses as IPAddressAllow=, systemd knows no names", file=sys.stderr)
+
+
 @recipe_app.command("show")
 def recipe_show(
     clip: str, roll: str = "", scene: str = "", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
