@@ -49,7 +49,7 @@ class OwnChild:
         self._scratch = Path(tempfile.mkdtemp(prefix=f"nearset-{lane}-"))
         command = [sys.executable, "-P", "-m", "daemon.child", str(theirs), str(os.getpid()), wire.dump(Limits, limits)]
         environment = _environment(limits) | {"TMPDIR": str(self._scratch)}
-        if not limits.destinations:  # what a library keeps at home it keeps in the scratch; credentials are read at home
+        if not limits.destinations:  # what a library keeps at home; credentials are read there
             environment["HOME"] = str(self._scratch)
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, pass_fds=(theirs,))
 

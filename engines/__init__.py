@@ -2,6 +2,6 @@
 
 import sys
 
-# OpenVINO would tell its maker that it was loaded, and keep an identity in the home folder to do so. Nothing leaves this
-# machine: where its telemetry cannot be imported, OpenVINO goes on without, by its own code.
+# OpenVINO would tell its maker that it was loaded, and keep an identity in the home folder to do so. Nothing leaves
+# this machine: where its telemetry cannot be imported, OpenVINO goes on without, by its own code.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

@@ -22,7 +22,9 @@ needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is n
 def installed(tmp_path: Path) -> Path:
     """The units of a production, with a program that is there."""
     for unit in UNITS.iterdir():
-        text = unit.read_text().replace("/opt/nearset/current/bin/nearset", sys.executable).replace("man:nearset(1) ", "")
+        text = (
+            unit.read_text().replace("/opt/nearset/current/bin/nearset", sys.executable).replace("man:nearset(1) ", "")
+        )
         (tmp_path / unit.name.replace("@", "@SHOW")).write_text(text)
     return tmp_path
 
