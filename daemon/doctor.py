@@ -9,8 +9,10 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from daemon import landlock
 from daemon.config import Config
 from daemon.engine import choice_of, plan_store
+from daemon.errors import ConfinementError
 from engines.errors import NearsetError
 
 _ENGINES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
@@ -28,7 +30,7 @@ class Finding:
 
 
 def examined(config: Config | None) -> list[Finding]:
-    """Return what was found: engines first, then what those on a GPU stand on.
+    """Return what was found: engines first, what keeps children to their folders, and what a GPU's engines stand on.
 
     Without a configuration the engine that is needed is auto.
     """
@@ -36,6 +38,7 @@ def examined(config: Config | None) -> list[Finding]:
     return [
         *(_looked(f"engine {name}", partial(_engine, name, config), needed=name == asked) for name in _ENGINES),
         _looked("GPU", _gpu, needed=False),
+        _looked("Landlock", _landlock, needed=False),
         *(
             _package(name, module, fix)
             for name, module, fix in (
@@ -70,6 +73,16 @@ def _gpu() -> str:
 
     found = gpu()
     return f"{found.name}, SM {found.sm}, driver {found.driver}, {found.memory_bytes >> 30} GiB"
+
+
+def _landlock() -> str:
+    if number := landlock.version():
+        return f"version {number}: children are kept to their folders"
+    raise ConfinementError(
+        "children are not kept to their folders",
+        why="this kernel has no Landlock, or it is switched off; user, unit and seccomp keep them still",
+        fix="boot a kernel of 5.13 or newer; if it has it, put `lsm=landlock,...` on its command line",
+    )
 
 
 def _package(name: str, module: str, fix: str) -> Finding:

@@ -108,7 +108,7 @@ def doctor(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which engines can run here, what the others lack and how to get it; 3 if the one asked for cannot run."""
+    """Tell which engines can run here and what else lacks, and how to get it; 3 if the engine asked for cannot run."""
     from daemon.doctor import examined
 
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
+from daemon import landlock
 from daemon.children import Child, Spawn, spawned
 from daemon.errors import WorkerDied, WorkerHung, WorkersAway
 from daemon.log import get
@@ -111,6 +112,9 @@ class LocalExecutor:
 
     def open(self) -> None:
         """Start the children, so that the first job does not wait for them."""
+        if any(limits.ground for limits in self.limits.values()) and not landlock.version():
+            why = "this kernel has no Landlock"
+            get().warning("children.not_kept_to_folders", why=why, fix="see `nearset doctor` and docs/hardening.md")
         self._posts = {lane: [] for lane in self.lanes}
         self._fill()
 
