@@ -185,7 +185,7 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFA
     except FileExistsError:
         _make_certificates(path)
         return
-    print(f"wrote {path}; set the four values marked «set this», then `nearset config check`", file=sys.stderr)
+    print(f"wrote {path}; set the four values marked «set this», then `nearset config check -c {path}`", file=sys.stderr)
 
 
 def _make_certificates(path: Path) -> None:
