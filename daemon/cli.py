@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -185,7 +185,9 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFA
     except FileExistsError:
         _make_certificates(path)
         return
-    print(f"wrote {path}; set the four values marked «set this», then `nearset config check -c {path}`", file=sys.stderr)
+    print(
+        f"wrote {path}; set the four values marked «set this», then `nearset config check -c {path}`", file=sys.stderr
+    )
 
 
 def _make_certificates(path: Path) -> None:
@@ -279,7 +281,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | Non
     from daemon.notify import Notifier
     from daemon.service import Service, opened
     from daemon.statusfile import write_status
-    from daemon.turns import Turns
+    from daemon.turns import Turns, await_database
     from daemon.watch import Hints
 
     settings, notifier = configuration.load(path), Notifier.from_environment(os.environ)
@@ -291,7 +293,13 @@ def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | Non
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
         hiring(workers) if workers else spawned,
     )
-    with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as asked:
+    with ExitStack() as stack:
+        stack.enter_context(kept_to(()))
+        progress = stack.enter_context(Progress())
+        stack.enter_context(_logged(settings))
+        asked = stack.enter_context(_stop_asked())
+        await_database(settings.database, notifier, time.sleep, lambda: bool(asked))
+        production = stack.enter_context(opened(settings))
         executor.open()
         hints = Hints(settings.offload.roots)
         try:

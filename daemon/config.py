@@ -293,6 +293,11 @@ class Config(Section):
         return self.state.root / self.production.code
 
     @property
+    def database(self) -> Path:
+        """The database file of everything the service knows."""
+        return self.production_state / "nearset.sqlite"
+
+    @property
     def models(self) -> Path:
         """Folder of the production's own weights and their lineage."""
         return self.production_state / "models"

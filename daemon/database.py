@@ -12,8 +12,31 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-_PATIENCE_SECONDS = 5
-"""How long a statement waits for another process's."""
+_PATIENCE_SECONDS = 20
+"""How long a statement waits for another process's: longer than a backup of a file of some megabytes takes."""
+
+
+def is_held(path: Path) -> bool:
+    """Return whether another process keeps a database to itself, so that it cannot even be opened now."""
+    if not path.exists():
+        return False
+    database = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        return not _begins(database)
+    finally:
+        database.close()
+
+
+def _begins(database: sqlite3.Connection) -> bool:
+    """Return whether a transaction can begin now; it changes nothing."""
+    try:
+        database.execute("begin immediate")
+        database.execute("rollback")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise
+        return False
+    return True
 
 
 class Database:
@@ -55,15 +78,9 @@ class Database:
         """Return whether a transaction could begin now; no where another process holds the file. Waits for nothing."""
         self._db.execute("pragma busy_timeout = 0")
         try:
-            self._db.execute("begin immediate")
-            self._db.execute("rollback")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                raise
-            return False
+            return _begins(self._db)
         finally:
             self._db.execute(f"pragma busy_timeout = {_PATIENCE_SECONDS * 1000}")
-        return True
 
     def _migrate(self) -> None:
         self._db.execute("create table if not exists migrations (name text primary key) strict")

@@ -351,7 +351,7 @@ def opened(config: Config) -> Iterator[Production]:
     with locked(config):
         _claim_folders(config)
         book = recipe.load(config.production.recipe, config)
-        store = Store(config.production_state / "nearset.sqlite")
+        store = Store(config.database)
         try:
             yield Production(config, book, store, book_of(config, store))
         finally:

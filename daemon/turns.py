@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from daemon.clock import Clock
+from daemon.database import is_held
 from daemon.executor import Executor
 from daemon.liveness import Liveness, Moved
 from daemon.log import get
@@ -18,6 +20,16 @@ from daemon.service import Service
 from daemon.status import Snapshot
 
 WAIT_SECONDS = 0.25
+_HELD = "waits for the database, which another process holds"
+
+
+def await_database(
+    path: Path, notifier: Notifier, rest: Callable[[float], object], is_stopped: Callable[[], bool]
+) -> None:
+    """Wait while another process, say a backup, holds the database: failed starts would be counted, and five are all."""
+    while is_held(path) and not is_stopped():
+        notifier.status(_HELD)
+        rest(WAIT_SECONDS)
 
 
 @dataclass(slots=True)
@@ -51,7 +63,7 @@ class Turns:
             seen = self.service.snapshot(self.now())
             self.notifier.status(seen.line)
         else:
-            self.notifier.status("waits for the database, which another process holds")
+            self.notifier.status(_HELD)
             self.rest(WAIT_SECONDS)
         now = self.clock.monotonic()
         heard = min((running.heard for running in self.executor.running()), default=now)

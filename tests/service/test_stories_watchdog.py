@@ -17,7 +17,7 @@ from cart import DELIVERED, Cart, Shift
 
 from daemon.notify import Notifier
 from daemon.scan import Scan, scan
-from daemon.turns import Turns
+from daemon.turns import Turns, await_database
 
 
 class Manager:
@@ -142,6 +142,27 @@ def test_a_database_that_another_process_holds_is_waited_for_and_no_turn_is_begu
         pass_by(cart, turns, manager, 100)
         assert manager.is_fed()
         assert shift.states() == {"A001C001": DELIVERED}
+
+
+def test_a_start_waits_for_a_database_that_another_process_holds(cart: Cart, manager: Manager) -> None:
+    path = cart.config.database
+    await_database(path, Notifier(manager.address), pytest.fail, lambda: False)  # there is none yet
+    cart.serve()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin exclusive")
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 3:
+            other.execute("rollback")
+
+    await_database(path, Notifier(manager.address), rest, lambda: False)
+    assert len(rests) == 3
+    assert manager.heard() == ["STATUS=waits for the database, which another process holds"]
+    other.execute("begin exclusive")
+    await_database(path, Notifier(manager.address), pytest.fail, lambda: True)  # somebody stops the unit meanwhile
+    other.close()
 
 
 def test_a_worker_that_nobody_can_kill_starves_the_watchdog(cart: Cart, manager: Manager) -> None:
