@@ -27,6 +27,7 @@ from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.places import claims, clashes
 from daemon.production import Moment, Production
 from daemon.publish import sweep
+from daemon.queueing import LEARNING
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
@@ -34,7 +35,6 @@ from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
 from daemon.stages.manifest import substituted
-from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.stages.turnover import Turnover
 from daemon.states import CLIP_TABLE, GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot

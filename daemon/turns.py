@@ -26,7 +26,7 @@ _HELD = "waits for the database, which another process holds"
 def await_database(
     path: Path, notifier: Notifier, rest: Callable[[float], object], is_stopped: Callable[[], bool]
 ) -> None:
-    """Wait while another process, say a backup, holds the database: failed starts would be counted, and five are all."""
+    """Wait while another process, say a backup, holds the database: starts that fail are counted, and five are all."""
     while is_held(path) and not is_stopped():
         notifier.status(_HELD)
         rest(WAIT_SECONDS)
