@@ -299,6 +299,8 @@ def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | Non
         stack.enter_context(_logged(settings))
         asked = stack.enter_context(_stop_asked())
         await_database(settings.database, notifier, time.sleep, lambda: bool(asked))
+        if asked:
+            return 0
         production = stack.enter_context(opened(settings))
         executor.open()
         hints = Hints(settings.offload.roots)
