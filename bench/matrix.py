@@ -26,6 +26,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from daemon.guides import track_of
+from daemon.sounds import MIX_RATE
 from engines.errors import EngineError
 from engines.media.contract import check
 from engines.media.decode import decoder_for
@@ -38,6 +40,8 @@ from engines.media.proxy import Wanted, spec_of, working_of
 from engines.media.source import MediaFile
 from engines.media.timecode import Timecode, frames_a_day
 from engines.render import render
+from engines.sound.beside import Beside
+from engines.sound.wave import open_wave, wave_bytes
 
 RATES = {
     "23.976": (Fraction(24000, 1001), False),
@@ -129,23 +133,31 @@ def written(shot: Shot, path: Path) -> Path:
 def judged(shot: Shot, folder: Path) -> dict[str, str]:
     """Return for each preset which lines of the contract it breaks, empty where it keeps them."""
     path = written(shot, folder / "source.mov")
-    with path.open("rb") as opened:
-        source = [MediaFile(path.name, opened.fileno())]
+    with ExitStack() as opening:
+        source = [MediaFile(path.name, opening.enter_context(path.open("rb")).fileno())]
         essence = probe(source)
         if wrong := _unlike(essence, shot):
             return dict.fromkeys(PRESETS, f"the source is not what was to be written: {wrong}")
-        wanted = Wanted("A001C001", _REEL, burn_in=_BURN_IN)
+        wanted = Wanted("A001C001", _REEL, burn_in=_BURN_IN, guide=track_of(essence))
         specs = [spec_of(essence, preset, wanted) for preset in PRESETS.values()]
         outputs = [
             Output(spec, tuple(folder / f"{spec.preset}.{n}" for n in range(file_count(essence, spec))), shot.name, "M")
             for spec in specs
         ]
-        decoder, working = decoder_for(source, essence), working_of(essence, specs)
-        made = render(decoder, essence, working, outputs, enhance=None, progress=lambda *_: None)
+        mix = opening.enter_context(_mix(essence, folder / "mix.wav").open("rb"))
+        decoder = Beside(decoder_for(source, essence), open_wave("mix.wav", mix.fileno()), essence)
+        made = render(decoder, essence, working_of(essence, specs), outputs, enhance=None, progress=lambda *_: None)
     return {
         output.spec.preset: _broken(output, essence, digests)
         for output, digests in zip(outputs, made.sound_digests, strict=True)
     }
+
+
+def _mix(essence: Essence, path: Path) -> Path:
+    """Write a guide mix as `mix` does: mono, 24 bit at 48 kHz, as long as the picture."""
+    samples = np.random.default_rng(2).uniform(-1, 1, (track_of(essence).samples, 1)).astype(np.float32)
+    path.write_bytes(wave_bytes(samples, MIX_RATE, b"", b""))
+    return path
 
 
 def _unlike(essence: Essence, shot: Shot) -> str:
@@ -195,9 +207,9 @@ def main() -> int:
 
 
 def _show(found: dict[Shot, dict[str, str]], broken: list[str], told: str) -> None:
-    print("preset".ljust(22) + "".join(rate.rjust(11) for rate in RATES))
+    print("preset".ljust(30) + "".join(rate.rjust(11) for rate in RATES))
     for preset in PRESETS:
-        row = preset.ljust(22)
+        row = preset.ljust(30)
         for rate in RATES:
             cells = [cells[preset] for shot, cells in found.items() if shot.rate == rate]
             row += f"{sum(not why for why in cells)}/{len(cells)}".rjust(11)

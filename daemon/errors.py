@@ -46,6 +46,7 @@ NearsetError                     nearset
 ├── DeliveryError                delivery                  nothing half is ever published
 │   ├── NameTaken                delivery.name_taken
 │   ├── NotSigned                delivery.not_signed
+│   ├── MixChanged               delivery.mix_changed
 │   ├── TargetAway               delivery.target_away      its deliveries are parked
 │   └── DiskFull                 delivery.disk_full
 ├── StateError                   state                     an event that the table does not allow
@@ -172,6 +173,12 @@ class NotSigned(DeliveryError):
     """A delivery that is to be signed cannot be."""
 
     code = "delivery.not_signed"
+
+
+class MixChanged(DeliveryError):
+    """A guide mix that a proxy is to hold is not what was delivered."""
+
+    code = "delivery.mix_changed"
 
 
 class DiskFull(DeliveryError):

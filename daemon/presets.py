@@ -16,7 +16,7 @@ from daemon.recipe import Words
 from daemon.slate import TWIN_FOLDER, DeliveredFile, Rendition, Twin
 from daemon.turnover.naming import revision_name
 from engines.errors import EncodeFailed
-from engines.media.essence import Essence
+from engines.media.essence import AudioTrack, Essence
 from engines.media.layout import sound_notes, tracks_of
 from engines.media.preset import PRESETS, BurnIn, Fit, Place, Preset, derived
 from engines.media.proxy import (
@@ -57,15 +57,21 @@ def chosen(words: Words) -> list[Preset]:
 
 
 def specs_for(
-    essence: Essence, words: Words, clip_name: str, reel: str, said: Mapping[str, str] | None = None
+    essence: Essence,
+    words: Words,
+    clip_name: str,
+    reel: str,
+    said: Mapping[str, str] | None = None,
+    guide: AudioTrack | None = None,
 ) -> Specs:
-    """Return what a clip's proxies are; `said` is what burn-ins say of it, by their words.
+    """Return what a clip's proxies are; `said` is what burn-ins say of it, by their words, `guide` its guide mix.
 
     Raises:
         EncodeFailed: the first preset cannot carry the clip.
     """
     presets = chosen(words)
     wanted, notes = _wanted(essence, words, clip_name, reel, said or {})
+    wanted = replace(wanted, guide=guide)
     if essence.rotation_degrees and rotation_of(presets, wanted) is not wanted.rotation:
         wanted = replace(wanted, rotation=Rotation.BAKE)
         notes.append("rotation baked: a preset cannot carry it as a tag")
@@ -80,6 +86,9 @@ def specs_for(
     asked = {preset.name: preset.codec for preset in presets}
     notes += [reason for spec in proxies if (reason := instead_of(asked[spec.preset], spec))]
     notes += [note for spec in proxies for note in sound_notes(essence, spec)]
+    notes += [
+        f"{spec.preset}: track {len(tracks_of(essence, spec))} is the guide mix" for spec in proxies if spec.guide
+    ]
     return Specs(working_of(essence, proxies), tuple(proxies), tuple(dict.fromkeys(notes)))
 
 

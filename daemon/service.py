@@ -326,10 +326,11 @@ class Service:
 
     def _retry(self, pattern: str, now: Moment) -> None:
         store = self.production.store
-        for clip in store.clips_named(pattern):
-            if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
-                get().info("clip.retried", clip=clip.name, state=clip.state)
-                store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+        with store.transaction():
+            for clip in store.clips_named(pattern):
+                if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
+                    get().info("clip.retried", clip=clip.name, state=clip.state)
+                    store.happen(clip.id, ClipEvent.RETRIED, now.iso)
 
 
 _EVENTS = {

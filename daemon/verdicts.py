@@ -54,6 +54,7 @@ VERDICTS: dict[str, Verdict] = {
     "delivery": Verdict.RETRY,
     "delivery.name_taken": Verdict.HOLD,
     "delivery.not_signed": Verdict.HOLD,
+    "delivery.mix_changed": Verdict.HOLD,
     "delivery.target_away": Verdict.PARK,
     "egress": Verdict.HOLD,
     "confinement": Verdict.HOLD,

@@ -247,30 +247,41 @@ def persons_look(production: Production, clip: Clip, words: Words) -> ClipLook |
 def wanted_of(production: Production, clip: Clip, words: Words) -> str:
     """Return a digest of what people say of a clip's picture now; that of its words alone before it was probed.
 
-    Where its light is brought to another clip's, that clip's bytes are part of it, so that a hero may come later.
+    Where its light is brought to another clip's, that clip's bytes are part of it, so that a hero may come later; where
+    a preset holds the guide mix, that is.
     """
-    from daemon.stages.relight import hero_identity  # it plans by what is here
+    from daemon.guides import guide_of  # both plan by what is here
+    from daemon.stages.relight import hero_identity
 
-    hero = hero_identity(production, clip, words)
+    beside = [hero_identity(production, clip, words)]
+    if guide := guide_of(production, clip, words):
+        beside.append(guide.xxh128)
     try:
         found = wanted(look_of(production, clip, words) if clip.essence else None, words)
     except EngineError:
         found = words.digest()
-    return f"{found} {hero}" if hero else found
+    return " ".join(filter(None, (found, *beside)))
 
 
 def revise(production: Production, now: Moment, *, words_changed: bool) -> None:
     """Send the clips of which other words or another look hold now back to be probed and planned anew."""
     store = production.store
     states = [ClipState.PROBED, ClipState.PROXIED, ClipState.DELIVERED, ClipState.HELD]
-    for clip in store.clips(states=[ClipState.READY, *states] if words_changed else states):
-        words = words_of(production, clip)
-        want = wanted_of(production, clip, words)
-        if clip.state is ClipState.HELD:
-            if _is_cured(production, clip, words, want):
-                store.happen(clip.id, ClipEvent.RETRIED, now.iso)
-        elif clip.state is ClipState.READY or (clip.want and clip.want != want):
-            store.happen(clip.id, ClipEvent.REVISED, now.iso)
+    with store.transaction():
+        for clip in store.clips(states=[ClipState.READY, *states] if words_changed else states):
+            words = words_of(production, clip)
+            want = wanted_of(production, clip, words)
+            if clip.state is ClipState.HELD:
+                if _is_cured(production, clip, words, want):
+                    store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+            elif clip.state is ClipState.READY or (clip.want and clip.want != want):
+                store.happen(clip.id, ClipEvent.REVISED, now.iso)
+
+
+def revise_clip(production: Production, clip: Clip, now: Moment) -> None:
+    """Send a clip back to be planned anew, if what it was made by is not what holds now."""
+    if clip.want and clip.want != wanted_of(production, clip, words_of(production, clip)):
+        production.store.happen(clip.id, ClipEvent.REVISED, now.iso)
 
 
 def can_be_made(clip: Clip, words: Words) -> bool:

@@ -48,16 +48,17 @@ class Manifests:
     is_vital = True
 
     def plan(self, production: Production, now: Moment) -> None:
-        """List, hash and admit the clips that lie quiet."""
-        for clip in production.store.clips(states=[ClipState.QUIET]):
-            if seen := production.seen.get(clip.card):
-                _list(production, clip, seen, now)
-        under_way = production.store.under_way(self.name)
-        for clip in production.store.clips(states=[ClipState.MANIFESTED]):
-            if clip.id not in under_way and (seen := production.seen.get(clip.card)):
-                _hash(production, clip, seen, now)
-        for clip in production.store.clips(states=[ClipState.VERIFIED]):
-            _admit(production, clip, now)
+        """List, hash and admit the clips that lie quiet, all at once: a commit for each of 200 takes seconds."""
+        with production.store.transaction():
+            for clip in production.store.clips(states=[ClipState.QUIET]):
+                if seen := production.seen.get(clip.card):
+                    _list(production, clip, seen, now)
+            under_way = production.store.under_way(self.name)
+            for clip in production.store.clips(states=[ClipState.MANIFESTED]):
+                if clip.id not in under_way and (seen := production.seen.get(clip.card)):
+                    _hash(production, clip, seen, now)
+            for clip in production.store.clips(states=[ClipState.VERIFIED]):
+                _admit(production, clip, now)
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Keep what was hashed; the clip is verified, unless the manifests say more by now: then it is hashed again."""

@@ -24,6 +24,7 @@ from daemon.slate import TWIN_FOLDER, CameraFile, CardPlace, Origin, Published, 
 from daemon.sounds import MIX_RATE, Pair, Recording
 from daemon.stages.landing import has_landed, land
 from daemon.stages.listen import sound_file
+from daemon.stages.looks import revise_clip
 from daemon.stages.probe import opened, words_of
 from daemon.stages.render import delivered_name
 from daemon.stages.room import awaited, room_in_use
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from engines.sound.wave import Samples, Wave
 
 LANE, PRIORITY = "render", 55
-_VERSION = "1"
+_VERSION = "2"
 """Raise it when the same words make another mix, so that mixes are made again."""
 
 
@@ -102,8 +103,10 @@ class Mix:
         self._settled: dict[int, tuple[str, MixWords]] = {}
 
     def plan(self, production: Production, now: Moment) -> None:
-        """Queue the clips whose production sound has no mix yet, once its room tones were learned from."""
-        del now
+        """Queue the clips whose production sound has no mix yet, once its room tones were learned from.
+
+        Where a preset holds the mix, a clip whose mix is there now goes back to be planned anew.
+        """
         store = production.store
         known = store.recordings()
         learning = {store.card(clip.card).shoot_day for clip, _ in awaited(production, known)}
@@ -120,6 +123,7 @@ class Mix:
                 production, clip, clip.essence, synced[1].pairs, words, known
             ):
                 self._settled[clip.id] = of
+                revise_clip(production, clip, now)
 
     def _want(
         self,

@@ -13,6 +13,7 @@ from daemon.assists import Assists, assists
 from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
 from daemon.fidelity import Restraint, restrained
+from daemon.guides import Guide, guide_of, track_of
 from daemon.limits import LimitsWords
 from daemon.log import get
 from daemon.presets import Specs, Written, renditions, specs_for
@@ -56,7 +57,8 @@ class RenderTask:
     `revision` stands for this rendering and `tape` for what reels are unique in: MXF's identities are made of them.
     `restore` is None for the plain twin, `look` where the picture stays as recorded, and so is then `show`, the show's
     own look that the contact sheet compares it with. `share` is how much of the enhancement is left, where an earlier
-    try went too far from the source. `origin` is None where what is made is not signed.
+    try went too far from the source. `guide` is the guide mix, where a preset holds it. `origin` is None where what is
+    made is not signed.
 
     Which weights restore it is read from the folder `models` as the child starts: those that are active then.
     """
@@ -80,6 +82,7 @@ class RenderTask:
     assists: Assists | None = None
     light: LightTask | None = None
     share: float = 1.0
+    guide: Guide | None = None
     origin: Origin | None = None
 
 
@@ -269,6 +272,7 @@ def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) 
         wire.dump(Look, look) if look else "",
         *((wire.dump(LightTask, light),) if (light := _light(production, clip, words, twin)) else ()),
         *([wire.dump(Assists, done)] if done else []),
+        *([guide.xxh128] if (guide := guide_of(production, clip, words)) else []),
     )
 
 
@@ -314,7 +318,8 @@ def specs_of(production: Production, clip: Clip, words: Words) -> Specs:
     assert clip.essence is not None
     about, card = production.config.production, production.store.card(clip.card)
     said = {"roll": card.roll, "day": card.shoot_day, "production": about.code, "title": about.title}
-    return specs_for(clip.essence, words, clip.name, clip.reel, said)
+    guide = track_of(clip.essence) if guide_of(production, clip, words) else None
+    return specs_for(clip.essence, words, clip.name, clip.reel, said, guide)
 
 
 def _look(production: Production, clip: Clip, words: Words) -> Look | None:
@@ -353,5 +358,6 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         assists=assists(words, essence, production.recipes.folder) if twin is Twin.ENHANCED else None,
         light=_light(production, clip, words, twin),
         share=held.share if twin is Twin.ENHANCED and (held := restraint_of(production, clip)) else 1.0,
+        guide=guide_of(production, clip, words),
         origin=origin_of(production, clip, wanted_of(production, clip, words)),
     )

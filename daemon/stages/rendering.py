@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.engine import backend_of
+from daemon.guides import opened as opened_guide
 from daemon.hashing import hash_file
 from daemon.presets import Written
 from daemon.publish import delivering, disk_full, fsync_file
@@ -33,6 +34,7 @@ from engines.media.layout import file_count
 if TYPE_CHECKING:
     from daemon.enhancing import Steps
     from engines.enhance import Enhance
+    from engines.media.decode import Decoder
     from engines.media.encode import Output
     from engines.media.frames import Picture
     from engines.media.source import MediaFiles
@@ -71,7 +73,6 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     """Render, check against the contract, flush and hash."""
     from daemon.enhancing import steps_of
     from engines.enhance.fidelity import Measured
-    from engines.media.decode import decoder_for
     from engines.model.noise import NoiseProfile
     from engines.render import render, still_number
 
@@ -81,22 +82,22 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     if light:
         model, engine = joined(model, light.model), joined(engine, light.engine)
     outputs = _outputs(task, staged, mark)
-    decoder = decoder_for(files, task.essence)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
     steps = steps_of(task.assists, task.working, task.essence, files, progress)
-    rendered = render(
-        decoder,
-        task.essence,
-        task.working,
-        outputs,
-        enhance=light.enhance if light else measuring,
-        before=steps.before,
-        after=steps.after,
-        grade=watched,
-        progress=progress,
-    )
+    with _decoder(task, files) as decoder:
+        rendered = render(
+            decoder,
+            task.essence,
+            task.working,
+            outputs,
+            enhance=light.enhance if light else measuring,
+            before=steps.before,
+            after=steps.after,
+            grade=watched,
+            progress=progress,
+        )
     if before:
         _write_sheet(task, before[0], staged)
     if light:
@@ -123,6 +124,20 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         light.figures() if light else {},
         fidelity,
     )
+
+
+@contextmanager
+def _decoder(task: RenderTask, files: MediaFiles) -> Iterator[Decoder]:
+    """Return what gives the clip's picture and sound, and the guide mix where a proxy holds it."""
+    from engines.media.decode import decoder_for
+    from engines.sound.beside import Beside
+
+    decoder = decoder_for(files, task.essence)
+    if task.guide is None:
+        yield decoder
+        return
+    with opened_guide(task.guide) as wave:
+        yield Beside(decoder, wave, task.essence)
 
 
 def _done(steps: Steps, light: Lighting | None, fidelity: Fidelity | None) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ step's inputs along the motion.
 from __future__ import annotations
 
 import numpy as np
-import openvino as ov
 
 from engines.backends.base import LightSession, Session
 from engines.light.graph import coarse_size, light_graph
@@ -16,6 +15,7 @@ from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
 from engines.model.weights import Weights
+from engines.openvino_core import compiled, core, ov
 
 
 class OpenVinoBackend:
@@ -24,8 +24,7 @@ class OpenVinoBackend:
     name = "openvino"
 
     def __init__(self, precision: str | None = None) -> None:
-        self._core = ov.Core()
-        able = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        able = "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precision = precision or ("bf16" if able else "f32")
 
     def describe(self) -> str:
@@ -35,16 +34,12 @@ class OpenVinoBackend:
     def open(self, weights: Weights, height: int, width: int) -> Session:
         """Return a session compiled for this size, in well under a second."""
         graph = onnx_graph(weights.topology, weights.tensors, height, width, apart=True)
-        return _OpenVinoSession(self._compiled(graph.SerializeToString()), weights, height, width)
+        return _OpenVinoSession(compiled(graph, self.precision), weights, height, width)
 
     def open_light(self, weights: Weights, height: int, width: int) -> LightSession:
         """Return a session of the illumination network."""
         graph = light_graph(weights, height, width)
-        return _OpenVinoLight(self._compiled(graph.SerializeToString()), weights, height, width)
-
-    def _compiled(self, graph: bytes) -> ov.CompiledModel:
-        settings = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
-        return self._core.compile_model(self._core.read_model(graph, b""), "CPU", settings)
+        return _OpenVinoLight(compiled(graph, self.precision), weights, height, width)
 
 
 class _OpenVinoSession:

@@ -6,6 +6,7 @@ identities depend on the words that the caller names a rendering by.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from av.video.frame import VideoFrame
 
 from engines.media.essence import AudioTrack, Essence
 from engines.media.faults import written
-from engines.media.layout import tracks_of
+from engines.media.layout import sources_of, tracks_of
 from engines.media.mxf import MxfFile
 from engines.media.picture import PictureOut
 from engines.media.preset import SoundRule, Wrapper
@@ -103,7 +104,7 @@ class ProxyWriter:
         except BaseException:
             self.abandon()
             raise
-        self._feeds = _feeds(essence, self._outs, output.spec.sound, apart=apart)
+        self._feeds = _feeds(sources_of(essence, output.spec), self._outs, output.spec.sound, apart=apart)
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -116,9 +117,10 @@ class ProxyWriter:
             self._picture.write(frame)
 
     def write_sound(self, track: int, frame: AudioFrame) -> None:
-        """Write a block of a track of the source."""
-        with written(self._name):
-            self._feeds[track].write(frame)
+        """Write a block of a track; the guide mix only where the proxy holds it."""
+        if track < len(self._feeds):
+            with written(self._name):
+                self._feeds[track].write(frame)
 
     def close(self) -> None:
         """Flush encoders and finish the files."""
@@ -138,10 +140,10 @@ class ProxyWriter:
         return SoundOut(track, sound_stream(file.container, track), file.mux)
 
 
-def _feeds(essence: Essence, outs: list[SoundOut], rule: SoundRule, *, apart: bool) -> list[SoundFeed]:
+def _feeds(sources: Sequence[AudioTrack], outs: list[SoundOut], rule: SoundRule, *, apart: bool) -> list[SoundFeed]:
     """Return what brings each source track into the streams made of it."""
     feeds, at = [], 0
-    for source in essence.audio:
+    for source in sources:
         count = source.channels if apart else 1
         feeds.append(SoundFeed(source, outs[at : at + count], rule))
         at += count

@@ -26,8 +26,13 @@ _AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 
 
 def tracks_of(essence: Essence, spec: ProxySpec) -> tuple[AudioTrack, ...]:
     """Return the sound tracks that a proxy has, in order, as it will hold them."""
-    made = [track for source in essence.audio for track in _made_of(source, essence, spec)]
+    made = [track for source in sources_of(essence, spec) for track in _made_of(source, essence, spec)]
     return tuple(replace(track, index=number) for number, track in enumerate(made))
+
+
+def sources_of(essence: Essence, spec: ProxySpec) -> tuple[AudioTrack, ...]:
+    """Return the tracks that a proxy's are made of: the clip's own, then the guide mix where it holds one."""
+    return (*essence.audio, *([spec.guide] if spec.guide else ()))
 
 
 def sound_notes(essence: Essence, spec: ProxySpec) -> list[str]:

@@ -5,7 +5,7 @@ The table at the end is the whole choice; a name of it is what `delivery.presets
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -97,9 +97,8 @@ class Preset:
     `raster` is fixed width and height, None for the source's divided evenly; `width` alone keeps the shape.
     `desqueeze` makes square pixels of an anamorphic picture, by the file's word or the recipe's; a fixed raster always
     has them. `framing` cuts to the recipe's framing decision (ASC FDL); where words are burnt in, its lines are drawn
-    instead. `guide_mix` says that the guide mix is an added
-    track behind the camera's own, where the clip has one: not by default, since Premiere refuses a proxy whose audio
-    layout is another.
+    instead. `guide_mix` says that the guide mix is a track behind the camera's own, once the clip has one: not by
+    default, since Premiere refuses a proxy whose audio layout is another.
     """
 
     name: str
@@ -125,7 +124,7 @@ class Preset:
             self.fit if self.raster else "as the source",
             "square" if self.raster or self.desqueeze else "as the source",
             framed if self.framing else "whole",
-            _SOUNDS[self.sound],
+            _SOUNDS[self.sound] + (", guide mix" if self.guide_mix else ""),
             "yes" if self.burn_in else "no",
         )
 
@@ -150,7 +149,8 @@ def dnxhd_36_bits_a_second(rate: Fraction) -> int:
 
 _HD = (1920, 1080)
 
-PRESETS = {
+_GUIDE = "-guide"
+_SHEET = {
     preset.name: preset
     for preset in (
         Preset("avid-dnxhr-lb-mov", ProxyCodec.DNXHR_LB),
@@ -165,5 +165,9 @@ PRESETS = {
         Preset("prores-hq-mov", ProxyCodec.PRORES_HQ),
         Preset("h264-review", ProxyCodec.H264, desqueeze=True, framing=True, sound=SoundRule.AAC, burn_in=True),
     )
+}
+_WITH_GUIDE = ("avid-dnxhr-lb-op1a", "avid-dnxhr-lb-opatom", "prores-proxy-mov", "h264-review")
+PRESETS = _SHEET | {
+    f"{name}{_GUIDE}": replace(_SHEET[name], name=f"{name}{_GUIDE}", guide_mix=True) for name in _WITH_GUIDE
 }
 """What `delivery.presets` may name."""

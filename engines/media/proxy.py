@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from engines.errors import EncodeFailed
-from engines.media.essence import Essence, FieldOrder
+from engines.media.essence import AudioTrack, Essence, FieldOrder
 from engines.media.preset import BurnIn, Fit, Preset, ProxyCodec, SoundRule, Wrapper
 
 __all__ = [
@@ -93,6 +93,7 @@ class ProxySpec:
     """One proxy to make. `width` and `height` are of the delivered raster, after a baked rotation.
 
     `placement` is None where all of the source fills all of the raster, `pixel_aspect` where the source's is kept.
+    `guide` is one more sound track behind the source's own.
     """
 
     codec: ProxyCodec
@@ -108,6 +109,7 @@ class ProxySpec:
     placement: Placement | None = None
     pixel_aspect: Fraction | None = None
     burn_in: BurnIn | None = None
+    guide: AudioTrack | None = None
 
     @property
     def area(self) -> Rect:
@@ -120,7 +122,7 @@ class Wanted:
     """What a clip's proxies have in common: identity, and the recipe's words on its picture.
 
     `squeeze` is the lens's where the file does not say it, None for the file's own pixel aspect. `fit` is there instead
-    of that of presets with a fixed raster.
+    of that of presets with a fixed raster. `guide` is the guide mix as a track, for presets that hold it.
     """
 
     clip_name: str
@@ -131,6 +133,7 @@ class Wanted:
     framing: Framing | None = None
     burn_in: BurnIn | None = None
     fit: Fit | None = None
+    guide: AudioTrack | None = None
 
 
 def rotation_of(presets: Collection[Preset], wanted: Wanted) -> Rotation:
@@ -180,6 +183,7 @@ def spec_of(essence: Essence, preset: Preset, wanted: Wanted) -> ProxySpec:
         placement,
         aspect,
         wanted.burn_in if preset.burn_in else None,
+        wanted.guide if preset.guide_mix else None,
     )
 
 
@@ -258,7 +262,7 @@ def working_of(essence: Essence, specs: Sequence[ProxySpec]) -> ProxySpec:
     least = upright[0] * need - _SLACK, upright[1] * need - _SLACK
     enough = [size for size in plain if size[0] >= least[0] and size[1] >= least[1]]
     width, height = min(enough, key=_pixels) if enough else max(plain, key=_pixels)
-    return replace(first, width=width, height=height, placement=None, pixel_aspect=None, burn_in=None)
+    return replace(first, width=width, height=height, placement=None, pixel_aspect=None, burn_in=None, guide=None)
 
 
 def _need(spec: ProxySpec, upright: tuple[int, int]) -> Fraction:

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import openvino as ov
 from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
 from engines.errors import BadWeights
 from engines.model.packing import PHASES
+from engines.openvino_core import compiled
 
 Floats = npt.NDArray[np.float32]
 Tensors = dict[str, Floats]
@@ -36,7 +36,7 @@ AROUND, AROUND_DILATIONS = 8, (1, 2)
 """Packed pixels that are one for the convolutions that see far, and those convolutions' dilations."""
 GRID = 2 * AROUND
 """Pixels that a picture's sides are padded to a multiple of."""
-_SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+_PRECISION = "f32"
 """Whole precision: alpha of ten bits shows what bfloat16 rounds away."""
 NAME = "matte-edge"
 
@@ -107,12 +107,11 @@ class EdgeSession:
     """The network, compiled for one size."""
 
     def __init__(self, weights: EdgeWeights, height: int, width: int) -> None:
-        core = ov.Core()
         self._height, self._width = height, width
         rows, columns = -(-height // GRID) * GRID, -(-width // GRID) * GRID
         self._beyond = (rows - height, columns - width)
-        model = core.read_model(_graph(weights.tensors, rows // 2, columns // 2).SerializeToString(), b"")
-        self._request = core.compile_model(model, "CPU", _SETTINGS).create_infer_request()
+        graph = _graph(weights.tensors, rows // 2, columns // 2)
+        self._request = compiled(graph, _PRECISION).create_infer_request()
 
     def __call__(self, luma: Floats, along: Floats, beside: Floats, alpha: Floats) -> Floats:
         """Return what is to be added to alpha `[H, W]`; luma and alpha are `[H, W]`, the others `[H, W/2]`."""

@@ -27,8 +27,8 @@ from engines.sound.wave import Samples
 RATE = 48_000
 """Samples a second at which rooms are learned and used."""
 LEAST_SECONDS = 4.0
-_FINE = 8 * frame_samples(RATE)
-"""Samples of a spectrum that is kept: bins of 2.6 Hz, an eighth of a frame's."""
+_FINE = 4 * frame_samples(RATE)
+"""Samples of a spectrum that is kept: bins of 2.6 Hz, a quarter of a long frame's."""
 _ASKED_DB = 12.0
 """Reduction that is asked for in the trial, the dial's middle."""
 _LEAST_DB = 8.0
@@ -99,7 +99,7 @@ def faults(trials: Mapping[str, Trial], before: Mapping[str, Trial]) -> tuple[st
 
 
 def noise_of(spectrum: Spectrum, highpass_hz: float) -> NDArray[np.float64]:
-    """Return the noise power of each bin of a frame, `[bins]`, as `denoise.profile` has it, behind a high-pass.
+    """Return the noise power of each bin of a long frame, `[bins]`, as `denoise.profile` has it, behind a high-pass.
 
     What a frame's window makes of a noise of this spectrum, from its correlation (Wiener and Khinchin).
     """

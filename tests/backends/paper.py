@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
-import openvino as ov
 from onnx import numpy_helper
 
 from engines.gpu.device import Gpu
+from engines.openvino_core import compiled
 
 GPU = Gpu("Paper RTX", "89", "580.65 CUDA 13.0", 24 << 30)
 
@@ -159,9 +159,7 @@ class Engine:
 class Context:
     def __init__(self, engine):
         self.engine, self.addresses = engine, {}
-        core = ov.Core()
-        model = core.read_model(engine.graph.SerializeToString(), b"")
-        self.run = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+        self.run = compiled(engine.graph, "f32").create_infer_request()
 
     def set_tensor_address(self, name, address):
         self.addresses[name] = address

@@ -66,16 +66,16 @@ def riff(*chunks: tuple[bytes, bytes], kind: bytes = b"RIFF") -> bytes:
     return kind + struct.pack("<I", len(body) + 4) + b"WAVE" + body
 
 
-def shot(sound: Samples | None, frames: int, start: str, seed: int = 1) -> bytes:
+def shot(sound: Samples | None, frames: int, start: str, seed: int = 1, size: tuple[int, int] = (128, 96)) -> bytes:
     """A small clip at 24 frames with timecode and, unless None, this sound as the camera recorded it."""
     buffer = BytesIO()
     with av.open(buffer, "w", format="mov", options={"fflags": "+bitexact"}) as file:
         stream: Any = file.add_stream("mpeg4", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.metadata["timecode"] = start
         track: Any = file.add_stream("pcm_s16le", rate=RATE, layout="mono") if sound is not None else None
         for number in range(frames):
-            frame = picture(seed, number // 12, (128, 96)).reformat(format="yuv420p")
+            frame = picture(seed, number // 12, size).reformat(format="yuv420p")
             frame.time_base, frame.pts = Fraction(1, 24), number
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
