@@ -33,7 +33,7 @@ def counts_of(config: Config) -> dict[str, int]:
     return {CUSTODY: workers.custody, RENDER: workers.render} | ({DELIVER: 1} if config.delivery.targets else {})
 
 
-def make_folders(config: Config) -> None:
+def lay_ground(config: Config) -> None:
     """Make the folders that children write into: what is not there when a child starts stays closed to it."""
     for folder in _written(config):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from daemon.certificates import Certificates
 from daemon.config import Config
 from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
-from daemon.lanes import make_folders
+from daemon.lanes import lay_ground
 from daemon.log import get
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
@@ -196,7 +196,7 @@ class Service:
                     break
                 self._started[job.id] = now.monotonic
                 with suppress(OSError):  # a volume that refuses is the job's trouble
-                    make_folders(self.production.config)
+                    lay_ground(self.production.config)
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
 
     def _serves(self, lane: str) -> bool:

@@ -20,7 +20,7 @@ from daemon import landlock
 from daemon.children import _environment, spawned
 from daemon.executor import LocalExecutor
 from daemon.ground import Ground
-from daemon.lanes import limits_of, make_folders
+from daemon.lanes import lay_ground, limits_of
 from daemon.worker import Limits
 
 has_landlock = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
@@ -83,7 +83,7 @@ def test_a_child_reads_the_card_writes_what_it_is_for_and_reaches_nothing_else(
 ) -> None:
     roll = cart.card("A001C001.mov")
     cart.serve()
-    make_folders(cart.config)
+    lay_ground(cart.config)
     state, clip = cart.config.production_state, roll / "A001C001.mov"
     secret = away / "id_ed25519"
     secret.write_text("of somebody")
