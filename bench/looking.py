@@ -14,9 +14,9 @@ from daemon import wire
 from daemon.capacity import Capacity
 from daemon.metrics import Tally, exposition
 from daemon.notices import composed, news_of
+from daemon.opening import opened
 from daemon.pace import Pace
 from daemon.production import Moment, Production
-from daemon.service import opened
 from daemon.slate import ClipKind, FoundCard, FoundClip, Vendor
 from daemon.states import ClipEvent
 from daemon.status import CardStatus, ClipStatus, Snapshot, snapshot

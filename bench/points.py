@@ -5,7 +5,6 @@ A point is a commit, a flush, a link, a rename, a removal, a new folder or a wor
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -34,6 +33,8 @@ class Prompt(Clerk):
 
 class Inline:
     """An executor that does its work in the service's own process; each word of progress is a point."""
+
+    away = ""
 
     def __init__(self, *_: object) -> None:
         self._task: tuple[Running, str] | None = None
@@ -137,5 +138,5 @@ def _watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 def kill_a_child() -> None:
     """Kill one of the real children of this process."""
-    if children := multiprocessing.active_children():
-        os.kill(children[len(_run.seen) % len(children)].pid or 0, signal.SIGKILL)
+    if children := Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split():
+        os.kill(int(children[len(_run.seen) % len(children)]), signal.SIGKILL)

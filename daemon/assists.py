@@ -141,6 +141,14 @@ class ReframeWords(Section):
     roll_degrees: float = Field(0.0, ge=-15, le=15, description="Clockwise.")
 
 
+def lacking(folder: Path, name: str) -> str:
+    """Return what is wrong with a picture that the recipe names, empty for nothing: children read its folder alone."""
+    path = Path(folder, name).resolve()
+    if not path.is_file():
+        return "is not there"
+    return "" if path.is_relative_to(folder.resolve()) else f"lies outside of {folder}, where children do not read"
+
+
 def is_still(over: str) -> bool:
     """Return whether what a comp is put over is a still's path, and not a clip's name."""
     return Path(over).suffix.lower() in _STILLS
@@ -245,10 +253,8 @@ def look_for_files(document: yamlfile.Document, path: yamlfile.Path, words: Word
         ("matte", "keep", words.matte.keep),
     ):
         for painted in painted_in(shapes):
-            if not Path(folder, painted).is_file():
-                document.fault(
-                    (*path, section, word), f"the painted mask {painted} is not there; put it there or name it"
-                )
+            if lacks := lacking(folder, painted):
+                document.fault((*path, section, word), f"the painted mask {painted} {lacks}; put it there or name it")
     over = words.comp.over
-    if over and is_still(over) and not Path(folder, over).is_file():
-        document.fault((*path, "comp", "over"), f"the plate {over} is not there; put it there, or name a clip")
+    if over and is_still(over) and (lacks := lacking(folder, over)):
+        document.fault((*path, "comp", "over"), f"the plate {over} {lacks}; put it there, or name a clip")

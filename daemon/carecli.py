@@ -30,15 +30,15 @@ def doctor(
     An error is what cannot work as it was asked for, such as the engine that the configuration names. Run it as the
     service's own user. It leaves nothing behind.
     """
-    from daemon.cli import moment
     from daemon.clock import SystemClock
     from daemon.display import show_findings
     from daemon.doctor import examined
     from daemon.doctor.finding import Level
+    from daemon.production import Moment
 
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = configuration.load(path) if path else None
-    findings = list(examined(settings, moment(SystemClock())))
+    findings = list(examined(settings, Moment.of(SystemClock())))
     if as_json:
         print(json.dumps([finding.told() for finding in findings], indent=1))
     else:
@@ -83,15 +83,15 @@ def notify(
     as_json: AsJson = False,
 ) -> None:
     """Show who is notified, of what; with --test each is sent a trial, and 4 says that one did not take it."""
-    from daemon.cli import moment
     from daemon.clock import SystemClock
     from daemon.destinations import label, urls_of
     from daemon.display import show_rows
     from daemon.messenger import tried
+    from daemon.production import Moment
 
     settings = configuration.load(config)
     if test:
-        ways = tried(settings, lambda: moment(SystemClock()))
+        ways = tried(settings, lambda: Moment.of(SystemClock()))
     else:
         ways = [(label(url), None) for url in urls_of(settings.notify.urls, settings.egress)]
     rows = [(to, test and trouble is None, f"{trouble.what}: {trouble.why}" if trouble else "") for to, trouble in ways]

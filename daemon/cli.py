@@ -7,14 +7,9 @@ person · 4 something failed · 5 an offload root or a target is away.
 from __future__ import annotations
 
 import json
-import signal
-import sqlite3
+import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,20 +17,15 @@ import typer
 
 from daemon import carecli, enginecli, modelcli, queuecli
 from daemon import config as configuration
-from daemon.clock import Clock, SystemClock
-from daemon.errors import ConfigError, DeliveryError, NearsetError, StateAway
-from daemon.log import configure, get, kept_in
-from daemon.production import Moment
+from daemon.clock import SystemClock
+from daemon.errors import ConfigError, NearsetError
+from daemon.log import configure
 
 if TYPE_CHECKING:
-    from daemon.display import Progress
     from daemon.status import Snapshot
 
 EXIT_HELD, EXIT_FAILED, EXIT_AWAY = 3, 4, 5
-_WAIT_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 60.0
-_REFUSALS = (DeliveryError, OSError, sqlite3.Error)
-"""What is thrown where a volume refuses the service itself, and no stage or job of it."""
+_TURN_SECONDS = 1.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Proxies, plain and enhanced, from a card offload.")
 config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
@@ -52,6 +42,7 @@ app.command("notify")(carecli.notify)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WorkersPath = Annotated[Path | None, typer.Option("--workers", envvar="NEARSET_WORKERS", help="The workers' socket.")]
 DEFAULT_CONFIG = Path("config.yaml")
 
 
@@ -65,9 +56,33 @@ def main() -> None:
 
 
 @app.command()
-def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Serve the production until told to stop."""
-    _serve(config, once=False)
+def run(config: ConfigPath = DEFAULT_CONFIG, workers: WorkersPath = None) -> None:
+    """Serve the production until told to stop; with --workers, media is opened by `nearset worker` alone."""
+    _serve(config, once=False, workers=workers)
+
+
+@app.command()
+def worker(workers: WorkersPath, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Have the children that open media, for a `nearset run` that is told of the same socket."""
+    from daemon.crew import Crew
+    from daemon.lanes import DELIVER, limits_of
+    from daemon.notify import Notifier
+    from daemon.running import stop_asked
+
+    assert workers
+    settings = configuration.load(config)
+    configure(settings.log.level, settings.log.format)
+    notifier = Notifier.from_environment(os.environ)
+    limits = {lane: each for lane, each in limits_of(settings).items() if lane != DELIVER}
+    with stop_asked() as stop:
+        crew = Crew(workers, limits)
+        notifier.ready()
+        while not stop.asked:
+            crew.turn(_TURN_SECONDS)
+            notifier.status(f"{crew.count} children")
+            notifier.alive(SystemClock().monotonic())
+        notifier.stopping()
+        crew.close()
 
 
 @app.command()
@@ -175,7 +190,9 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFA
     except FileExistsError:
         _make_certificates(path)
         return
-    print(f"wrote {path}; set the four values marked «set this», then `nearset config check`", file=sys.stderr)
+    print(
+        f"wrote {path}; set the four values marked «set this», then `nearset config check -c {path}`", file=sys.stderr
+    )
 
 
 def _make_certificates(path: Path) -> None:
@@ -205,6 +222,26 @@ def config_check(config: ConfigPath = DEFAULT_CONFIG) -> None:
 def config_schema() -> None:
     """Print the configuration's JSON schema."""
     print(json.dumps(configuration.schema(), indent=1))
+
+
+@config_app.command("units")
+def config_units(
+    config: ConfigPath = DEFAULT_CONFIG,
+    folder: Annotated[Path | None, typer.Option("--write", help="Write them beneath this folder instead.")] = None,
+) -> None:
+    """Print the drop-ins that open a production's folders to its systemd units."""
+    from daemon.dropins import dropins, unresolved
+
+    settings = configuration.load(config)
+    for path, text in dropins(settings, config.stem).items():
+        if folder:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+            print(f"wrote {folder / path}", file=sys.stderr)
+        else:
+            print(f"# {path}\n{text}")
+    for host in unresolved(settings):
+        print(f"{host}: add its addresses as IPAddressAllow=, systemd knows no names", file=sys.stderr)
 
 
 @recipe_app.command("show")
@@ -238,95 +275,18 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
     return rolls[0] if len(rolls) == 1 else ""
 
 
-def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
-    """Serve until told to stop, or once; where the state's volume refuses, begin again as after a crash."""
-    from daemon.display import Progress
-    from daemon.egress import kept_to
+def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | None = None) -> int:
+    from daemon.running import GivenUp, serve
 
-    settings = configuration.load(path)
-    pauses = _pauses(settings, once=once)
-    with kept_to(()), Progress() as progress, _logged(settings), _stop_asked() as stop:
-        while True:
-            try:
-                seen = _served(settings, progress, stop, once=once)
-                break
-            except _REFUSALS as error:
-                told = _refused(settings, error)
-                get().error("service.begins_again", code=told.code, what=told.what, why=told.why, fix=told.fix)
-                pause_seconds = next(pauses, None)
-                if pause_seconds is None or stop.wait(pause_seconds):
-                    return EXIT_FAILED
+    try:
+        seen = serve(configuration.load(path), once=once, workers=workers)
+    except GivenUp:
+        return EXIT_FAILED
+    if seen is None:
+        return 0
     if as_json:
         print(json.dumps(asdict(seen), indent=1))
     return _exit_code(seen)
-
-
-def _served(settings: configuration.Config, progress: Progress, stop: threading.Event, *, once: bool) -> Snapshot:
-    """Serve from a fresh start to a stop, or until nothing is left to do, and return what was seen last."""
-    from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
-    from daemon.executor import LocalExecutor
-    from daemon.onlookers import Onlookers
-    from daemon.service import Service, opened
-    from daemon.stages.deliver import LANE as DELIVER
-    from daemon.statusfile import write_status
-    from daemon.watch import Hints
-    from daemon.worker import Limits
-
-    workers, clock = settings.workers, SystemClock()
-    lanes = {"custody": workers.custody, "render": workers.render} | ({DELIVER: 1} if settings.delivery.targets else {})
-    executor = LocalExecutor(
-        lanes,
-        Limits(memory_of(settings)),
-        workers.hung_seconds,
-        workers.task_hours * 3600,
-        TORCH_STAGES if must_be_alone(settings) else frozenset(),
-        {DELIVER: tuple(settings.egress)},
-    )
-    with opened(settings) as production, _kept(settings):
-        onlookers = Onlookers.of(settings, production.store)
-        executor.open()
-        hints = Hints(settings.offload.roots)
-        try:
-            service = Service(production, executor)
-            service.start(moment(clock))
-            while not stop.is_set():
-                service.hint(hints.take())
-                service.tick(moment(clock), _WAIT_SECONDS)
-                seen = service.snapshot(moment(clock))
-                write_status(settings.production_state, seen)
-                progress.show(seen)
-                onlookers.look(seen, service.tally, moment(clock))
-                if once and service.is_idle():
-                    onlookers.end(seen, service.tally, lambda: moment(clock))
-                    break
-            return service.snapshot(moment(clock))
-        finally:
-            hints.close()
-            executor.close()
-            onlookers.close()
-
-
-def _pauses(settings: configuration.Config, *, once: bool) -> Iterator[float]:
-    """Yield how many seconds to wait before the service begins again; without end, unless it serves once."""
-    tries = range(settings.workers.attempts - 1) if once else count()
-    return (min(settings.workers.retry_seconds * 2 ** min(tried, 8), _LONGEST_PAUSE_SECONDS) for tried in tries)
-
-
-def _refused(settings: configuration.Config, error: Exception) -> NearsetError:
-    """Return what to tell of what the service cannot go on with."""
-    if isinstance(error, NearsetError):
-        return error
-    where = getattr(error, "filename", None) or settings.production_state
-    return StateAway(
-        f"the state of {settings.production.code} cannot be used",
-        why=f"{getattr(error, 'strerror', None) or error} ({where})",
-        fix="check that its volume is mounted, writable and has room; the service begins again by itself",
-    )
-
-
-def moment(clock: Clock) -> Moment:
-    """Return now by a clock."""
-    return Moment(clock.monotonic(), clock.utc())
 
 
 def _exit_code(seen: Snapshot) -> int:
@@ -339,30 +299,3 @@ def _exit_code(seen: Snapshot) -> int:
     if seen.no_room or (seen.paused and (seen.queued or unwritten)):
         return EXIT_HELD
     return 0 if states <= {"delivered", "undecodable", "duplicate", "filed"} else EXIT_HELD
-
-
-@contextmanager
-def _logged(settings: configuration.Config) -> Iterator[None]:
-    """Set up logging once the progress is shown, so that its lines go above that and not into it."""
-    configure(settings.log.level, settings.log.format)
-    yield
-
-
-def _kept(settings: configuration.Config) -> AbstractContextManager[None]:
-    """Keep the log beside the database, too, in the room that the configuration gives it."""
-    from daemon.logbook import Logbook
-
-    room = settings.log.keep_mib << 20
-    return kept_in(Logbook(settings.logbook, room)) if room else nullcontext()
-
-
-@contextmanager
-def _stop_asked() -> Iterator[threading.Event]:
-    """Give a flag that SIGTERM and SIGINT set; the loop ends at its next turn."""
-    flag = threading.Event()
-    before = {number: signal.signal(number, lambda *_: flag.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield flag
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

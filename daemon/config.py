@@ -233,6 +233,7 @@ class WorkersSection(Section):
     retry_seconds: float = Field(30.0, ge=0, le=3600, description="Before the second try; doubled for each further.")
     hung_seconds: float = Field(120.0, ge=1, le=3600, description="Without progress before a child is killed.")
     task_hours: float = Field(12.0, gt=0, le=240, description="Longest time that one task may take.")
+    drain_seconds: float = Field(20.0, ge=0, le=3600, description="How long a stop waits for what is under way.")
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 
@@ -278,6 +279,11 @@ class Config(Section):
         return self.state.root / self.production.code
 
     @property
+    def database(self) -> Path:
+        """The database file of everything the service knows."""
+        return self.production_state / "nearset.sqlite"
+
+    @property
     def models(self) -> Path:
         """Folder of the production's own weights and their lineage."""
         return self.production_state / "models"
@@ -308,9 +314,19 @@ class Config(Section):
         return self.production_state / "log"
 
     @property
+    def fingerprints(self) -> Path:
+        """Folder of what production sound is found by."""
+        return self.production_state / "sound"
+
+    @property
     def production_delivery(self) -> Path:
         """Folder of this production's deliveries."""
         return self.delivery.root / self.production.code
+
+    @property
+    def staging(self) -> Path:
+        """Hidden folder on the delivery's own filesystem, where files are made."""
+        return self.production_delivery / ".nearset-staging"
 
 
 def load(path: Path) -> Config:

@@ -15,6 +15,32 @@ from pathlib import Path
 
 from daemon.publish import make_folders
 
+_PATIENCE_SECONDS = 20
+"""How long a statement waits for another process's: longer than a backup of a file of some megabytes takes."""
+
+
+def is_held(path: Path) -> bool:
+    """Return whether another process keeps a database to itself, so that it cannot even be opened now."""
+    if not path.exists():
+        return False
+    database = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        return not _begins(database)
+    finally:
+        database.close()
+
+
+def _begins(database: sqlite3.Connection) -> bool:
+    """Return whether a transaction can begin now; it changes nothing."""
+    try:
+        database.execute("begin immediate")
+        database.execute("rollback")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise
+        return False
+    return True
+
 
 class Database:
     """One open database, brought up to date unless it is only read."""
@@ -23,7 +49,9 @@ class Database:
         if not read_only:
             make_folders(path.parent)
         mode = "ro" if read_only else "rwc"
-        self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=5)
+        self._db = sqlite3.connect(
+            f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS
+        )
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
@@ -49,6 +77,14 @@ class Database:
                 self._db.execute("rollback")
             raise
         self._db.execute("commit")
+
+    def is_free(self) -> bool:
+        """Return whether a transaction could begin now; no where another process holds the file. Waits for nothing."""
+        self._db.execute("pragma busy_timeout = 0")
+        try:
+            return _begins(self._db)
+        finally:
+            self._db.execute(f"pragma busy_timeout = {_PATIENCE_SECONDS * 1000}")
 
     def _migrate(self) -> None:
         self._db.execute("create table if not exists migrations (name text primary key) strict")

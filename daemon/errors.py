@@ -42,6 +42,7 @@ NearsetError                     nearset
 ├── PurgeError                   purge                     not all of a production could be destroyed
 ├── NotTold                      notice                    nobody was told; no card waits for that
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
+├── ConfinementError             confinement               a child cannot be kept to its folders; it does no work
 ├── RootAway                     root.away                 a mount is missing: its jobs are parked
 ├── DeliveryError                delivery                  nothing half is ever published
 │   ├── NameTaken                delivery.name_taken
@@ -54,7 +55,8 @@ NearsetError                     nearset
 ├── StateAway                    state.away                the volume of the state refuses: the service begins again
 └── WorkerError                  worker                    a child failed; its job is retried
     ├── WorkerDied               worker.died
-    └── WorkerHung               worker.hung
+    ├── WorkerHung               worker.hung
+    └── WorkersAway              worker.away               the worker unit does not answer; jobs wait for it
 """
 
 from __future__ import annotations
@@ -212,6 +214,12 @@ class EgressError(NearsetError):
     code = "egress"
 
 
+class ConfinementError(NearsetError):
+    """A process cannot be kept to the folders that it is for."""
+
+    code = "confinement"
+
+
 class StateError(NearsetError):
     """An event that the table of states does not allow in this state."""
 
@@ -240,3 +248,9 @@ class WorkerHung(WorkerError):
     """A child went past its time limit and was killed."""
 
     code = "worker.hung"
+
+
+class WorkersAway(WorkerError):
+    """The worker unit does not answer, or refuses: no child can be had of it."""
+
+    code = "worker.away"

@@ -1,4 +1,4 @@
-"""Where jobs run: the seam behind which children on this machine stand now, and a cluster may later.
+"""Where jobs run: the seam behind which children on this machine stand now (`children.py`), and a cluster may later.
 
 An executor takes tasks and gives reports back; it knows no clips and no database. Lanes keep short work
 (hashing, probing) from waiting behind long work (rendering).
@@ -7,21 +7,23 @@ An executor takes tasks and gives reports back; it knows no clips and no databas
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Protocol
 
-from daemon.errors import WorkerDied, WorkerHung
+from daemon import landlock
+from daemon.children import Child, Spawn, spawned
+from daemon.errors import WorkerDied, WorkerHung, WorkersAway
+from daemon.log import get
 from daemon.slate import Trouble
 from daemon.store import trouble_of
-from daemon.worker import Limits, serve
+from daemon.worker import Limits
 from engines.errors import DeviceLost
 
-_SPAWN = multiprocessing.get_context("spawn")
 _TASKS_A_CHILD = 200
 """A child is renewed after so many tasks, so that what libraries leak stays small."""
 
@@ -52,6 +54,10 @@ class Running:
 class Executor(Protocol):
     """Runs tasks somewhere else than in the control process."""
 
+    @property
+    def away(self) -> str:
+        """Why no children are to be had now; empty where they are."""
+
     def free(self, lane: str) -> int:
         """Return how many more tasks the lane takes now."""
 
@@ -71,57 +77,76 @@ class Executor(Protocol):
         """Stop everything."""
 
 
+Grounds = tuple[tuple[int, int] | None, ...]
+"""Device and inode of each path of a child's ground, None where nothing was there."""
+
+
 @dataclass(slots=True)
-class _Child:
-    process: BaseProcess
-    pipe: Connection
+class _Post:
+    """A child at work or waiting for it, on the ground that was there when it started."""
+
+    child: Child
+    grounds: Grounds = ()
     task: Running | None = None
     served: int = 0
 
 
 @dataclass(slots=True)
 class LocalExecutor:
-    """Spawned children on this machine, `lanes` says how many each lane keeps.
+    """Children on this machine: `lanes` says how many each lane keeps, `limits` what one of it may use.
 
-    A child is renewed after a stage of `last`: what that loads must not share a process with what comes next. Children
-    of a lane in `destinations` may connect to those, all others to nothing.
+    A child is renewed after a stage of `last`, since what that loads must not share a process with what comes next; and
+    before a task where a folder of its ground is another than when it started: a volume was mounted since.
     """
 
     lanes: Mapping[str, int]
-    limits: Limits
+    limits: Mapping[str, Limits]
     hung_seconds: float
     task_seconds: float = 12 * 3600.0
     last: frozenset[str] = frozenset()
-    destinations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    _children: dict[str, list[_Child]] = field(default_factory=dict)
+    spawn: Spawn = spawned
+    away: str = ""
+    """Why the worker unit gives no children now; empty where it does, or is not asked."""
+    _posts: dict[str, list[_Post]] = field(default_factory=dict)
     _lost: deque[Report] = field(default_factory=deque)
 
     def open(self) -> None:
         """Start the children, so that the first job does not wait for them."""
-        for lane, count in self.lanes.items():
-            self._children[lane] = [self._spawn(lane) for _ in range(count)]
+        if any(limits.ground for limits in self.limits.values()) and not landlock.version():
+            why = "this kernel has no Landlock"
+            get().warning("children.not_kept_to_folders", why=why, fix="see `nearset doctor` and docs/hardening.md")
+        self._posts = {lane: [] for lane in self.lanes}
+        self._fill()
 
     def free(self, lane: str) -> int:
         """Return how many more tasks the lane takes now."""
-        return sum(child.task is None for child in self._children[lane])
+        return sum(post.task is None for post in self._posts[lane])
 
     def start(self, lane: str, job: int, token: str, stage: str, task: str, now: float) -> None:
         """Begin a task in a free child of the lane."""
-        child = next(child for child in self._children[lane] if child.task is None)
-        child.task = Running(job, token, stage, started=now, heard=now)
-        child.served += 1
+        post = next(post for post in self._posts[lane] if post.task is None)
+        running = Running(job, token, stage, started=now, heard=now)
+        if post.grounds != _grounds(self.limits[lane]):
+            fresh = self._renewed(lane, post)
+            if fresh is None:
+                self._lose(running, self.away)
+                return
+            post = fresh
+        post.task = running
+        post.served += 1
         try:
-            child.pipe.send_bytes(json.dumps({"stage": stage, "task": task}).encode())
+            post.child.pipe.send_bytes(json.dumps({"stage": stage, "task": task}).encode())
         except OSError:
-            self._bury(lane, child)
+            self._bury(lane, post)
 
     def poll(self, now: float, wait_seconds: float) -> list[Report]:
         """Return the reports that arrived within the wait; children that died or hang are replaced."""
-        pipes = {child.pipe: (lane, child) for lane, child in self._each()}
+        self._fill()
+        pipes = {post.child.pipe: (lane, post) for lane, post in self._each()}
         reports = []
         for pipe in wait(list(pipes), timeout=0 if self._lost else wait_seconds):
-            lane, child = pipes[pipe]  # type: ignore[index] # only connections were given
-            if report := self._hear(lane, child, now):
+            lane, post = pipes[pipe]  # type: ignore[index] # only connections were given
+            if report := self._hear(lane, post, now):
                 reports.append(report)
         self._kill_hung(now)
         reports.extend(self._lost)
@@ -130,62 +155,72 @@ class LocalExecutor:
 
     def running(self) -> list[Running]:
         """Return the tasks under way."""
-        return [child.task for _, child in self._each() if child.task]
+        return [post.task for _, post in self._each() if post.task]
 
     def cancel(self, job: int) -> None:
         """Kill the child that does this job and replace it."""
-        for lane, child in list(self._each()):
-            if child.task and child.task.job == job:
-                child.task = None
-                self._replace(lane, child)
+        for lane, post in list(self._each()):
+            if post.task and post.task.job == job:
+                post.task = None
+                self._renewed(lane, post)
 
     def close(self) -> None:
         """Kill all children; what they staged is swept at the next start."""
-        for _, child in self._each():
-            child.process.kill()
-            child.process.join()
-            child.pipe.close()
-        self._children.clear()
+        for _, post in self._each():
+            post.child.end()
+        self._posts.clear()
 
-    def _each(self) -> Iterator[tuple[str, _Child]]:
-        return ((lane, child) for lane, children in self._children.items() for child in children)
+    def _each(self) -> Iterator[tuple[str, _Post]]:
+        return ((lane, post) for lane, posts in self._posts.items() for post in posts)
 
-    def _spawn(self, lane: str) -> _Child:
-        ours, theirs = _SPAWN.Pipe()
-        limits = replace(self.limits, destinations=self.destinations.get(lane, ()))
-        process = _SPAWN.Process(target=serve, args=(theirs, limits), name=f"nearset-{lane}", daemon=True)
-        process.start()
-        theirs.close()
-        return _Child(process, ours)
-
-    def _hear(self, lane: str, child: _Child, now: float) -> Report | None:
+    def _fill(self) -> None:
+        """Start the children that lack; where the worker unit is away, the log says so once, and this tries again."""
         try:
-            message = json.loads(child.pipe.recv_bytes())
+            for lane, posts in self._posts.items():
+                while len(posts) < self.lanes[lane]:
+                    posts.append(self._post(lane))
+        except WorkersAway as error:
+            if not self.away:
+                get().warning("workers.away", why=error.why, fix=error.fix)
+            self.away = f"{error.what}: {error.why}"
+            return
+        if self.away:
+            get().info("workers.back")
+            self.away = ""
+
+    def _post(self, lane: str) -> _Post:
+        limits = self.limits[lane]
+        grounds = _grounds(limits)  # before the start: what is mounted meanwhile makes it another
+        return _Post(self.spawn(lane, limits), grounds)
+
+    def _hear(self, lane: str, post: _Post, now: float) -> Report | None:
+        try:
+            message = json.loads(post.child.pipe.recv_bytes())
         except (EOFError, OSError):
-            self._bury(lane, child)
+            self._bury(lane, post)
             return None
-        task = child.task
+        task = post.task
         if task is None:
             return None
         if message["kind"] == "progress":
             task.heard, task.done, task.total = now, int(message["done"]), int(message["total"])
             return None
-        child.task = None
-        if child.served >= _TASKS_A_CHILD or task.stage in self.last or message.get("code") == DeviceLost.code:
-            self._replace(lane, child)  # a process that lost its GPU finds none any more
+        post.task = None
+        if post.served >= _TASKS_A_CHILD or task.stage in self.last or message.get("code") == DeviceLost.code:
+            self._renewed(lane, post)  # a process that lost its GPU finds none any more
         return _report(task, message)
 
     def _kill_hung(self, now: float) -> None:
-        for lane, child in list(self._each()):
-            if child.task and (reason := self._overdue(child.task, now)):
+        for lane, post in list(self._each()):
+            if post.task and (reason := self._overdue(post.task, now)):
                 hung = WorkerHung(
-                    f"{child.task.stage} {reason}",
+                    f"{post.task.stage} {reason}",
                     why="the file may be damaged in a way that loops a decoder, or a mount hangs",
                     fix="look at the clip; `nearset retry` tries it again",
                 )
-                self._lost.append(Report(child.task.job, child.task.token, trouble=trouble_of(hung)))
-                child.task = None
-                self._replace(lane, child)
+                self._lost.append(Report(post.task.job, post.task.token, trouble=trouble_of(hung)))
+                post.task = None
+                self._renewed(lane, post)
 
     def _overdue(self, task: Running, now: float) -> str:
         """Return why a task is killed, empty while it may go on."""
@@ -195,23 +230,40 @@ class LocalExecutor:
             return f"took longer than {self.task_seconds / 3600:g} h"
         return ""
 
-    def _bury(self, lane: str, child: _Child) -> None:
-        child.process.join()
-        if child.task:
-            died = WorkerDied(
-                f"{child.task.stage} ended without an answer",
-                why=f"the child process exited with code {child.process.exitcode}",
-                fix="it is tried again; if it repeats, look at the clip and at memory",
-            )
-            self._lost.append(Report(child.task.job, child.task.token, trouble=trouble_of(died)))
-        self._replace(lane, child)
+    def _bury(self, lane: str, post: _Post) -> None:
+        ended = post.child.end(dying=True)
+        if post.task:
+            self._lose(post.task, ended)
+        self._posts[lane].remove(post)
+        self._fill()
 
-    def _replace(self, lane: str, child: _Child) -> None:
-        child.process.kill()
-        child.process.join()
-        child.pipe.close()
-        children = self._children[lane]
-        children[children.index(child)] = self._spawn(lane)
+    def _lose(self, task: Running, why: str) -> None:
+        died = WorkerDied(
+            f"{task.stage} ended without an answer",
+            why=why,
+            fix="it is tried again; if it repeats, look at the clip and at memory",
+        )
+        self._lost.append(Report(task.job, task.token, trouble=trouble_of(died)))
+
+    def _renewed(self, lane: str, post: _Post) -> _Post | None:
+        """End a child and return the one in its place; None where none is to be had now."""
+        post.child.end()
+        posts = self._posts[lane]
+        posts.remove(post)
+        self._fill()
+        return posts[-1] if len(posts) == self.lanes[lane] else None
+
+
+def _grounds(limits: Limits) -> Grounds:
+    paths = (*limits.ground.reads, *limits.ground.writes) if limits.ground else ()
+    return tuple(map(_mark, paths))
+
+
+def _mark(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        seen = Path(path).stat()
+        return seen.st_dev, seen.st_ino
+    return None
 
 
 def _report(task: Running, message: dict[str, str]) -> Report:

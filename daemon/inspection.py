@@ -107,8 +107,8 @@ def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
         )
     found: list[Check] = []
     most = min(os.cpu_count() or 1, _MOST_CHILDREN)
-    children = prober(_MEMORY_GIB, _HUNG_SECONDS, most), prober(_MEMORY_GIB, _HUNG_SECONDS)
-    with children[0] as child, children[1] as other, ThreadPoolExecutor(2) as pool:
+    children = (prober(delivery, _MEMORY_GIB, _HUNG_SECONDS, count) for count in (most, 1))
+    with next(children) as child, next(children) as other, ThreadPoolExecutor(2) as pool:
         for path in records:
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")

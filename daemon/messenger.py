@@ -13,6 +13,8 @@ from daemon import wire
 from daemon.config import Config
 from daemon.destinations import label, leads_to, urls_of
 from daemon.executor import Executor, LocalExecutor, Report
+from daemon.ground import Ground
+from daemon.lanes import NAME_SERVERS
 from daemon.log import get
 from daemon.notices import News, Pending, composed, news_of
 from daemon.production import Moment, key_of
@@ -33,7 +35,8 @@ _SINCE = ""
 def child_for(urls: Iterable[str]) -> LocalExecutor:
     """Return the child that sends, not started yet: it may connect to where the URLs lead."""
     places = tuple(f"{f'[{host}]' if ':' in host else host}:{port}" for host, port in map(leads_to, urls))
-    return LocalExecutor({STAGE: 1}, Limits(_CHILD_BYTES), _HUNG_SECONDS, destinations={STAGE: places})
+    limits = Limits(_CHILD_BYTES, destinations=places, ground=Ground(NAME_SERVERS))
+    return LocalExecutor({STAGE: 1}, {STAGE: limits}, _HUNG_SECONDS)
 
 
 @dataclass(slots=True)

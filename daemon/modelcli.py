@@ -101,8 +101,8 @@ def purge_command(
 ) -> None:
     """Destroy all that is kept of a production: models, replay, caches, database. Deliveries stay."""
     from daemon.clock import SystemClock
+    from daemon.opening import locked
     from daemon.purge import purge
-    from daemon.service import locked
 
     settings = configuration.load(config)
     if code != settings.production.code:

@@ -138,7 +138,7 @@ def plan_offload(config: Config, offload: Path, pace: Pace) -> list[PlannedClip]
         why = error.strerror or str(error)
         raise RootAway(f"{offload} cannot be planned", why=why, fix="name the folder of an offload") from error
     found = cards.recognise(marks, lambda path: read_small(root, path, _INDEX_BYTES), root.name)
-    with prober(config.workers.memory_gib, config.workers.hung_seconds) as child:
+    with prober(root, config.workers.memory_gib, config.workers.hung_seconds) as child:
         plan = _Plan(config, book, child, pace)
         return [_planned(CardPlace(str(root), card.path), card, clip, plan) for card in found for clip in card.clips]
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from daemon import wire
 from daemon.clock import SystemClock
 from daemon.executor import LocalExecutor, Report
+from daemon.ground import Ground
 from daemon.slate import Attest, Attested, Trouble
 from daemon.stages.probe import Probed, ProbeTask
 from daemon.worker import Limits
@@ -21,9 +23,10 @@ _WAIT_SECONDS = 1.0
 
 
 @contextmanager
-def prober(memory_gib: int, hung_seconds: float, children: int = 1) -> Iterator[LocalExecutor]:
-    """Give the children; they end with the block."""
-    executor = LocalExecutor({_LANE: children}, Limits(memory_gib << 30), hung_seconds)
+def prober(folder: Path, memory_gib: int, hung_seconds: float, children: int = 1) -> Iterator[LocalExecutor]:
+    """Give the children, which read what lies in a folder; they end with the block."""
+    limits = Limits(memory_gib << 30, ground=Ground((str(folder),)))
+    executor = LocalExecutor({_LANE: children}, {_LANE: limits}, hung_seconds)
     executor.open()
     try:
         yield executor

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from daemon.clock import Clock
 from daemon.config import Config
 from daemon.looks import LookBook
 from daemon.manifests import Manifest
@@ -25,6 +26,11 @@ class Moment:
 
     monotonic: float
     utc: datetime
+
+    @classmethod
+    def of(cls, clock: Clock) -> Moment:
+        """Return now by a clock."""
+        return cls(clock.monotonic(), clock.utc())
 
     @property
     def iso(self) -> str:
@@ -82,7 +88,7 @@ class Production:
     @property
     def staging(self) -> Path:
         """Hidden folder on the delivery's own filesystem, where files are made."""
-        return self.config.production_delivery / ".nearset-staging"
+        return self.config.staging
 
     def day_of(self, moment: datetime) -> date:
         """Return the shoot day of a moment: 03:00 belongs to the day before, by `day_starts`."""

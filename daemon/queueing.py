@@ -17,9 +17,12 @@ from daemon.states import JOB_TABLE, JobEvent, JobState, fire
 
 BACKGROUND = 50
 """From this priority on no clip waits for a job: such jobs come behind all others, those tried before too."""
+LEARNING = 80
+"""From this priority on a job yields to any other, so it comes behind those, too: else it would be taken and let go."""
 _ORDER = (
-    f"jobs.priority >= {BACKGROUND}, clips.precedence desc, jobs.attempt > 0, jobs.priority, clips.circled desc, "
-    "jobs.backfill, case cards.shoot_day when '' then 'new' else cards.shoot_day end desc, jobs.id"
+    f"jobs.priority >= {LEARNING}, jobs.priority >= {BACKGROUND}, clips.precedence desc, jobs.attempt > 0, "
+    "jobs.priority, clips.circled desc, jobs.backfill, "
+    "case cards.shoot_day when '' then 'new' else cards.shoot_day end desc, jobs.id"
 )
 """A person's word first and what was tried before last; in between a stage's circled takes, then what was never
 delivered, the newest shoot day first (a card without one was not probed yet, so it is new), then as planned."""

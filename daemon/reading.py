@@ -17,7 +17,7 @@ def reading(settings: Config) -> Iterator[Store]:
     Raises:
         ConfigError: the service never ran for this production.
     """
-    path = settings.production_state / "nearset.sqlite"
+    path = settings.database
     if not path.exists():
         raise ConfigError(
             f"there is no state of production {settings.production.code}",

@@ -5,43 +5,39 @@ Everything that lasts is in the store; this holds only what a restart may forget
 
 from __future__ import annotations
 
-import fcntl
-import json
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
+from contextlib import suppress
 
 from pydantic import ValidationError
 
 from daemon import models, queue, recipe, replay
 from daemon.capacity import Capacity
 from daemon.certificates import Certificates
-from daemon.config import Config
-from daemon.errors import ConfigError, DeliveryError, NearsetError, RecipeError
+from daemon.errors import DeliveryError, NearsetError, RecipeError
 from daemon.executor import Executor, Report
+from daemon.lanes import lay_ground
 from daemon.log import get
 from daemon.metrics import Tally
 from daemon.outcomes import Ending, outcome_of, tell
 from daemon.pace import Pace
 from daemon.pipeline import Stage, WorkingStage, stages
-from daemon.places import claims, clashes
 from daemon.production import Moment, Production
-from daemon.publish import make_folders, replace, sweep
+from daemon.publish import sweep
+from daemon.queueing import LEARNING
 from daemon.requests import Request, Wish, take_requests
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Trouble
 from daemon.stages import landing
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
-from daemon.stages.looks import book_of, revise
+from daemon.stages.looks import revise
 from daemon.stages.manifest import substituted
 from daemon.stages.render import LANE as RENDER
-from daemon.stages.sample import PRIORITY as LEARNING
 from daemon.stages.turnover import Turnover
 from daemon.states import CLIP_TABLE, GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
-from daemon.store import Clip, Job, Store, trouble_of
+from daemon.store import Clip, Job, trouble_of
 from daemon.telling import Teller
 from daemon.verdicts import Verdict, verdict_of
 
@@ -67,6 +63,7 @@ class Service:
         self._stuck: dict[str, str] = {}
         self._littered = False
         self._stirred = False
+        self._drains = False
 
     def hint(self, roots: set[str]) -> None:
         """Scan these roots at the next tick."""
@@ -74,6 +71,16 @@ class Service:
         assert isinstance(intake, Intake)
         for root in roots:
             intake.hint(root)
+
+    def drain(self) -> None:
+        """Begin no further job."""
+        self._drains = True
+
+    def scan_moved(self, now: float) -> float:
+        """Return when the roots were last scanned in time, in monotonic seconds."""
+        intake = self._stages["intake"]
+        assert isinstance(intake, Intake)
+        return intake.moved(now)
 
     def start(self, now: Moment) -> None:
         """Take up what a run before left: intents first, then leases, then leftovers in the staging folder."""
@@ -157,7 +164,7 @@ class Service:
 
     def snapshot(self, now: Moment) -> Snapshot:
         """Return what a status shows."""
-        return snapshot(self.production, self._executor.running(), now, self._pace, self._capacity, self.tally.gpu)
+        return snapshot(self.production, self._executor, now, self._pace, self._capacity, self.tally.gpu)
 
     def _has_delivered(self, card: int) -> bool:
         return any(self.production.store.proxies(clip.id) for clip in self.production.store.clips(card=card))
@@ -184,7 +191,7 @@ class Service:
     def _start_jobs(self, now: Moment) -> None:
         store = self.production.store
         for lane in _LANES if self.production.config.delivery.targets else _LANES[:-1]:
-            while self._executor.free(lane):
+            while self._executor.free(lane) and not self._drains:
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
                 away = () if lane == DELIVER else self.production.roots_away
@@ -194,6 +201,8 @@ class Service:
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
+                with suppress(OSError):  # a volume that refuses is the job's trouble
+                    lay_ground(self.production.config)
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
 
     def _has_room(self, now: Moment, away: Iterable[str], ahead_of: int | None) -> bool:
@@ -344,56 +353,3 @@ _EVENTS = {
     Verdict.CHANGED: ClipEvent.CHANGED,
     Verdict.UNDECODABLE: ClipEvent.CANNOT_DECODE,
 }
-
-
-@contextmanager
-def opened(config: Config) -> Iterator[Production]:
-    """Open a production: alone (a lock), apart from its neighbours, its database migrated, its recipe read.
-
-    Raises:
-        ConfigError: it is served already, or its folders overlap with another production's. RecipeError.
-    """
-    with locked(config):
-        _claim_folders(config)
-        book = recipe.load(config.production.recipe, config)
-        store = Store(config.production_state / "nearset.sqlite")
-        try:
-            yield Production(config, book, store, book_of(config, store))
-        finally:
-            store.close()
-
-
-@contextmanager
-def locked(config: Config) -> Iterator[None]:
-    """Hold a production alone.
-
-    Raises:
-        ConfigError: another process holds it.
-    """
-    state = config.production_state
-    make_folders(state, mode=0o700)
-    with (state / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"production {config.production.code} is served already",
-                why=f"another nearset holds {state / 'lock'}",
-                fix="stop that one first, or ask it: `nearset status`, `nearset retry`",
-            ) from None
-        yield
-
-
-def _claim_folders(config: Config) -> None:
-    others = {}
-    for path in config.state.root.glob("*/claims.json"):
-        if path.parent.name != config.production.code:
-            others[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
-    if found := clashes(config, others):
-        raise ConfigError(
-            f"production {config.production.code} overlaps with another",
-            why="; ".join(found),
-            fix="give each production folders of its own",
-        )
-    target: Path = config.production_state / "claims.json"
-    replace(f"{json.dumps(claims(config), indent=1)}\n".encode(), target, config.production_state)

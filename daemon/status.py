@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from daemon.capacity import Capacity, Volume
-from daemon.executor import Running
+from daemon.executor import Executor, Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
 from daemon.rows import NO_TROUBLE
@@ -76,13 +76,35 @@ class Snapshot:
     volumes: tuple[Volume, ...] = ()
     queued_of: dict[str, int] = field(default_factory=dict)
     gpu_lost: str = ""
+    workers_away: str = ""
+    """Why the worker unit gives no children now."""
+
+    @property
+    def line(self) -> str:
+        """All of it in a line: what is under way, how much waits, and what keeps it."""
+        clips = [clip for card in self.cards for clip in card.clips]
+        done = sum(clip.state == ClipState.DELIVERED for clip in clips)
+        stopped = sum(clip.state in _STOPPED for clip in clips)
+        work = [f"{work.stage} {work.clip}{_share(work)}" for work in self.work] or ["idle"]
+        kept = [f"{stopped} stopped"] if stopped else []
+        kept += [f"{name} away" for name in (*self.roots_away, *self.targets_away)]
+        kept += ["worker unit away"] * bool(self.workers_away) + [f"{stage} paused" for stage in self.paused]
+        kept += ["no room"] * bool(self.no_room)
+        return "; ".join((", ".join(work), f"{done} of {len(clips)} clips delivered, {self.queued} jobs wait", *kept))
+
+
+_STOPPED = frozenset({ClipState.HELD, ClipState.FAILED})
+
+
+def _share(work: WorkStatus) -> str:
+    return f" {100 * work.done // work.total} %" if work.total else ""
 
 
 def snapshot(
-    production: Production, running: list[Running], now: Moment, pace: Pace, capacity: Capacity, gpu_lost: str
+    production: Production, executor: Executor, now: Moment, pace: Pace, capacity: Capacity, gpu_lost: str
 ) -> Snapshot:
     """Return the production as it is now."""
-    store, room = production.store, capacity.trouble
+    store, room, running = production.store, capacity.trouble, executor.running()
     cards = tuple(
         CardStatus(
             card.roll,
@@ -112,6 +134,7 @@ def snapshot(
         capacity.volumes,
         store.queued_by_stage(),
         gpu_lost,
+        executor.away,
     )
 
 

@@ -58,10 +58,12 @@ VERDICTS: dict[str, Verdict] = {
     "delivery.target_away": Verdict.PARK,
     "egress": Verdict.HOLD,
     "delivery.disk_low": Verdict.PARK,
+    "confinement": Verdict.HOLD,
     "delivery.disk_full": Verdict.RETRY,
     "worker": Verdict.RETRY,
     "worker.died": Verdict.RETRY,
     "worker.hung": Verdict.RETRY,
+    "worker.away": Verdict.RETRY,
 }
 
 

@@ -1,7 +1,8 @@
 """The child: does one task at a time and answers in JSON. The work side of every stage runs here.
 
-A child is spawned clean, ends with its parent, lives under resource limits and keeps nothing between tasks
-but imported libraries. It never sees the database. It may die or hang at any point: that costs one job.
+A child is spawned clean (`child.py`), ends with its parent, lives under resource limits, off the network and on its own
+ground of the disk, and keeps nothing between tasks but imported libraries. It never sees the database. It may die or
+hang at any point: that costs one job.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Protocol
 
 from daemon import egress
+from daemon.ground import Ground, confine_to
 from engines.errors import NearsetError
 
 _PR_SET_PDEATHSIG = 1
@@ -42,11 +44,12 @@ Work = Callable[[str, Progress], str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use of the machine, and the destinations that it may connect to."""
+    """What a child may use of the machine: `destinations` to connect to, and its `ground` of the disk, None for all."""
 
     memory_bytes: int
     open_files: int = 512
     destinations: tuple[str, ...] = ()
+    ground: Ground | None = None
 
 
 def serve(pipe: Connection, limits: Limits) -> None:
@@ -56,7 +59,7 @@ def serve(pipe: Connection, limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
-    with _kept_to(limits.destinations) as refused:
+    with _kept(limits) as refused:
         while True:
             try:
                 request = json.loads(pipe.recv_bytes())
@@ -67,17 +70,17 @@ def serve(pipe: Connection, limits: Limits) -> None:
 
 
 @contextmanager
-def _kept_to(destinations: tuple[str, ...]) -> Iterator[NearsetError | None]:
-    """Keep the child to its destinations, by the kernel where there are none; give why that cannot be."""
-    if destinations:
-        with egress.kept_to(destinations):
-            yield None
-        return
+def _kept(limits: Limits) -> Iterator[NearsetError | None]:
+    """Keep the child to its ground and its destinations, by the kernel where there are none; give why it cannot be."""
     try:
-        egress.seal()
+        if limits.ground is not None:
+            confine_to(limits.ground)
+        if not limits.destinations:
+            egress.seal()
     except NearsetError as error:
         yield error
-    else:
+        return
+    with egress.kept_to(limits.destinations) if limits.destinations else nullcontext():
         yield None
 
 
@@ -123,9 +126,9 @@ def _teller(pipe: Connection) -> Progress:
     return tell
 
 
-def die_with_parent() -> None:
-    """Let this process be killed when the one that started it ends."""
-    parent = parent_process()
+def die_with_parent(started_by: int = 0) -> None:
+    """Let this process be killed when its parent ends: `started_by`, or the one that multiprocessing names."""
+    parent = started_by or getattr(parent_process(), "pid", 0)
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent and os.getppid() != parent.pid:  # it ended before the call above
+    if parent and os.getppid() != parent:  # it ended before the call above
         os._exit(1)

@@ -22,7 +22,7 @@ from pathlib import Path
 from bench.faults import shim
 from bench.media import movie, seal
 from bench.points import Inline, Points, Prompt, begin
-from daemon import cli, egress, executor, wire
+from daemon import cli, running, wire
 from daemon.errors import NearsetError
 from daemon.hashing import hash_bytes
 from daemon.requests import Request, Wish, ask
@@ -200,10 +200,10 @@ class Case:
         signal.alarm(_LONGEST_SECONDS)  # a service that comes to no end is one that does not live
         begin(points)
         if inline:
-            executor.LocalExecutor = Inline  # type: ignore[assignment,misc]
+            running.LocalExecutor = Inline  # type: ignore[assignment,misc]
             turnover.Clerk = Prompt  # type: ignore[misc]
             aaf.compose = _short_aaf
-            egress.kept_to = lambda _: nullcontext()  # type: ignore[assignment] # what is sent is sent by this process
+            running.kept_to = lambda _: nullcontext()  # type: ignore[assignment] # what is sent is sent by this process
         first()
         try:
             code = cli._serve(self.folder / "config.yaml", once=True)  # noqa: SLF001 - what `nearset once` calls

@@ -21,7 +21,7 @@ from bench.faults.case import CRASHED, PRESET, Case, Run, shoot
 from bench.faults.shim import Call
 from bench.faults.trial import Trial
 from bench.points import Inline, point
-from daemon import cli, executor
+from daemon import cli, running
 from daemon.errors import NearsetError, WorkerError
 from daemon.production import Moment
 from daemon.service import Service
@@ -148,7 +148,7 @@ def _mended(case: Case) -> list[str]:
 
 def _begin(case: Case, fault: Fault, calls: Call, *, is_broken: bool = False) -> None:
     """Begin to refuse, in the fork that serves."""
-    executor.LocalExecutor = Sheltered  # type: ignore[assignment,misc]
+    running.LocalExecutor = Sheltered  # type: ignore[assignment,misc]
     tick = Service.tick
 
     def noted(service: Service, now: Moment, wait_seconds: float) -> None:
@@ -157,7 +157,7 @@ def _begin(case: Case, fault: Fault, calls: Call, *, is_broken: bool = False) ->
 
     Service.tick = noted  # type: ignore[method-assign]
     if is_broken:
-        cli._REFUSALS = ()  # type: ignore[assignment] # noqa: SLF001
+        running._REFUSALS = ()  # type: ignore[assignment] # noqa: SLF001
     shim.refuse(case.folder / fault.place, fault.error, calls, fault.first, fault.count)
 
 

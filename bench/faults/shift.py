@@ -15,8 +15,9 @@ from daemon import config as configuration
 from daemon import log
 from daemon.clock import ManualClock
 from daemon.executor import Executor
+from daemon.opening import opened
 from daemon.production import Moment, Production
-from daemon.service import Service, opened
+from daemon.service import Service
 
 _EVENING = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 

@@ -15,6 +15,8 @@ from engines.errors import NearsetError
 
 SUBJECT, SEALED = "media", "children without network"
 _MEMORY_GIB, _HUNG_SECONDS = 16, 60.0
+_NOTHING = Path("/usr")
+"""What a child reads in any case."""
 _REINSTALL = "install nearset's own pins again: `pip install --force-reinstall 'av==18.1.0' 'opencolorio==2.6.0'`"
 
 
@@ -33,7 +35,7 @@ def examined(config: Config | None) -> Iterator[Finding]:
     """Yield what a child could open, and that it is sealed, since it says so before it does anything."""
     lut = str(config.colour.show_lut or "") if config else ""
     memory = config.workers.memory_gib if config else _MEMORY_GIB
-    with prober(memory, _HUNG_SECONDS) as child:
+    with prober(Path(lut).parent if lut else _NOTHING, memory, _HUNG_SECONDS) as child:
         report = done(child, "examine", wire.dump(str, lut))
     if trouble := report.trouble:
         subject, name = ("kernel", SEALED) if trouble.code == "egress" else (SUBJECT, "a child")

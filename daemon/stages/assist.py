@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon import wire
-from daemon.assists import Drawn, drawn, is_still, stamp
+from daemon.assists import Drawn, drawn, is_still, lacking, stamp
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
@@ -193,8 +193,8 @@ def why_not(production: Production, clip: Clip, words: Words, twin: Twin) -> str
     if twin is Twin.COMP and not words.matte.key:
         return "a comp needs a matte: set matte.key of this clip in the recipe"
     over = words.comp.over or ""
-    if twin is Twin.COMP and is_still(over) and not Path(production.recipes.folder, over).is_file():
-        return f"the plate {over} is not there: put it there, or name another in comp.over"
+    if twin is Twin.COMP and is_still(over) and (lacks := lacking(production.recipes.folder, over)):
+        return f"the plate {over} {lacks}: put it there, or name another in comp.over"
     if twin is Twin.COMP and not is_still(over) and _named(production, clip, over) is None:
         return f"no delivered clip is called {over}: offload it, or name another in comp.over"
     return ""

@@ -60,6 +60,10 @@ class Intake:
         """Scan this root at the next tick."""
         self._hinted.add(root)
 
+    def moved(self, now: float) -> float:
+        """Return when every root had been scanned that was due, in monotonic seconds: now, unless one is overdue."""
+        return min((watched.due for watched in self._roots.values() if watched.due < now), default=now)
+
     def plan(self, production: Production, now: Moment) -> None:
         """Scan the roots that are due."""
         hinted, self._hinted = self._hinted, set()

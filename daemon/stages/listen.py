@@ -90,7 +90,7 @@ def sound_file(production: Production, clip: Clip) -> tuple[CardPlace, CameraFil
 
 def print_path(production: Production, clip: Clip) -> Path:
     """Return where the fingerprint of a sound file is kept, by its bytes."""
-    return production.config.production_state / "sound" / f"{clip.identity[:40]}.npy"
+    return production.config.fingerprints / f"{clip.identity[:40]}.npy"
 
 
 def _shoot_day(production: Production, card: Card, clip: Clip, recording: Recording) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from daemon import wire
 from daemon.beneath import check_unchanged, open_beneath
-from daemon.errors import BadHash, RollNameTaken
+from daemon.errors import BadHash, ClipError, RollNameTaken
 from daemon.hashing import hash_file
 from daemon.production import Moment, Production, Seen, key_of
 from daemon.slate import CardPlace, ClipKind, Custody, FileMark, Trouble, Vendor, VerifiedFile
@@ -27,6 +27,8 @@ LANE = "custody"
 
 _NOT_HERE = GATE_STATES | {ClipState.DUPLICATE}
 """States in which a clip does not keep one of the same bytes away: it may never get through itself."""
+_MOST_BYTES = 16 << 40
+"""What ext4 can hold in one file; the largest media of cameras hold an eighth of it in all."""
 _NOTHING_PROVEN = frozenset({"null"})
 """Hash formats that prove nothing about a file's bytes."""
 
@@ -200,6 +202,7 @@ def work(task_text: str, progress: Progress) -> str:
         SourceChanged: a file changed since it lay quiet.
     """
     task = wire.load(HashTask, task_text)
+    _check_sizes(task)
     total = sum(mark.size_bytes for _, mark, _ in task.files)
     done = 0
 
@@ -217,6 +220,17 @@ def work(task_text: str, progress: Progress) -> str:
         _compare(path, expected, hashes)
         hashed.append(VerifiedFile(path, mark, hashes, expected))
     return wire.dump(tuple[VerifiedFile, ...], tuple(hashed))
+
+
+def _check_sizes(task: HashTask) -> None:
+    """Refuse a file that no camera medium holds: a sparse one costs nothing to make and days to hash."""
+    for path, mark, _ in task.files:
+        if mark.size_bytes > _MOST_BYTES:
+            raise ClipError(
+                f"{path} is larger than any camera's file",
+                why=f"it has {mark.size_bytes} bytes; {_MOST_BYTES} are the most",
+                fix="check what it is, and how it came onto the card",
+            )
 
 
 def _compare(path: str, expected: dict[str, str], got: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from daemon import wire
 from daemon.log import get
 from daemon.presets import specs_for
 from daemon.production import Moment, Production, key_of
+from daemon.queueing import LEARNING
 from daemon.replay import is_excluded, make_room
 from daemon.stages.probe import Source, opened, source_of, words_of
 from daemon.states import JobEvent, JobState
@@ -72,7 +73,7 @@ class Taken:
     seconds: float
 
 
-LANE, PRIORITY = "render", 80
+LANE, PRIORITY = "render", LEARNING
 """Behind all proxies, which interrupt it."""
 _HOLDOUT_ONE_IN = 4
 _VERSION = "1"

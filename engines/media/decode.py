@@ -85,9 +85,20 @@ class LibavDecoder:
         for packet in container.demux([video, *sound]):
             for frame in packet.decode():
                 if isinstance(frame, VideoFrame):
+                    self._check_raster(frame, file)
                     yield frame
                 elif isinstance(frame, AudioFrame):
                     yield Sound(tracks[packet.stream.index], frame)
+
+    def _check_raster(self, frame: VideoFrame, file: MediaFile) -> None:
+        """Refuse a frame of another size than was probed: all that follows is laid out for that one."""
+        raster = (self._essence.width, self._essence.height)
+        if (frame.width, frame.height) != raster:
+            raise Unreadable(
+                f"{file.name} changes its raster in the middle",
+                why=f"a frame has {frame.width}x{frame.height} where {raster[0]}x{raster[1]} was measured",
+                fix="look at the clip; no camera changes its raster within a recording: transcode it",
+            )
 
 
 def _tracks_in(file: MediaFile) -> int:

@@ -47,6 +47,8 @@ from engines.media.timecode import Timecode, label_rate, may_drop
 
 _MAX_SIDE = 16384
 _MIN_SIDE = 32
+_MAX_FRAMES = 24 * 3600 * 120
+"""A day at 120 frames a second: timecode comes round by then."""
 _FIELD_ORDERS = {
     2: FieldOrder.TOP_FIRST,
     4: FieldOrder.TOP_FIRST,
@@ -286,6 +288,8 @@ def _walk(
                 break  # the file ends within this frame
             stored += 1
             ticks += _presented(packet)
+        if len(ticks) > _MAX_FRAMES:
+            raise _too_long(file.name)
     else:
         if ticks and (decode_video or stored >= _promised(container, stream)):
             unit = stream.time_base or Fraction(1, 1000)
@@ -325,6 +329,14 @@ def _promised(container: InputContainer, stream: VideoStream) -> int:
     if kind == "mxf":
         return stream.duration or 0  # in edit units, one a frame; FFmpeg's average rate may be of fields
     return 0
+
+
+def _too_long(name: str) -> Unreadable:
+    return Unreadable(
+        f"{name} holds more than {_MAX_FRAMES} frames",
+        why="that is more than a day at 120 a second, and no camera's recording",
+        fix="check what it is; if it is footage, cut it into recordings of less than a day",
+    )
 
 
 def _cut_short(name: str, got: int, expected: int) -> Unreadable:

@@ -80,7 +80,7 @@ def open_container(file: MediaFile) -> InputContainer:
         Unreadable: no known container, or one that is damaged at its head.
     """
     demuxer = demuxer_of(os.pread(file.fd, _HEAD_BYTES, 0), file.name)
-    options = {"protocol_whitelist": "file", "max_streams": str(_MAX_STREAMS)}
+    options = {"protocol_whitelist": "file", "format_whitelist": demuxer, "max_streams": str(_MAX_STREAMS)}
     if demuxer == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0"}
     with translated(file.name):

@@ -280,6 +280,14 @@ def test_the_doctor_says_what_runs_what_is_missing_and_how_to_get_it(nearset, tm
     assert all(bool(finding["fix"]) == (finding["state"] == "missing") for finding in found.values())
 
 
+def test_the_doctor_says_where_a_kernel_keeps_nobody_to_his_folders(nearset, monkeypatch):
+    monkeypatch.setattr("daemon.landlock.version", lambda: 0)
+    code, out, _ = nearset("doctor", "--json")
+    (landlock,) = [finding for finding in json.loads(out) if finding["name"] == "Landlock"]
+    assert (code, landlock["state"], landlock["needed"]) == (0, "missing", False)
+    assert "lsm=landlock" in landlock["fix"]
+
+
 def test_the_doctor_exits_3_where_the_engine_that_is_asked_for_cannot_run(nearset, production, tmp_path, monkeypatch):
     (tmp_path / "config.yaml").write_text(CONFIG + "engine: tensorrt\n")
     monkeypatch.setitem(sys.modules, "tensorrt", None)

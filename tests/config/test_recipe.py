@@ -240,3 +240,14 @@ def test_a_bad_word_of_an_assist_is_told_with_its_line_and_what_is_needed(book, 
     (told,) = [one for one in caught.value.why.splitlines() if said in one]
     assert told.strip().startswith("recipe.yaml:2:"), told
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("word", ["comp: {over: %s}", "remove: [{painted: %s}]"])
+@pytest.mark.parametrize("name", ["../outside.png", "link.png"])
+def test_a_picture_that_lies_outside_of_the_recipes_folder_is_refused_for_children_do_not_read_there(
+    book, tmp_path, word, name
+):
+    (tmp_path.parent / "outside.png").write_bytes(b"a picture")
+    (tmp_path / "link.png").symlink_to(tmp_path.parent / "outside.png")
+    with pytest.raises(RecipeError, match="lies outside of"):
+        book(f"defaults:\n  {word % name}\n")

@@ -15,7 +15,7 @@ import pytest
 from daemon import config as configuration
 from daemon.egress import destination_of, kept_to, seal
 from daemon.errors import EgressError
-from daemon.executor import LocalExecutor
+from daemon.lanes import limits_of
 from daemon.worker import Limits, serve
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -98,19 +98,15 @@ def test_a_child_reaches_what_its_lane_may_and_nothing_else(listener: int) -> No
     assert tried(listener, Limits(16 << 30, 512, ("127.0.0.1:1",))) == "EgressError"
 
 
-def test_only_the_lane_that_delivers_is_told_any_destination(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, tuple[str, ...]] = {}
-
-    class Process:
-        def __init__(self, *, args: tuple[Any, Limits], name: str, **_: object) -> None:
-            given[name] = args[1].destinations
-
-        def start(self) -> None: ...
-
-    monkeypatch.setattr("daemon.executor._SPAWN", type("Context", (), {"Pipe": _SPAWN.Pipe, "Process": Process}))
-    lanes = {"custody": 1, "render": 1, "deliver": 1}
-    LocalExecutor(lanes, Limits(1 << 30), 1.0, destinations={"deliver": ("s3.example.com",)}).open()
-    assert given == {"nearset-custody": (), "nearset-render": (), "nearset-deliver": ("s3.example.com",)}
+def test_only_the_lane_that_delivers_is_told_any_destination(tmp_path: Any) -> None:
+    path = tmp_path / "config.yaml"
+    target = "{name: lab, url: 's3://bucket', endpoint: 'https://s3.example.com'}"
+    path.write_text(
+        "production: {code: S}\noffload: {roots: [c]}\nstate: {root: s}\negress: [s3.example.com]\n"
+        f"delivery: {{root: d, targets: [{target}]}}\n"
+    )
+    given = {lane: limits.destinations for lane, limits in limits_of(configuration.load(path)).items()}
+    assert given == {"custody": (), "render": (), "deliver": ("s3.example.com",)}
 
 
 def test_where_nothing_is_listed_not_even_a_name_is_asked_for(listener: int) -> None:

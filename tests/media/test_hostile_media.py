@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from shots import Shot, Sound, deliver, opened, probed
 
 from engines.errors import MediaError, Undecodable, Unreadable
 from engines.media.cadence import cadence
+from engines.media.decode import LibavDecoder
 from engines.media.probe import probe
 from engines.media.source import demuxer_of
 
@@ -97,6 +100,44 @@ def test_bits_flipped_anywhere_never_crash(tmp_path: Path) -> None:
             continue
 
 
+def test_a_clip_that_changes_its_raster_in_the_middle_is_not_delivered(tmp_path: Path) -> None:
+    """A decoder goes along with it; all that was laid out for the first raster would be wrong, or too small."""
+    parts = [
+        Shot(codec="mpeg2video", pixel_format="yuv420p", size=size, frames=12).write(tmp_path / f"{size[0]}.m2v")
+        for size in ((320, 192), (640, 384))
+    ]
+    clip = tmp_path / "A001.m2v"
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    essence = replace(probed(parts[0]), frames=24)
+    with opened(clip) as files, pytest.raises(Unreadable, match="changes its raster"):
+        list(LibavDecoder(files, essence).blocks())
+
+
+def test_a_clip_of_more_than_a_day_is_not_gone_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.media.probe._MAX_FRAMES", 4)
+    with pytest.raises(Unreadable, match="more than 4 frames"):
+        probed(Shot(frames=5).write(tmp_path / "A001.mov"))
+
+
+def test_media_is_opened_through_one_door_and_xml_through_another() -> None:
+    """Every other call of a demuxer or parser would be one without the list of magic bytes, or with entities."""
+    root = Path(__file__).parents[2]
+    doors = {
+        r"\bav\.open\(": {"engines/media/source.py", "engines/media/encode.py", "engines/model/footage.py"},
+        r"\betree\.(parse|fromstring|XML|HTML|iterparse)\(": {"daemon/sidecars/xml.py"},
+        r"(?m)^(from|import) xml\b(?!\.sax\.saxutils)": set(),
+        r"\b(pickle|marshal|shelve)\b|yaml\.(unsafe_)?load\(|(?<!\.)\b(eval|exec)\(": set(),
+    }
+    for call, files in doors.items():
+        found = {
+            path.relative_to(root).as_posix()
+            for part in ("daemon", "engines")
+            for path in (root / part).rglob("*.py")
+            if re.search(call, re.sub(r'"""[\s\S]*?"""|#.*', "", path.read_text(encoding="utf-8")))
+        }
+        assert found <= files, call
+
+
 def test_camera_raw_is_named(tmp_path: Path) -> None:
     """A MOV whose codec no decoder here knows is undecodable, not unreadable: its card goes on."""
     content = Shot(codec="prores_aw").write(tmp_path / "w.mov").read_bytes()
@@ -120,6 +161,7 @@ def test_a_folder_or_device_is_refused(tmp_path: Path) -> None:
 HOSTILE = """
 import os, sys
 from engines.errors import MediaError
+from engines.media.decode import LibavDecoder
 from engines.media.probe import probe
 from engines.media.source import MediaFile
 for path in sys.argv[1:]:

@@ -24,10 +24,11 @@ from daemon.config import Config
 from daemon.errors import NearsetError
 from daemon.executor import Executor, Report, Running
 from daemon.hashing import hash_bytes
+from daemon.opening import opened
 from daemon.pipeline import work_of
 from daemon.production import Moment, Production
 from daemon.requests import Request, Wish, ask
-from daemon.service import Service, opened
+from daemon.service import Service
 from daemon.sidecars.ascmhl import (
     Entry,
     Generation,
@@ -53,6 +54,7 @@ class Hands:
     """
 
     lag: int = 2
+    away: str = ""
     done: list[str] = field(default_factory=list)
     mishaps: dict[str, deque[Callable[[], Trouble | None]]] = field(default_factory=dict)
     _tasks: dict[int, tuple[str, Running, str]] = field(default_factory=dict)

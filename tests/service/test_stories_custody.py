@@ -10,6 +10,17 @@ from daemon.hashing import hash_bytes
 from daemon.volumes import write_marker
 
 
+def test_a_file_that_no_camera_medium_holds_is_not_hashed_for_days(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": b"a", "A001C002.mov": footage(2)})
+    seal(roll)
+    os.truncate(roll / "A001C001.mov", (16 << 40) + 1)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == {"A001C001": HELD, "A001C002": DELIVERED}
+        assert "larger than any camera's file" in shift.clip("A001C001").trouble.what
+
+
 def test_a_bad_hash_holds_its_clip_with_both_hashes_and_delivers_the_others(cart: Cart) -> None:
     roll, good = cart.roll(), footage(2)
     bad = good[:-1] + bytes([good[-1] ^ 1])

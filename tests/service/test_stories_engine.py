@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from cart import DELIVERED, HELD, Cart, trouble
 
 from daemon import wire
 from daemon.engine import EngineChoice, choice_of, memory_of, must_be_alone, plan_store
-from daemon.executor import LocalExecutor, Running, _Child
+from daemon.executor import LocalExecutor, Running, _Post
 from daemon.purge import purge
 from daemon.stages.render import RenderTask
 from daemon.verdicts import VERDICTS, Verdict
@@ -205,10 +206,10 @@ def test_a_child_that_lost_its_gpu_or_loaded_torch_beside_one_is_renewed(
     message: dict[str, str], stage: str, last: tuple[str, ...], renewed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = []
-    monkeypatch.setattr(LocalExecutor, "_replace", lambda *last: fresh.append(last[-1]))
-    executor = LocalExecutor({"render": 1}, Limits(1), 60, last=frozenset(last))
+    monkeypatch.setattr(LocalExecutor, "_renewed", lambda *last: fresh.append(last[-1]))
+    executor = LocalExecutor({"render": 1}, {"render": Limits(1)}, 60, last=frozenset(last))
     said = {"what": "", "why": "", "fix": ""} | message
-    child = _Child(None, Pipe(**said), Running(1, "token", stage, 0, 0))  # type: ignore[arg-type]
-    report = executor._hear("render", child, 0)
+    post = _Post(SimpleNamespace(pipe=Pipe(**said)), task=Running(1, "token", stage, 0, 0))  # type: ignore[arg-type]
+    report = executor._hear("render", post, 0)
     assert report is not None
-    assert [child] * renewed == fresh
+    assert [post] * renewed == fresh

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cart import DELIVERED, HELD, Cart, Shift, looks, trouble
@@ -12,37 +10,9 @@ from footage import footage
 from structlog.testing import capture_logs
 
 from daemon.errors import DeliveryError
-from daemon.executor import LocalExecutor, Report
 from daemon.publish import holds
 from daemon.stages.render import Render
 from daemon.store import Store
-from daemon.worker import Limits
-
-
-class Children(LocalExecutor):
-    """Real children; a poll waits for their word while one is at work, and not at all for one that `hangs`."""
-
-    hangs = False
-
-    def __init__(self) -> None:
-        super().__init__({"custody": 1, "render": 1}, Limits(16 << 30), hung_seconds=60)
-
-    def poll(self, now: float, wait_seconds: float) -> list[Report]:
-        del wait_seconds
-        return super().poll(now, 30 if self.running() and not self.hangs else 0)
-
-    def pid(self, lane: str) -> int:
-        pid = self._children[lane][0].process.pid
-        assert pid
-        return pid
-
-
-@pytest.fixture
-def children() -> Any:
-    executor = Children()
-    executor.open()
-    yield executor
-    executor.close()
 
 
 def until(shift: Shift, state: str) -> None:
@@ -51,45 +21,6 @@ def until(shift: Shift, state: str) -> None:
             return
         shift.tick()
     raise AssertionError(shift.clip_states())
-
-
-def test_real_children_deliver_a_card(cart: Cart, children: Children) -> None:
-    cart.card("A001C001.mov")
-    with cart.shift(children) as shift:
-        shift.drive()
-        assert shift.states() == {"A001C001": DELIVERED}
-    cart.assert_honest()
-
-
-def test_a_child_that_is_killed_costs_one_attempt(cart: Cart, children: Children) -> None:
-    cart.card("A001C001.mov")
-    with cart.shift(children) as shift:
-        until(shift, "manifested")
-        os.kill(children.pid("render"), signal.SIGKILL)
-        os.kill(children.pid("custody"), signal.SIGKILL)
-        shift.drive()
-        assert shift.states() == {"A001C001": DELIVERED}
-    cart.assert_honest()
-
-
-def test_a_child_that_hangs_is_killed_and_its_job_tried_again(cart: Cart, children: Children) -> None:
-    cart.card("A001C001.mov")
-    with cart.shift(children) as shift:
-        until(shift, "probed")
-        stopped = children.pid("render")
-        os.kill(stopped, signal.SIGSTOP)
-        children.hangs = True
-        shift.ticks(2)
-        assert children.running()
-        cart.clock.advance(61)
-        shift.tick()
-        (job,) = [job for job in shift.production.store.jobs() if job.stage == "render"]
-        assert (job.state, job.trouble.code) == ("queued", "worker.hung")
-        assert children.pid("render") != stopped
-        children.hangs = False
-        shift.drive()
-        assert shift.states() == {"A001C001": DELIVERED}
-    cart.assert_honest()
 
 
 def test_one_clip_that_kills_its_child_fails_and_the_card_is_complete_without_it(cart: Cart) -> None:

@@ -17,10 +17,11 @@ from daemon import cli, telling
 from daemon.errors import ConfigError
 from daemon.pipeline import WorkingStage, pausable, stages
 from daemon.queue import places
+from daemon.queueing import LEARNING
 from daemon.requests import Request, Wish, ask
 from daemon.slate import Trouble
 from daemon.sounds import Recording
-from daemon.states import JobState
+from daemon.states import JobEvent, JobState
 from daemon.statusfile import write_status
 
 
@@ -312,3 +313,21 @@ def test_all_that_works_or_delivers_can_be_paused_and_the_scan_cannot() -> None:
     assert at_work | {"turnover", "retention"} == set(pausable())
     assert {"render", "assist", "room", "deliver"} <= at_work
     assert not {"intake", "looks", "circles", "spans"} & set(pausable())
+
+
+def test_what_learns_comes_behind_what_it_yields_to_though_that_was_tried_before(cart: Cart) -> None:
+    """Else it is taken, let go for what waits, and taken again: forever, a child each time."""
+    cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        shift.ticks(3)
+        store, (clip,) = shift.production.store, shift.clips()
+        store.add_job(key="comp", clip=clip.id, stage="assist", lane="own", priority=57, task="")
+        tried = store.claim("own", "token", 0.0, 60.0, ())
+        assert tried
+        store.finish(tried.id, JobEvent.STUMBLED, trouble=trouble("worker.hung"))
+        store.add_job(key="cuts", clip=clip.id, stage="sample", lane="own", priority=LEARNING, task="")
+        assert store.waits_before("own", LEARNING, 0.0, ())
+        claimed = store.claim("own", "token", 0.0, 60.0, ())
+        assert claimed
+        assert claimed.stage == "assist"
+        store.finish(claimed.id, JobEvent.DROPPED)

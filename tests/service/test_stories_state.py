@@ -25,9 +25,9 @@ from daemon.watch import Hints
 @pytest.fixture
 def served_here(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cart]:
     """A card on a cart whose service does its work in this process, and waits for nothing between two tries."""
-    monkeypatch.setattr("daemon.executor.LocalExecutor", Inline)
+    monkeypatch.setattr("daemon.running.LocalExecutor", Inline)
     monkeypatch.setattr("daemon.stages.turnover.Clerk", Prompt)
-    monkeypatch.setattr("daemon.egress.kept_to", lambda _: nullcontext())
+    monkeypatch.setattr("daemon.running.kept_to", lambda _: nullcontext())
     cart.words = {"workers": {"retry_seconds": 0}, "offload": {"settle_seconds": 0}, "log": {"format": "json"}}
     cart.card("A001C001.mov")
     cart.config  # noqa: B018 - writes the configuration

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from daemon.errors import ConfigError, TargetAway
 from daemon.executor import LocalExecutor
 from daemon.hashing import hash_bytes
 from daemon.inspection import inspect
+from daemon.lanes import limits_of
 from daemon.slate import Trouble
 from daemon.stages import deliver
 from daemon.targets.folder import FolderTarget
-from daemon.worker import Limits
 
 
 def further(cart: Cart, *targets: dict[str, object], egress: tuple[str, ...] = ()) -> None:
@@ -189,7 +190,8 @@ def test_a_real_child_delivers_where_it_may_and_is_stopped_elsewhere(cart: Cart,
     text = wire.dump(deliver.DeliverTask, task).replace(bucket.name, other.name)
     answers = []
     for allowed in ((host(bucket),), ("127.0.0.1:1",), ()):
-        executor = LocalExecutor({"deliver": 1}, Limits(16 << 30), 100.0, destinations={"deliver": allowed})
+        limits = replace(limits_of(cart.config)["deliver"], destinations=allowed)
+        executor = LocalExecutor({"deliver": 1}, {"deliver": limits}, 100.0)
         executor.open()
         clock = SystemClock()
         executor.start("deliver", 1, "", "deliver", text, clock.monotonic())
