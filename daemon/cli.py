@@ -48,6 +48,7 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 def main() -> None:
     """Run the command line; an error a person can act on is told in its three parts."""
+    configure("warning")  # to stderr, whatever is told before a configuration says more
     try:
         app()
     except NearsetError as error:

@@ -179,8 +179,8 @@ def test_a_clock_that_jumped_or_went_back_is_warned_of(config: Config) -> None:
 
 
 def test_leases_matter_where_old_revisions_go(config: Config, tmp_path: Path) -> None:
-    assert list(kernel.examined(config)) == []
-    assert levels(kernel.examined(configured(tmp_path, delivery=", keep_revisions: 2"))).keys() == {"file leases"}
+    assert "file leases" not in levels(kernel.examined(config))
+    assert "file leases" in levels(kernel.examined(configured(tmp_path, delivery=", keep_revisions: 2")))
     (tmp_path / "on").write_text("1\n")
     assert kernel._leases(tmp_path / "on").level == "ok"
     assert kernel._leases(tmp_path / "none").level == "warn"
