@@ -119,15 +119,13 @@ class Recording:
         return cls(case, before, made, faults + case.faults_at_the_end())
 
     def cut(self, chance: random.Random, heeds: Heeds = lambda _: True, *, is_hard: bool = False) -> Cut:
-        """Return what a cut at a random place leaves, with any luck; a hard one comes late, and all that may go goes.
+        """Return what a cut at a random place leaves, with any luck; a flush that `heeds` says no to did nothing.
 
-        A flush that `heeds` says no to did nothing.
+        A hard one comes late, and all bytes that may go are gone, with their names or without.
         """
         count = len(self.changes)
-        at, luck = (
-            chance.randint(count * 3 // 4 if is_hard else 1, count),
-            LUCKS[0] if is_hard else chance.choice(LUCKS),
-        )
+        at = chance.randint(count * 3 // 4 if is_hard else 1, count)
+        luck = chance.choice(LUCKS[:2] if is_hard else LUCKS)
         disk = copy.deepcopy(self.before)
         for change in self.changes[:at]:
             if change.op is not Op.SYNC or heeds(change):
