@@ -19,7 +19,7 @@ from bench.faults.disk import LUCKS, Change, Disk, Op, Tree, changes, laid_out, 
 from bench.faults.trial import Trial
 
 _CUTS_A_RECORDING = 25
-_MOST_CONTROLS = 10
+_MOST_CONTROLS = 6
 _RETRY_SECONDS = 0.1
 """With none at all, a service that serves once would try a target without end to which damaged media cannot go."""
 Heeds = Callable[[Change], bool]
@@ -57,18 +57,18 @@ def _cut_often(trial: Trial, kind: str, recording: Recording, most: int) -> Tree
 
 
 def _control(trial: Trial, recording: Recording) -> None:
-    """Cut the same recording with flushes left out of it; in a quick trial only until one cut shows it."""
+    """Cut the same recording late and hard, with flushes left out of it; in a quick trial until one cut shows it."""
     breaks: dict[str, Heeds] = {
         "no flush at all": lambda _: False,
         "no flush of delivered files": lambda it: not (is_delivery(it) and not it.offset),
         "no flush of delivery folders": lambda it: not (is_delivery(it) and it.offset),
     }
     for what, heeds in breaks.items():
-        drawn = random.Random(f"{trial.name} {trial.seed}")  # the same cuts as before
+        drawn = random.Random(f"{trial.name} {trial.seed}")
         tried = caught = 0
         while tried < _MOST_CONTROLS and not (trial.is_quick and caught):
             tried += 1
-            caught += bool(recording.cut(drawn, heeds).faults())
+            caught += bool(recording.cut(drawn, heeds, is_hard=True).faults())
         trial.control(what, caught, tried)
         if trial.is_quick:
             return
@@ -118,9 +118,14 @@ class Recording:
         faults = run.faults + _differences(disk.calm(), laid_out(case.disk))
         return cls(case, before, made, faults + case.faults_at_the_end())
 
-    def cut(self, chance: random.Random, heeds: Heeds = lambda _: True) -> Cut:
-        """Return what a cut at a random place leaves; a flush that `heeds` says no to did nothing."""
-        at, luck = chance.randint(1, len(self.changes)), chance.choice(LUCKS)
+    def cut(self, chance: random.Random, heeds: Heeds = lambda _: True, *, is_hard: bool = False) -> Cut:
+        """Return what a cut at a random place leaves, with any luck; a flush that `heeds` says no to did nothing.
+
+        A hard one comes late, and all bytes that may go are gone, with their names or without.
+        """
+        count = len(self.changes)
+        at = chance.randint(count * 3 // 4 if is_hard else 1, count)
+        luck = chance.choice(LUCKS[:2] if is_hard else LUCKS)
         disk = copy.deepcopy(self.before)
         for change in self.changes[:at]:
             if change.op is not Op.SYNC or heeds(change):

@@ -6,22 +6,24 @@ some cases are killed again while they recover, and some have real children, whi
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.faults.case import NEARSET, PRESET, Case, shoot
 from bench.faults.shim import without
 from bench.faults.trial import Trial
-from bench.points import Points, kill_a_child, point
+from bench.points import Points, kill_a_child
 from daemon import publish
 
 _TWICE_ONE_IN, _CHILDREN_ONE_IN = 6, 24
 """One case in so many is killed twice, and one in so many has real children."""
-_MOST_CONTROLS = 4
+_MOST_CONTROLS, _FEW = 4, 50
 
 
 def run(trial: Trial) -> None:
@@ -43,7 +45,7 @@ def run(trial: Trial) -> None:
             kills.at(at, "twice", trial.random.randint(1, len(kinds) // 2))
         else:
             kills.at(at, kinds[at - 1].split()[-1])
-    kills.control([at for at, kind in enumerate(kinds, 1) if kind == "before link"])
+    kills.control()
 
 
 @dataclass
@@ -91,14 +93,15 @@ class Kills:
             subject = f"service above children after {after_seconds:.2f} s"
             self.trial.judge("above children", subject, case.faults_when_killed() + _end(case), cases=killed)
 
-    def control(self, links: list[int]) -> None:
-        """Kill the service where it links media to its name, broken so that it writes it there."""
-        caught, tried = 0, links[: 1 if self.trial.wanted < len(links) else _MOST_CONTROLS]
-        for number, at in enumerate(tried):
-            with self._case() as case:  # each link before had two points, and is one now
-                case.serve(Points(at - number), first=_let_media_grow)
+    def control(self) -> None:
+        """Break the service so that it writes media under its name, and kill it in the middle of one of them."""
+        tried = 1 if self.trial.wanted < _FEW else _MOST_CONTROLS
+        caught = 0
+        for number in range(tried):
+            with self._case() as case:
+                case.serve(first=partial(_let_media_grow, number))
                 caught += bool(case.faults_when_killed())
-        self.trial.control("media written under its name instead of linked", caught, len(tried))
+        self.trial.control("media written under its name instead of linked", caught, tried)
 
     def _killed(self, case: Case, points: list[int]) -> tuple[int, list[str]]:
         killed, found = 0, []
@@ -121,13 +124,16 @@ def _end(case: Case) -> list[str]:
     return run.faults + case.faults_at_the_end()
 
 
-def _let_media_grow() -> None:
-    """Break the service: media is written under its name, and a kill may come in the middle."""
+def _let_media_grow(whole: int) -> None:
+    """Break the service: media is written under its name, and after so many a kill comes in the middle of one."""
+    written = []
 
     def grown(staged: Path, target: Path) -> None:
-        whole = staged.read_bytes()
-        target.write_bytes(whole[: len(whole) // 2])
-        point("progress")
-        target.write_bytes(whole)
+        content = staged.read_bytes()
+        target.write_bytes(content[: len(content) // 2])
+        if len(written) == whole:
+            os.kill(os.getpid(), signal.SIGKILL)
+        target.write_bytes(content)
+        written.append(target)
 
     publish._claim = grown  # noqa: SLF001 - what is broken on purpose

@@ -193,13 +193,14 @@ def run_media(trial: Trial) -> None:
 def _kind(told: Essence | str) -> str:
     if isinstance(told, Essence):
         return "read"
-    return _DIED if "ended without an answer" in told else "child hung" if "no progress" in told else "refused"
+    ends = {"ended without an answer": _DIED, "no progress": "child hung", "needs more memory": "asks for more memory"}
+    return next((kind for words, kind in ends.items() if words in told), "refused")
 
 
 def _wrong(told: Essence | str) -> list[str]:
     """Return what is wrong with an answer: an error that nobody foresaw, or an essence that no clip can have."""
     if isinstance(told, str):
-        return [told] if "stopped unexpectedly" in told else []
+        return [told] if "stopped unexpectedly" in told and "needs more memory" not in told else []
     is_sane = told.frames >= 1 and told.rate > 0 and told.width > 0 and told.height > 0 and told.start_frame >= 0
     return [] if is_sane else [f"no clip is like this: {told}"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import IO
 
 import xxhash
 
@@ -66,6 +67,12 @@ def _absence(root: Path) -> str:
         return f"{error.strerror} ({root})"
 
 
+def _write_all(target: IO[bytes], data: memoryview) -> None:
+    """Write all of it: on a volume that is almost full one write takes what still fits, and the next one refuses."""
+    while data:
+        data = data[target.write(data) :]
+
+
 def _copied(medium: Medium, part: Path, progress: Progress) -> int:
     """Copy what is not copied yet and return how many bytes that was.
 
@@ -84,7 +91,7 @@ def _copied(medium: Medium, part: Path, progress: Progress) -> int:
         source.seek(done)
         while count := source.readinto(block):
             hasher.update(block[:count])
-            target.write(block[:count])
+            _write_all(target, block[:count])
             sent += count
             progress(done + sent, medium.size_bytes)
     if hasher.hexdigest() != medium.xxh128:

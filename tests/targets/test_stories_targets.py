@@ -6,7 +6,9 @@ import errno
 import json
 import os
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cart import Cart, trouble
@@ -249,3 +251,24 @@ def test_a_target_whose_volume_went_bad_is_away(cart: Cart, monkeypatch: pytest.
     monkeypatch.setattr(Path, "is_dir", bad)
     with pytest.raises(TargetAway, match=os.strerror(number)):
         FolderTarget("nas", cart.folder / "nas", "TEST")
+
+
+class Short(FileIO):
+    """A file that takes as much of a write as a volume that is almost full."""
+
+    def write(self, data: Any) -> int:
+        return super().write(bytes(data)[:1000])
+
+
+def test_a_write_that_takes_only_some_of_it_is_gone_on_with(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
+    further(cart, nas(cart))
+    cart.card("A001C001.mov")
+    opened = os.fdopen
+
+    def short(descriptor: int, mode: str, *words: Any, **more: Any) -> Any:
+        return Short(descriptor, mode) if mode == "r+b" else opened(descriptor, mode, *words, **more)
+
+    monkeypatch.setattr("daemon.targets.folder.os.fdopen", short)
+    cart.serve()
+    assert at_nas(cart) == delivered(cart)
+    assert max(map(len, at_nas(cart).values())) > 2000
