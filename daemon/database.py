@@ -1,7 +1,8 @@
 """The database file of one production: one connection in one process, transactions, migrations.
 
-`synchronous=FULL` and a rollback journal, so that what was committed survives a power cut. Knows no table but its
-own list of migrations; what the others mean is in `store.py`.
+`synchronous=FULL`, so that what was committed survives a power cut, and a write-ahead log, so that a reader, however
+long it is kept from the processor, never keeps the service from writing. Knows no table but its own list of migrations;
+what the others mean is in `store.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+
+from daemon.errors import ConfigError
 
 
 class Database:
@@ -24,7 +27,9 @@ class Database:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
-            self._db.execute("pragma journal_mode = delete")
+            (mode,) = self._db.execute("pragma journal_mode = wal").fetchone()
+            if mode not in {"wal", "memory"}:  # one in memory alone has no log and no other reader
+                raise _unfit(path)
             self._db.execute("pragma synchronous = full")
             self._migrate()
 
@@ -57,6 +62,14 @@ class Database:
                 for statement in _statements(script.read_text(encoding="utf-8")):
                     self._db.execute(statement)
                 self._db.execute("insert into migrations values (?)", (script.name,))
+
+
+def _unfit(path: Path) -> ConfigError:
+    return ConfigError(
+        f"the database {path} cannot be kept on its volume",
+        why="the volume lets no two processes share memory, which a write-ahead log needs",
+        fix="put state.root on a local disk",
+    )
 
 
 def _statements(script: str) -> Iterator[str]:
