@@ -11,6 +11,14 @@ from daemon.rows import NO_TROUBLE
 from daemon.slate import Twin
 from daemon.store import Card, Clip
 
+_UNITS = {
+    "manifest": ("MB", 1e6),
+    "probe": ("MB", 1e6),
+    "render": ("frames", 1),
+    "sample": ("frames", 1),
+    "refine": ("steps", 1),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ClipStatus:
@@ -49,12 +57,24 @@ class WorkStatus:
     rate: float
     eta_seconds: float | None
 
+    @property
+    def share(self) -> str:
+        """How much is done, in percent; empty where nobody knows."""
+        return f"{100 * self.done / self.total:.0f} %" if self.total else ""
+
+    @property
+    def pace(self) -> str:
+        """The rate in the stage's own unit; empty before anything is done."""
+        unit, size = _UNITS.get(self.stage, ("", 1))
+        return f"{self.rate / size:.1f} {unit}/s" if self.done else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A production at one moment.
 
-    `eta_seconds` until all that is known of is hashed and rendered; `paused` since when each paused stage is.
+    `eta_seconds` until all that is known of is hashed and rendered, `eta_range_seconds` the least and the most that it
+    may take; `paused` since when each paused stage is.
     """
 
     production: str
@@ -66,6 +86,7 @@ class Snapshot:
     eta_seconds: float = 0.0
     targets_away: dict[str, str] = field(default_factory=dict)
     paused: dict[str, str] = field(default_factory=dict)
+    eta_range_seconds: tuple[float, float] = (0.0, 0.0)
 
 
 def snapshot(production: Production, running: list[Running], now: Moment, pace: Pace) -> Snapshot:
@@ -84,6 +105,7 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         for card in store.cards()
     )
     work = tuple(_work(production, task, now) for task in running)
+    eta, *eta_range = (round(seconds, 1) for seconds in pace.seconds_left(production, running))
     return Snapshot(
         production.config.production.code,
         now.iso,
@@ -91,9 +113,10 @@ def snapshot(production: Production, running: list[Running], now: Moment, pace: 
         work,
         store.queued(),
         dict(production.roots_away),
-        round(pace.seconds_left(production, running), 1),
+        eta,
         dict(production.targets_away),
         store.pauses(),
+        (eta_range[0], eta_range[1]),
     )
 
 
