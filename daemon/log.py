@@ -10,11 +10,15 @@ from typing import Any, TextIO
 
 import structlog
 
+from daemon.journal import Journal
+
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
-def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Set up logging for the process; `form` is auto, json or console."""
+def configure(
+    level: str = "info", form: str = "auto", stream: TextIO | None = None, journal: Journal | None = None
+) -> None:
+    """Set up logging for the process; `form` is auto, json or console. A journal keeps each line, too."""
     target = stream or sys.stderr
     terminal = target.isatty()
     as_json = form == "json" or (form == "auto" and not terminal)
@@ -25,6 +29,7 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _printable,
+            *([_kept_in(journal)] if journal else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -48,6 +53,16 @@ def _printable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> M
         if isinstance(value, str):
             event[key] = _escaped(value)
     return event
+
+
+def _kept_in(journal: Journal) -> Any:
+    """Return a step that keeps each event in a journal and hands it on."""
+
+    def keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        journal.note(event)
+        return event
+
+    return keep
 
 
 def _escaped(text: str) -> str:

@@ -12,6 +12,7 @@ import structlog
 
 from daemon import log
 from daemon.clock import Clock, ManualClock, SystemClock
+from daemon.journal import Journal, lines_of
 
 HOSTILE = "A001\x1b[2J\nC001\u202e"
 
@@ -77,3 +78,32 @@ def test_the_machines_clock_is_aware_and_goes_forward():
     clock: Clock = SystemClock()
     assert clock.utc().utcoffset() == timedelta(0)
     assert clock.monotonic() <= clock.monotonic()
+
+
+def test_what_is_said_of_a_clip_is_kept_and_found_again(tmp_path):
+    journal = Journal(tmp_path)
+    log.configure("info", "json", io.StringIO(), journal)
+    log.get().info("job.done", clip="A001C001", stage="probe")
+    log.get().info("job.done", clip="A001C0010", stage="probe")
+    log.get().info("proxy.published", path="/d/A001/proxy/A001C001_r2.mov")
+    log.get().info("proxy.published", path="/d/A001/proxy/A001C0010.mov")
+    log.get().debug("not.said", clip="A001C001")
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"clip": "A001C001", "event": "cut o')
+    journal.close()
+    structlog.reset_defaults()
+    assert [line["event"] for line in lines_of(tmp_path, "A001C001", 10)] == ["proxy.published", "job.done"]
+    assert lines_of(tmp_path, "A001C001", 1)[0]["event"] == "proxy.published"
+    assert lines_of(tmp_path / "nowhere", "A001C001", 10) == []
+
+
+def test_a_journal_that_grew_goes_on_in_a_new_file_and_keeps_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("daemon.journal._MOST_BYTES", 100)
+    journal = Journal(tmp_path)
+    for number in range(12):
+        journal.note({"event": f"step.{number}", "clip": "A001C001"})
+    journal.close()
+    found = [line["event"] for line in lines_of(tmp_path, "A001C001", 100)]
+    assert found[:2] == ["step.11", "step.10"]
+    assert 3 < len(found) < 12
+    assert len(list(tmp_path.iterdir())) == 2
