@@ -9,6 +9,9 @@ from daemon.config import Config
 from daemon.errors import ConfigError
 from daemon.store import Store
 
+DATABASE = "nearset.sqlite"
+"""Name of the database in a production's state folder."""
+
 
 @contextmanager
 def reading(settings: Config) -> Iterator[Store]:
@@ -17,7 +20,7 @@ def reading(settings: Config) -> Iterator[Store]:
     Raises:
         ConfigError: the service never ran for this production.
     """
-    path = settings.production_state / "nearset.sqlite"
+    path = settings.production_state / DATABASE
     if not path.exists():
         raise ConfigError(
             f"there is no state of production {settings.production.code}",

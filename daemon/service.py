@@ -26,6 +26,7 @@ from daemon.pipeline import Stage, WorkingStage, stages
 from daemon.places import claims, clashes
 from daemon.production import Moment, Production
 from daemon.publish import sweep
+from daemon.reading import DATABASE
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
@@ -338,7 +339,7 @@ def opened(config: Config) -> Iterator[Production]:
     with locked(config):
         _claim_folders(config)
         book = recipe.load(config.production.recipe, config)
-        store = Store(config.production_state / "nearset.sqlite")
+        store = Store(config.production_state / DATABASE)
         try:
             yield Production(config, book, store, book_of(config, store))
         finally:
