@@ -19,9 +19,10 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon import enginecli, modelcli, queuecli
+from daemon import enginecli, modelcli, pagecli, queuecli
 from daemon.clock import Clock, SystemClock
 from daemon.errors import ConfigError, NearsetError
+from daemon.journal import Journal
 from daemon.log import configure
 from daemon.production import Moment
 
@@ -38,6 +39,7 @@ app.add_typer(enginecli.app, name="engine")
 app.add_typer(queuecli.app, name="queue")
 app.command("purge")(modelcli.purge_command)
 app.command("doctor")(enginecli.doctor)
+app.command("page")(pagecli.page)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -54,9 +56,12 @@ def main() -> None:
 
 
 @app.command()
-def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    page: Annotated[bool, typer.Option(help="Serve the status page, too.")] = True,
+) -> None:
     """Serve the production until told to stop."""
-    _serve(config, once=False)
+    _serve(config, once=False, page=page)
 
 
 @app.command()
@@ -224,7 +229,7 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
     return rolls[0] if len(rolls) == 1 else ""
 
 
-def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
+def _serve(path: Path, *, once: bool, as_json: bool = False, page: bool = False) -> int:
     from daemon.display import Progress
     from daemon.egress import kept_to
     from daemon.engine import TORCH_STAGES, memory_of, must_be_alone
@@ -233,6 +238,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     from daemon.stages.deliver import LANE as DELIVER
     from daemon.statusfile import write_status
     from daemon.watch import Hints
+    from daemon.web.keeping import Keeper
     from daemon.worker import Limits
 
     settings = configuration.load(path)
@@ -250,10 +256,13 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
     with kept_to(()), Progress() as progress, _logged(settings), opened(settings) as production, _stop_asked() as stop:
         executor.open()
         hints = Hints(settings.offload.roots)
+        keeper = Keeper(path)
         try:
             service = Service(production, executor)
             service.start(moment(clock))
             while not stop.is_set():
+                if page:
+                    keeper.keep(clock.monotonic())
                 service.hint(hints.take())
                 service.tick(moment(clock), _WAIT_SECONDS)
                 seen = service.snapshot(moment(clock))
@@ -264,6 +273,7 @@ def _serve(path: Path, *, once: bool, as_json: bool = False) -> int:
             outcome = _exit_code(service.snapshot(moment(clock)))
         finally:
             hints.close()
+            keeper.close()
             executor.close()
     if as_json:
         print(json.dumps(asdict(seen), indent=1))
@@ -293,8 +303,13 @@ def _exit_code(seen: object) -> int:
 @contextmanager
 def _logged(settings: configuration.Config) -> Iterator[None]:
     """Set up logging once the progress is shown, so that its lines go above that and not into it."""
-    configure(settings.log.level, settings.log.format)
-    yield
+    journal = Journal(settings.production_state)
+    configure(settings.log.level, settings.log.format, journal=journal)
+    try:
+        yield
+    finally:
+        configure(settings.log.level, settings.log.format)
+        journal.close()
 
 
 @contextmanager
