@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types bench faults matrix latency clean
+.PHONY: install demo test lint types bench faults matrix latency pages clean
 
 install: $(STAMP)
 
@@ -36,6 +36,10 @@ faults: install
 # The relink contract on every preset, frame rate, audio layout and start: some five minutes.
 matrix: install
 	$(BIN)/python -m bench.matrix
+
+# The pictures of the page in docs/, of a production in the midst of its day; needs Chromium and its driver.
+pages: install
+	$(BIN)/python -m bench.pictures docs
 
 clean:
 	rm -rf demo build .mypy_cache .ruff_cache .pytest_cache
