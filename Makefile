@@ -7,7 +7,7 @@ MAINTAINER ?= nearset <root@localhost>
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types bench faults matrix latency deb deb-trial wheelhouse clean
+.PHONY: install demo test lint types bench faults matrix latency pages deb deb-trial wheelhouse clean
 
 install: $(STAMP)
 
@@ -54,6 +54,9 @@ deb-trial: deb
 # Everything that nearset-setup needs, for a cart without internet: copy dist/wheelhouse to it.
 wheelhouse:
 	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check -w dist/wheelhouse .
+# The pictures of the page in docs/, of a production in the midst of its day; needs Chromium and its driver.
+pages: install
+	$(BIN)/python -m bench.pictures docs
 
 clean:
 	rm -rf demo build dist .mypy_cache .ruff_cache .pytest_cache

@@ -109,7 +109,9 @@ def main() -> int:
         (folder / "offload").mkdir()
         (folder / "config.yaml").write_text(_CONFIG)
         nearset = Path(sys.executable).with_name("nearset")
-        process = subprocess.Popen([nearset, "run", "-c", folder / "config.yaml"], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [nearset, "run", "--no-page", "-c", folder / "config.yaml"], stderr=subprocess.DEVNULL
+        )
         time.sleep(5)  # the service is up and has looked once, as on a cart
         shutil.copytree(card, folder / "offload" / "20261124" / "Camera Media" / "A001")
         seen = watch(folder, process, time.monotonic())

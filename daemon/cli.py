@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon import carecli, enginecli, modelcli, queuecli
+from daemon import carecli, enginecli, modelcli, pagecli, queuecli
 from daemon import config as configuration
 from daemon.clock import SystemClock
 from daemon.errors import ConfigError, NearsetError
@@ -39,6 +39,7 @@ app.command("purge")(modelcli.purge_command)
 app.command("doctor")(carecli.doctor)
 app.command("logs")(carecli.logs)
 app.command("notify")(carecli.notify)
+app.command("page")(pagecli.page)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,9 +58,13 @@ def main() -> None:
 
 
 @app.command()
-def run(config: ConfigPath = DEFAULT_CONFIG, workers: WorkersPath = None) -> None:
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    workers: WorkersPath = None,
+    page: Annotated[bool, typer.Option(help="Serve the status page, too.")] = True,
+) -> None:
     """Serve the production until told to stop; with --workers, media is opened by `nearset worker` alone."""
-    _serve(config, once=False, workers=workers)
+    _serve(config, once=False, workers=workers, page=page)
 
 
 @app.command()
@@ -276,11 +281,11 @@ def _roll_of(settings: configuration.Config, clip: str) -> str:
     return rolls[0] if len(rolls) == 1 else ""
 
 
-def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | None = None) -> int:
+def _serve(path: Path, *, once: bool, as_json: bool = False, workers: Path | None = None, page: bool = False) -> int:
     from daemon.running import GivenUp, serve
 
     try:
-        seen = serve(configuration.load(path), once=once, workers=workers)
+        seen = serve(configuration.load(path), once=once, workers=workers, page=path if page else None)
     except GivenUp:
         return EXIT_FAILED
     if seen is None:

@@ -1,8 +1,9 @@
 """The database file of one production: one connection in one process, transactions, migrations.
 
-`synchronous=EXTRA` and a rollback journal, so that what was committed survives a power cut: FULL does not flush that
-the journal is gone, and one that comes back takes its transaction back (SQLite, PRAGMA synchronous). Knows no table but
-its own list of migrations; what the others mean is in `store.py`.
+`synchronous=FULL`, so that what was committed survives a power cut, and a write-ahead log, so that a reader, however
+long it is kept from the processor, never keeps the service from writing. (With a rollback journal FULL would not flush
+that the journal is gone, and one that comes back takes its transaction back: SQLite, PRAGMA synchronous.) Knows no
+table but its own list of migrations; what the others mean is in `store.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from daemon.errors import ConfigError
 from daemon.publish import make_folders
 
 _PATIENCE_SECONDS = 20
@@ -55,8 +57,10 @@ class Database:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
-            self._db.execute("pragma journal_mode = delete")
-            self._db.execute("pragma synchronous = extra")
+            (mode,) = self._db.execute("pragma journal_mode = wal").fetchone()
+            if mode not in {"wal", "memory"}:  # one in memory alone has no log and no other reader
+                raise _unfit(path)
+            self._db.execute("pragma synchronous = full")
             self._migrate()
 
     def close(self) -> None:
@@ -97,6 +101,14 @@ class Database:
                 for statement in _statements(script.read_text(encoding="utf-8")):
                     self._db.execute(statement)
                 self._db.execute("insert into migrations values (?)", (script.name,))
+
+
+def _unfit(path: Path) -> ConfigError:
+    return ConfigError(
+        f"the database {path} cannot be kept on its volume",
+        why="the volume lets no two processes share memory, which a write-ahead log needs",
+        fix="put state.root on a local disk",
+    )
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -13,18 +13,10 @@ from rich.text import Text
 
 from daemon.doctor.finding import Finding, Level
 from daemon.queue import Place, banner
-from daemon.status import Snapshot, WorkStatus
+from daemon.status import Snapshot
 from daemon.store import Clip
 from daemon.volumes import said
 from engines.media.preset import Preset
-
-_UNITS = {
-    "manifest": ("MB", 1e6),
-    "probe": ("MB", 1e6),
-    "render": ("frames", 1),
-    "sample": ("frames", 1),
-    "refine": ("steps", 1),
-}
 
 
 class Progress:
@@ -54,21 +46,12 @@ def _progress(snapshot: Snapshot) -> Table:
     if snapshot.paused:
         table.add_row(Text(banner(snapshot.paused), style="bold reverse"))
     for work in snapshot.work:
-        table.add_row(Text(work.clip), work.stage, _share(work), _rate(work), _eta(work.eta_seconds))
+        table.add_row(Text(work.clip), work.stage, work.share, work.pace, _eta(work.eta_seconds))
     clips = [clip for card in snapshot.cards for clip in card.clips]
     done = sum(clip.state == "delivered" for clip in clips)
     eta = _eta(snapshot.eta_seconds or None)
     table.add_row(Text(f"{done} of {len(clips)} clips"), "", "", f"{snapshot.queued} jobs wait", eta)
     return table
-
-
-def _share(work: WorkStatus) -> str:
-    return f"{100 * work.done / work.total:.0f} %" if work.total else ""
-
-
-def _rate(work: WorkStatus) -> str:
-    unit, size = _UNITS.get(work.stage, ("", 1))
-    return f"{work.rate / size:.1f} {unit}/s" if work.done else ""
 
 
 def _eta(seconds: float | None) -> str:
@@ -98,7 +81,7 @@ def show_status(snapshot: Snapshot) -> None:
             table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:
-        console.print(Text(f"{work.stage} {work.clip} {_share(work)} {_rate(work)} {_eta(work.eta_seconds)}"))
+        console.print(Text(f"{work.stage} {work.clip} {work.share} {work.pace} {_eta(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
 
 

@@ -39,6 +39,7 @@ NearsetError                     nearset
 │   └── BadManifest              card.bad_manifest
 ├── ModelError                   model                     no such model, or not to be had
 ├── QueueError                   queue                     no such stage to pause
+├── PageError                    page                      the status page cannot be served; the service goes on
 ├── PurgeError                   purge                     not all of a production could be destroyed
 ├── NotTold                      notice                    nobody was told; no card waits for that
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
@@ -158,6 +159,12 @@ class QueueError(NearsetError):
     """What was asked of the queue cannot be done."""
 
     code = "queue"
+
+
+class PageError(NearsetError):
+    """The status page, or something on it, cannot be served; the service goes on without it."""
+
+    code = "page"
 
 
 class DeliveryError(NearsetError):

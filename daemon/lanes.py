@@ -11,6 +11,7 @@ from pathlib import Path
 from daemon.config import Config
 from daemon.engine import memory_of
 from daemon.ground import Ground
+from daemon.publish import make_folders
 from daemon.worker import Limits
 
 CUSTODY, RENDER, DELIVER = "custody", "render", "deliver"
@@ -36,7 +37,7 @@ def counts_of(config: Config) -> dict[str, int]:
 def lay_ground(config: Config) -> None:
     """Make the folders that children write into: what is not there when a child starts stays closed to it."""
     for folder in _written(config):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder, mode=0o700)
 
 
 def _written(config: Config) -> tuple[Path, ...]:

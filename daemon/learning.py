@@ -12,18 +12,24 @@ from daemon.rows import CameraNoise, Clip, KeptSample, Model
 from daemon.slate import Custody
 from daemon.states import MODEL_TABLE, ClipState, JobState, ModelEvent, ModelState, fire
 
+_UNSAMPLED = (
+    "state = ? and custody = ? and id not in (select clip from jobs where stage = 'sample' and state in (?, ?))"
+)
+_SAMPLING_ENDED = (ClipState.DELIVERED, Custody.VERIFIED, JobState.DONE, JobState.FAILED)
+
 
 class Learning(Database):
     """One production's cuts, noise and models."""
 
     def unsampled(self) -> list[Clip]:
         """Return the delivered clips that a manifest vouches for and whose sampling has not ended, by card."""
-        query = (
-            "select * from clips where state = ? and custody = ? and id not in "
-            "(select clip from jobs where stage = 'sample' and state in (?, ?)) order by card, id"
-        )
-        wanted = (ClipState.DELIVERED, Custody.VERIFIED, JobState.DONE, JobState.FAILED)
-        return [Clip.from_row(row) for row in self._db.execute(query, wanted)]
+        rows = self._db.execute(f"select * from clips where {_UNSAMPLED} order by card, id", _SAMPLING_ENDED)
+        return [Clip.from_row(row) for row in rows]
+
+    def unsampled_cards(self) -> dict[int, int]:
+        """Return how many such clips each card has."""
+        rows = self._db.execute(f"select card, count(*) from clips where {_UNSAMPLED} group by card", _SAMPLING_ENDED)
+        return dict(rows.fetchall())
 
     def sampled(self) -> dict[int, list[str]]:
         """Return the identities of the clips that were sampled, by card."""

@@ -57,23 +57,34 @@ def told(folder: Path, store: Store, model: Model) -> dict[str, Any]:
 
 
 def page(config: Config, store: Store) -> str:
-    """Return the page's HTML; gains are those of networks, which looks and rooms have none of."""
+    """Return the page's HTML."""
     loader = PackageLoader("daemon", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    shown = facts(config, store)
+    for model in shown["models"]:
+        model["picture"] = _inline(model["picture"]) if model["picture"] else ""
+    return environment.get_template("modelcard.html").render(shown)
+
+
+def facts(config: Config, store: Store) -> dict[str, Any]:
+    """Return what is shown; gains are those of networks, which looks and rooms have none of.
+
+    `picture` is the path of a model's stills, None where there are none.
+    """
     shown = [_shown(config, entry, model) for entry, model in zip(entries(store), store.models(), strict=True)]
     networks = [model for model in shown if "base_mean_db" in model["scores"]]
     rolls = {card.id: card.roll for card in store.cards()}
     samples = store.samples()
-    return environment.get_template("modelcard.html").render(
-        production=config.production,
-        training=config.production.training,
-        exclude=config.model.exclude,
-        models=shown[::-1],
-        active=next((model for model in networks if model["state"] == ModelState.ACTIVE), None),
-        chart=_chart(networks),
-        cards=[
+    return {
+        "production": config.production,
+        "training": config.production.training,
+        "exclude": config.model.exclude,
+        "models": shown[::-1],
+        "active": next((model for model in networks if model["state"] == ModelState.ACTIVE), None),
+        "chart": _chart(networks),
+        "cards": [
             {
                 "roll": rolls[card],
                 "learned": sum(x.card == card and not x.holdout for x in samples),
@@ -82,18 +93,18 @@ def page(config: Config, store: Store) -> str:
             }
             for card in sorted({sample.card for sample in samples})
         ],
-        replay_mb=sum(sample.size_bytes for sample in samples) / 1e6,
-        noise=store.camera_noise(),
-        width=_WIDTH,
-        height=_HEIGHT,
-    )
+        "replay_mb": sum(sample.size_bytes for sample in samples) / 1e6,
+        "noise": store.camera_noise(),
+        "width": _WIDTH,
+        "height": _HEIGHT,
+    }
 
 
 def _shown(config: Config, entry: dict[str, Any], model: Model) -> dict[str, Any]:
     picture = config.models / f"{model.digest}.jpg"
     return entry | {
         "curve": _polyline(list(wire.load(Refined, model.facts).curve)),
-        "picture": _inline(picture) if picture.exists() else "",
+        "picture": picture if picture.exists() else None,
     }
 
 

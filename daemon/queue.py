@@ -16,7 +16,7 @@ from daemon.log import get
 from daemon.pipeline import pausable
 from daemon.production import Moment, Production
 from daemon.requests import Request, Wish
-from daemon.rows import Waiting
+from daemon.rows import Job, Waiting
 from daemon.states import JobState
 from daemon.store import Clip, Store
 
@@ -43,7 +43,7 @@ def places(queue: list[Waiting], roots_away: Mapping[str, str]) -> list[Place]:
             numbers[lane] = numbers.get(lane, 0) + 1
         number = 0 if waiting.job.state is JobState.LEASED else numbers[lane]
         why = _why(waiting, roots_away)
-        found.append(Place(number, lane, _what(waiting), waiting.roll, waiting.clip, why))
+        found.append(Place(number, lane, work_named(waiting.job), waiting.roll, waiting.clip, why))
     return found
 
 
@@ -95,9 +95,10 @@ _MOVES: dict[Wish, Callable[[Store, list[Clip]], None]] = {
 }
 
 
-def _what(waiting: Waiting) -> str:
-    twin = str(json.loads(waiting.job.task).get("twin", ""))
-    return f"{waiting.job.stage} {twin}".strip()
+def work_named(job: Job) -> str:
+    """Return what a job is, as people call it: its stage, and the twin that it makes."""
+    twin = str(json.loads(job.task).get("twin", ""))
+    return f"{job.stage} {twin}".strip()
 
 
 def _why(waiting: Waiting, roots_away: Mapping[str, str]) -> str:

@@ -71,13 +71,14 @@ class Queueing(Database):
         query = f"select jobs.* from {_PLACED} where jobs.state in ({', '.join('?' * len(wanted))}) order by {_ORDER}"
         return [Job.from_row(row) for row in self._db.execute(query, wanted)]
 
-    def queue(self) -> list[Waiting]:
-        """Return the jobs under way, then those that wait, in the order in which they will run."""
+    def queue(self, most: int = -1) -> list[Waiting]:
+        """Return the jobs under way, then those that wait, in the order in which they will run; at most so many."""
         query = (
             "select jobs.*, clips.name, clips.circled, clips.precedence, cards.roll, cards.root, cards.shoot_day, "
-            f"not {_RUNS} as paused from {_PLACED} where jobs.state in (?, ?) order by jobs.state != ?, {_ORDER}"
+            f"not {_RUNS} as paused from {_PLACED} where jobs.state in (?, ?) "
+            f"order by jobs.state != ?, {_ORDER} limit ?"
         )
-        rows = self._db.execute(query, (JobState.QUEUED, JobState.LEASED, JobState.LEASED))
+        rows = self._db.execute(query, (JobState.QUEUED, JobState.LEASED, JobState.LEASED, most))
         return [Waiting.from_row(row) for row in rows]
 
     def job(self, job: int) -> Job:

@@ -9,6 +9,9 @@ from daemon.config import Config
 from daemon.errors import ConfigError
 from daemon.store import Store
 
+DATABASE = "nearset.sqlite"
+"""Name of the database in a production's state folder."""
+
 
 @contextmanager
 def reading(settings: Config) -> Iterator[Store]:

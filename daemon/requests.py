@@ -6,6 +6,7 @@ The service is the only writer of the database, so a command never writes there 
 from __future__ import annotations
 
 import os
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from daemon import wire
 from daemon.log import get
+
+_WILD = re.compile(r"[*?\[]")
+"""What in a pattern stands for more than itself. Source: SQLite's GLOB."""
 
 
 class Wish(StrEnum):
@@ -43,6 +47,12 @@ class Request:
 
     wish: Wish
     subject: str
+
+
+def only(roll: str, clip: str = "") -> str:
+    """Return the pattern that names one clip, or all of a roll, and nothing else, whatever is in their names."""
+    spelt = _WILD.sub(lambda found: f"[{found[0]}]", f"{roll}/{clip}")
+    return spelt if clip else f"{spelt}*"
 
 
 def ask(state: Path, request: Request) -> None:

@@ -175,6 +175,47 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """A card and how many of its clips stand where: by state, past their hashing, with a proxy of either twin in place.
+
+    What is only filed, a card's papers, counts in `states` alone. `under_way` are its jobs that have not ended,
+    `unsampled` its clips that are still to be learned from.
+    """
+
+    card: Card
+    states: dict[ClipState, int]
+    verified: int
+    plain: int
+    enhanced: int
+    under_way: int
+    unsampled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A clip as a line of a list."""
+
+    id: int
+    name: str
+    roll: str
+    card_path: str
+    shoot_day: str
+    state: ClipState
+    trouble: Trouble
+    circled: bool
+    precedence: int
+    plain: bool
+    enhanced: bool
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Listed:
+        """Return the line of a row, joined with its card."""
+        flags = {name: bool(row[name]) for name in ("circled", "plain", "enhanced")}
+        state, trouble = ClipState(row["state"]), _trouble(row["trouble"])
+        return cls(**(dict(row) | flags | {"state": state, "trouble": trouble}))
+
+
+@dataclass(frozen=True, slots=True)
 class Proxy:
     """A proxy that is intended (`landed` false) or in place."""
 

@@ -36,6 +36,7 @@ from daemon.status import Snapshot
 from daemon.statusfile import write_status
 from daemon.turns import Turns, await_database
 from daemon.watch import Hints
+from daemon.web.keeping import Keeper
 
 _LONGEST_PAUSE_SECONDS = 60.0
 _REFUSALS = (DeliveryError, OSError, sqlite3.Error)
@@ -75,20 +76,21 @@ def stop_asked() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def serve(settings: Config, *, once: bool, workers: Path | None = None) -> Snapshot | None:
+def serve(settings: Config, *, once: bool, workers: Path | None = None, page: Path | None = None) -> Snapshot | None:
     """Serve until told to stop, or once; return what was seen last, None where a stop came before the start.
 
-    With `workers` children are had from the worker unit that listens there.
+    With `workers` children are had from the worker unit that listens there; with `page`, the configuration's file, the
+    status page is kept up beside it.
 
     Raises:
         GivenUp: the state's volume refuses, and it is to serve once.
     """
     notifier, pauses = Notifier.from_environment(os.environ), _pauses(settings, once=once)
-    with kept_to(()), Progress() as progress, stop_asked() as stop:
+    with kept_to(()), Progress() as progress, stop_asked() as stop, kept_up(page) as keeper:
         configure(settings.log.level, settings.log.format)  # once the progress is shown, so that lines go above it
         while True:
             try:
-                return _served(settings, notifier, progress, stop, once=once, workers=workers)
+                return _served(settings, notifier, progress, stop, keeper, once=once, workers=workers)
             except _REFUSALS as error:
                 told = _refused(settings, error)
                 get().error("service.begins_again", code=told.code, what=told.what, why=told.why, fix=told.fix)
@@ -99,7 +101,14 @@ def serve(settings: Config, *, once: bool, workers: Path | None = None) -> Snaps
 
 
 def _served(
-    settings: Config, notifier: Notifier, progress: Progress, stop: Stop, *, once: bool, workers: Path | None
+    settings: Config,
+    notifier: Notifier,
+    progress: Progress,
+    stop: Stop,
+    keeper: Keeper | None,
+    *,
+    once: bool,
+    workers: Path | None,
 ) -> Snapshot | None:
     """Serve from a fresh start to a stop, or until nothing is left to do; return what was seen last."""
     executor = LocalExecutor(
@@ -126,6 +135,8 @@ def _served(
         turns.begin()
         service = turns.service
         while not stop.asked:
+            if keeper:
+                keeper.keep(turns.clock.monotonic())
             service.hint(hints.take())
             if (seen := turns.turn()) is None:
                 continue
@@ -137,6 +148,17 @@ def _served(
                 break
         turns.drain(lambda: stop.asked > 1)
         return service.snapshot(turns.now())
+
+
+@contextmanager
+def kept_up(page: Path | None) -> Iterator[Keeper | None]:
+    """Give what keeps the status page up; it ends with the block."""
+    keeper = Keeper(page) if page else None
+    try:
+        yield keeper
+    finally:
+        if keeper:
+            keeper.close()
 
 
 def _kept(settings: Config) -> AbstractContextManager[None]:

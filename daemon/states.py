@@ -62,6 +62,23 @@ class ClipEvent(StrEnum):
     RETRIED = "retried"
 
 
+class CardState(StrEnum):
+    """Where a card stands, in one word; `standing.py` reads it off its clips. What stopped is told beside it."""
+
+    COPYING = "copying"
+    """Files still come, or no manifest names them yet."""
+    VERIFYING = "verifying"
+    """Bytes are hashed, and clip by clip the plain proxies are made."""
+    PROXIED = "proxied"
+    """Every clip that can has its plain proxy."""
+    ENHANCED = "enhanced"
+    """Every clip that can has its enhanced twin, too."""
+    DELIVERED = "delivered"
+    """The roll is written: `.complete` vouches for it."""
+    RELEASED = "released"
+    """Nearset no longer reads it. Never that the card may be formatted: one verified copy is no backup."""
+
+
 class JobState(StrEnum):
     """Where a job stands."""
 
@@ -189,6 +206,9 @@ SETTLED_STATES = frozenset({_C.DELIVERED, _C.HELD, _C.UNDECODABLE, _C.FAILED, _C
 
 GATE_STATES = frozenset({_C.DISCOVERED, _C.QUIET, _C.MANIFESTED, _C.VERIFIED})
 """States before a clip's bytes are trusted."""
+
+STOPPED_STATES = frozenset({_C.HELD, _C.UNDECODABLE, _C.FAILED})
+"""States that a person can take a clip out of."""
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)

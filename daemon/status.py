@@ -13,6 +13,14 @@ from daemon.slate import Trouble, Twin
 from daemon.states import ClipState
 from daemon.store import Card, Clip
 
+_UNITS = {
+    "manifest": ("MB", 1e6),
+    "probe": ("MB", 1e6),
+    "render": ("frames", 1),
+    "sample": ("frames", 1),
+    "refine": ("steps", 1),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ClipStatus:
@@ -50,6 +58,17 @@ class WorkStatus:
     total: int
     rate: float
     eta_seconds: float | None
+
+    @property
+    def share(self) -> str:
+        """How much is done, in percent; empty where nobody knows."""
+        return f"{100 * self.done / self.total:.0f} %" if self.total else ""
+
+    @property
+    def pace(self) -> str:
+        """The rate in the stage's own unit; empty before anything is done."""
+        unit, size = _UNITS.get(self.stage, ("", 1))
+        return f"{self.rate / size:.1f} {unit}/s" if self.done else ""
 
 
 @dataclass(frozen=True, slots=True)

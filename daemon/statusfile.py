@@ -21,6 +21,23 @@ def write_status(state: Path, snapshot: Snapshot) -> None:
     part.replace(state / _NAME)
 
 
+def seen_status(state: Path) -> tuple[int, int] | None:
+    """Return what tells one snapshot from another (mtime, inode) without reading it; None where there is none."""
+    try:
+        seen = (state / _NAME).stat()
+    except FileNotFoundError:
+        return None
+    return seen.st_mtime_ns, seen.st_ino
+
+
+def status_bytes(state: Path) -> bytes:
+    """Return the last snapshot as it is written; nothing where there is none."""
+    try:
+        return (state / _NAME).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def read_status(state: Path) -> Snapshot:
     """Return the last snapshot.
 

@@ -14,6 +14,7 @@ from daemon.errors import NearsetError
 from daemon.learning import Learning
 from daemon.looks import LookFile
 from daemon.noticing import Noticing
+from daemon.overseeing import Overseeing
 from daemon.queueing import Queueing
 from daemon.restraining import Restraining
 from daemon.rows import NO_TROUBLE, CameraNoise, Card, Clip, Job, KeptSample, Model, Proxy
@@ -29,7 +30,7 @@ def trouble_of(error: NearsetError) -> Trouble:
     return Trouble(error.code, error.what, error.why, error.fix)
 
 
-class Store(Learning, Sounding, Queueing, Restraining, Dispatching, Noticing):
+class Store(Learning, Sounding, Queueing, Restraining, Dispatching, Noticing, Overseeing):
     """One production's cards, clips and proxies; its other parts are in files of their own."""
 
     # Roots

@@ -276,7 +276,7 @@ def roll_of(production: Production, card: Card, clips: list[Clip], now: Moment) 
         name=card.roll,
         card_path=card.path,
         vendor=Vendor(card.vendor),
-        clips=tuple(_clip(production, card, clip, recordings) for clip in delivered),
+        clips=tuple(clip_of(production, card, clip, recordings) for clip in delivered),
         undelivered=tuple(UndeliveredClip(clip.name, clip.state, clip.trouble) for clip in stopped),
         missing=card.missing,
         written_at=now.iso,
@@ -299,7 +299,8 @@ def _beside(production: Production, card: Card, proxy: Proxy | None, path_of: Ca
     return path_of(proxy)
 
 
-def _clip(production: Production, card: Card, clip: Clip, recordings: dict[int, Recording]) -> TurnoverClip:
+def clip_of(production: Production, card: Card, clip: Clip, recordings: dict[int, Recording]) -> TurnoverClip:
+    """Return a clip that was probed, with what was delivered of it."""
     store = production.store
     proxies = store.proxies(clip.id)
     assert clip.essence is not None

@@ -31,7 +31,7 @@ def report(roll: Roll) -> str:
     page = _environment().get_template("report.html")
     return page.render(
         roll=roll,
-        clips=[_shown(clip) for clip in roll.clips],
+        clips=[shown_clip(clip) for clip in roll.clips],
         script=Markup(script),  # noqa: S704 - our own vendored file, no text of a card's
         script_digest=digest,
         licence=Markup(licence),  # noqa: S704 - as above
@@ -51,7 +51,8 @@ def _vendored(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _shown(clip: TurnoverClip) -> dict[str, Any]:
+def shown_clip(clip: TurnoverClip) -> dict[str, Any]:
+    """Return what is shown of a clip, stills by their names in the report's folder."""
     essence = clip.essence
     start = Timecode(essence.start_frame, essence.rate, essence.drop_frame)
     plain, enhanced = clip.current(Twin.PLAIN), clip.current(Twin.ENHANCED)

@@ -39,6 +39,7 @@ _NOT_OF_JOBS = {
     "notice",
     "engine",
     "media",
+    "page",
     "purge",
     "queue",
     "root.away",
@@ -248,6 +249,18 @@ def test_a_reader_writes_nothing(tmp_path: Path, store: Store) -> None:
         assert reader.clip(clip).name == "A001C001"
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             reader.set_clip(clip, identity="mine")
+    finally:
+        reader.close()
+
+
+def test_a_reader_in_the_midst_of_a_list_keeps_nobody_from_writing(tmp_path: Path, store: Store) -> None:
+    clip = a_clip(store)
+    reader = Store(tmp_path / "nearset.sqlite", read_only=True)
+    try:
+        rows = reader._db.execute("select name, reel from clips")
+        store._db.execute("pragma busy_timeout = 0")
+        store.set_clip(clip, reel="A001")
+        assert [row["reel"] for row in rows] == [""], "it goes on reading what was there when it began"
     finally:
         reader.close()
 
