@@ -76,7 +76,7 @@ def _control(trial: Trial, recording: Recording) -> None:
 
 def is_delivery(change: Change) -> bool:
     """Return whether a change is one of deliveries, here or at the target."""
-    return "/disk/state" not in change.first
+    return "/disk/delivery" in change.first or "/disk/nas" in change.first
 
 
 @dataclass(frozen=True)
