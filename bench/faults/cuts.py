@@ -75,8 +75,8 @@ def _control(trial: Trial, recording: Recording) -> None:
 
 
 def is_delivery(change: Change) -> bool:
-    """Return whether a change is one of deliveries, here or at the target; where the state lies, too, it is none."""
-    return "/disk/" in change.first and "/disk/state" not in change.first
+    """Return whether a change is one of deliveries, here or at the target."""
+    return "/disk/delivery" in change.first or "/disk/nas" in change.first
 
 
 @dataclass(frozen=True)
