@@ -6,12 +6,10 @@ Every fault is told at once with its line. That folders keep apart is for `place
 from __future__ import annotations
 
 from datetime import time
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -27,6 +25,7 @@ from daemon.errors import ConfigError
 from daemon.outgoing import LogSection, MetricsSection, NotifySection
 from daemon.places import check_places, check_targets
 from daemon.section import Folder, Section
+from daemon.web.section import PageSection
 from engines.colour.look import Working
 from engines.media.preset import ProxyCodec
 
@@ -39,14 +38,6 @@ def _clock_time(value: object) -> time:
     if moment is None or moment.tzinfo is not None:
         raise ValueError('a time such as "06:00" is needed')
     return moment
-
-
-def _address(text: str) -> str:
-    try:
-        ip_address(text)
-    except ValueError:
-        raise ValueError("an IP address such as 127.0.0.1 or 10.0.0.5 is needed") from None
-    return text
 
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
@@ -254,38 +245,6 @@ class GpuSection(Section):
         "none", description="What serves while that engine is missing; each output says which ran. none: clips wait."
     )
     plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
-
-
-class PageSection(Section):
-    """The status page."""
-
-    bind: Annotated[str, AfterValidator(_address)] = Field(
-        "127.0.0.1", description="Address to listen on; any but this machine's own needs TLS, tokens and names."
-    )
-    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
-    names: list[str] = Field([], description="Names that browsers call it by, where they do not use its address.")
-    certificate: Folder | None = Field(None, description="TLS certificate chain, PEM.")
-    key: Folder | None = Field(None, description="Its private key, PEM, not encrypted.")
-    operator_token: Folder | None = Field(None, description="File with the token of who may change things.")
-    viewer_token: Folder | None = Field(None, description="File with the token of who may only look, such as editors.")
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it listens to this machine alone."""
-        return ip_address(self.bind).is_loopback
-
-    @model_validator(mode="after")
-    def _is_guarded(self) -> PageSection:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key are needed together")
-        if self.viewer_token and not self.operator_token:
-            raise ValueError("a viewer_token needs an operator_token: else everyone may change things")
-        lacks = [name for name in ("certificate", "key", "operator_token") if getattr(self, name) is None]
-        if not self.is_local and lacks:
-            raise ValueError(f"off loopback the page needs {', '.join(lacks)}")
-        if ip_address(self.bind).is_unspecified and not self.names:
-            raise ValueError("an address of every interface needs names: by what browsers call it")
-        return self
 
 
 class Config(Section):

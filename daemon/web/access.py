@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from daemon.config import PageSection
 from daemon.errors import ConfigError
+from daemon.web.section import PageSection
 
 SESSION_SECONDS = 12 * 3600.0
 """How long a session lasts: a shooting day."""

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from daemon.config import PageSection
 from daemon.web.access import Access, Role
+from daemon.web.section import PageSection
 
 COOKIE = "nearset_page"
 LOGIN, LOGOUT = "/login", "/logout"

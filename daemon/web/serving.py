@@ -16,11 +16,11 @@ import uvicorn
 from daemon import config as configuration
 from daemon import egress
 from daemon.clock import SystemClock
-from daemon.config import PageSection
 from daemon.errors import PageError
 from daemon.log import configure, get
 from daemon.web.access import access_of
 from daemon.web.guard import places_of
+from daemon.web.section import PageSection
 from daemon.web.site import site
 
 _MEMORY_BYTES = 2 << 30
