@@ -29,6 +29,7 @@ from daemon.publish import sweep
 from daemon.requests import Request, Wish, take_requests
 from daemon.slate import Trouble
 from daemon.stages import landing
+from daemon.stages.assist import Assist
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import book_of, revise
@@ -259,6 +260,8 @@ class Service:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)  # the stand-in is probed next
             elif not self._working[job.stage].is_vital:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
+                if job.stage == Assist.name:
+                    store.set_card(clip.card, turnover_due=1)  # its record says so
             else:
                 store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
                 if _EVENTS[verdict] in CLIP_TABLE[clip.state]:  # else the clip went on without it, as configured since
@@ -317,6 +320,8 @@ class Service:
                 if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
                     get().info("clip.retried", clip=clip.name, state=clip.state)
                     store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+                elif store.drop_given_up(clip.id, Assist.name):
+                    get().info("clip.retried", clip=clip.name, stage=Assist.name)
 
 
 _EVENTS = {

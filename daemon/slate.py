@@ -316,6 +316,19 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Undone:
+    """What the recipe asks of a clip and was not made, by its own word: `removal`, `matte`; its proxies are."""
+
+    asked: str
+    trouble: Trouble
+
+    @property
+    def note(self) -> str:
+        """Say it as a mark."""
+        return f"no {self.asked}: {self.trouble.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class CameraFile:
     """A file of a clip as a child must find it: under `root`, at `card`/`path`, looking like `mark`."""
 

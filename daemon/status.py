@@ -8,13 +8,13 @@ from daemon.executor import Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
 from daemon.rows import NO_TROUBLE
-from daemon.slate import Twin
+from daemon.slate import Twin, Undone
 from daemon.store import Card, Clip
 
 
 @dataclass(frozen=True, slots=True)
 class ClipStatus:
-    """One clip: state, proxies, and why it waits or stopped."""
+    """One clip: state, proxies, why it waits or stopped, and what it was asked for and has not got."""
 
     name: str
     state: str
@@ -22,6 +22,7 @@ class ClipStatus:
     enhanced: str
     why: str
     fix: str
+    undone: tuple[Undone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def _clip(production: Production, clip: Clip) -> ClipStatus:
     paths = {proxy.facts.twin: proxy.facts.path for proxy in production.store.proxies(clip.id)}
     trouble = clip.trouble
     why = f"{trouble.what}: {trouble.why}" if trouble.code else production.waiting.get(clip.id, "")
-    return ClipStatus(clip.name, clip.state, paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""), why, trouble.fix)
+    undone, twins = production.undone.get(clip.id, ()), (paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""))
+    return ClipStatus(clip.name, clip.state, *twins, why, trouble.fix, undone)
 
 
 def _work(production: Production, task: Running, now: Moment) -> WorkStatus:

@@ -14,7 +14,7 @@ from daemon.assists import Drawn, drawn, is_still, stamp
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.slate import ASSISTS, TWIN_FOLDER, Origin, Published, Twin
+from daemon.slate import ASSISTS, TWIN_FOLDER, Origin, Published, Trouble, Twin, Undone
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of
 from daemon.stages.probe import Source, source_of, words_of
@@ -23,6 +23,7 @@ from daemon.stages.signing import origin_of
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
+from daemon.undone import steps_undone
 from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.media.essence import Essence
@@ -32,6 +33,8 @@ from engines.media.proxy import ProxySpec
 LANE, PRIORITY = "render", 57
 _VERSION = "1"
 """Raise it when the same words make another picture, so that all is made again."""
+WAITS = "undone.waits"
+"""Code of what is made as soon as what it is made of is there."""
 _SUFFIX = {Twin.MATTE: ".mov", Twin.PLATE: ".png", Twin.COMP: ".mov"}
 
 
@@ -110,44 +113,54 @@ class Assist:
     is_vital = False
 
     def __init__(self) -> None:
-        self._settled: dict[tuple[int, Twin], str] = {}
-        self._told: dict[tuple[int, Twin], str] = {}
+        self._landed: dict[tuple[int, Twin], str] = {}
 
     def plan(self, production: Production, now: Moment) -> None:
-        """Queue what delivered clips are asked for and have not got yet, one thing of a clip at a time."""
+        """Queue what delivered clips are asked for and have not got, one thing of a clip at a time, or say why not."""
         del now
         store = production.store
         under_way = store.under_way(self.name)
-        for clip in store.clips(states=[ClipState.DELIVERED]):
-            if clip.id in under_way or not clip.essence:
-                continue
-            words = words_of(production, clip)
-            for twin in asked_for(words):
-                if why := why_not(production, clip, words, twin):
-                    self._tell(clip, twin, why)
-                elif not self._is_there(production, clip, words, twin):
-                    break
+        found = {
+            clip.id: self._plan_clip(production, clip, is_busy=clip.id in under_way)
+            for clip in store.clips(states=[ClipState.DELIVERED])
+            if clip.essence
+        }
+        for clip_id, undone in found.items():
+            if undone != production.undone.get(clip_id, ()):
+                _tell(store.clip(clip_id), undone)
+                if clip_id in production.undone:
+                    store.set_card(store.clip(clip_id).card, turnover_due=1)
+        production.undone = found
 
-    def _tell(self, clip: Clip, twin: Twin, why: str) -> None:
-        if self._told.get((clip.id, twin)) != why:
-            self._told[clip.id, twin] = why
-            get().warning("assist.waits", clip=clip.name, what=str(twin), why=why)
+    def _plan_clip(self, production: Production, clip: Clip, *, is_busy: bool) -> tuple[Undone, ...]:
+        """Queue the next thing that a clip is asked for, and return what it has not got and nobody makes."""
+        words = words_of(production, clip)
+        undone = list(steps_undone(production, clip, words))
+        for twin in asked_for(words):
+            trouble = why_not(production, clip, words, twin)
+            if not trouble:
+                task = _task(production, clip, words, twin)
+                want = key_of("assist", _VERSION, str(clip.id), clip.identity, wire.dump(AssistTask, task))
+                if self._has_landed(production, clip, twin, want):
+                    continue
+                job = production.store.job_of(want)
+                if job and job.state is JobState.FAILED:
+                    trouble = job.trouble
+                elif not is_busy:
+                    _queue(production, clip, twin, want, task)
+                    is_busy = True
+            if trouble:
+                undone.append(Undone(str(twin), trouble))
+        return tuple(undone)
 
-    def _is_there(self, production: Production, clip: Clip, words: Words, twin: Twin) -> bool:
-        """Return whether what is wanted is there, or was given up; else queue it."""
-        store = production.store
-        task = _task(production, clip, words, twin)
-        want = key_of("assist", _VERSION, str(clip.id), clip.identity, wire.dump(AssistTask, task))
-        if self._settled.get((clip.id, twin)) == want:
+    def _has_landed(self, production: Production, clip: Clip, twin: Twin, want: str) -> bool:
+        if self._landed.get((clip.id, twin)) == want:
             return True
-        landed, job = store.proxies(clip.id, twin), store.job_of(want)
-        if (landed and landed[-1].want == want) or (job and job.state is JobState.FAILED):
-            self._settled[clip.id, twin] = want
-            return True
-        origin = origin_of(production, clip, clip.want)
-        text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}", origin=origin))
-        store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
-        return False
+        landed = production.store.proxies(clip.id, twin)
+        if not landed or landed[-1].want != want:
+            return False
+        self._landed[clip.id, twin] = want
+        return True
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Put what was made in place."""
@@ -188,16 +201,28 @@ def asked_for(words: Words) -> tuple[Twin, ...]:
     return tuple(twin for twin in ASSISTS if asked[twin])
 
 
-def why_not(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
-    """Return why something that is asked for cannot be made now, and what to do; empty where it can."""
+def why_not(production: Production, clip: Clip, words: Words, twin: Twin) -> Trouble | None:
+    """Return why something that is asked for waits, and what to do; None where it can be made."""
+    over, why, fix = words.comp.over or "", "", ""
     if twin is Twin.COMP and not words.matte.key:
-        return "a comp needs a matte: set matte.key of this clip in the recipe"
-    over = words.comp.over or ""
-    if twin is Twin.COMP and is_still(over) and not Path(production.recipes.folder, over).is_file():
-        return f"the plate {over} is not there: put it there, or name another in comp.over"
-    if twin is Twin.COMP and not is_still(over) and _named(production, clip, over) is None:
-        return f"no delivered clip is called {over}: offload it, or name another in comp.over"
-    return ""
+        why, fix = "a comp needs a matte", "set matte.key of this clip in the recipe"
+    elif twin is Twin.COMP and is_still(over) and not Path(production.recipes.folder, over).is_file():
+        why, fix = f"the plate {over} is not there", "put it there, or name another in comp.over"
+    elif twin is Twin.COMP and not is_still(over) and _named(production, clip, over) is None:
+        why, fix = f"no clip called {over} was probed", "offload it, or name another in comp.over"
+    return Trouble(WAITS, f"the {twin} of {clip.name} waits", why, fix) if why else None
+
+
+def _tell(clip: Clip, undone: tuple[Undone, ...]) -> None:
+    for one in undone:
+        told = one.trouble
+        get().warning("clip.undone", clip=clip.name, asked=one.asked, code=told.code, why=told.why, fix=told.fix)
+
+
+def _queue(production: Production, clip: Clip, twin: Twin, want: str, task: AssistTask) -> None:
+    origin = origin_of(production, clip, clip.want)
+    text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}", origin=origin))
+    production.store.add_job(key=want, clip=clip.id, stage=Assist.name, lane=LANE, priority=PRIORITY, task=text)
 
 
 def _named(production: Production, clip: Clip, name: str) -> Clip | None:
