@@ -17,6 +17,7 @@ from daemon.config import Config
 from daemon.slate import Refined
 from daemon.states import ModelState
 from daemon.store import Model, Store
+from engines.model.topology import RELIGHT
 
 _WIDTH, _HEIGHT = 180, 34
 """Of a curve, in pixels."""
@@ -57,13 +58,13 @@ def told(folder: Path, store: Store, model: Model) -> dict[str, Any]:
 
 
 def page(config: Config, store: Store) -> str:
-    """Return the page's HTML; gains are those of networks, which looks and rooms have none of."""
+    """Return the page's HTML; gains are those of restoration."""
     loader = PackageLoader("daemon", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     shown = [_shown(config, entry, model) for entry, model in zip(entries(store), store.models(), strict=True)]
-    networks = [model for model in shown if "base_mean_db" in model["scores"]]
+    networks = [model for model in shown if "base_mean_db" in model["scores"] and model["size"] != RELIGHT]
     rolls = {card.id: card.roll for card in store.cards()}
     samples = store.samples()
     return environment.get_template("modelcard.html").render(

@@ -121,7 +121,7 @@ class Service:
         try:
             sweep(
                 self.production.staging,
-                keep=frozenset(name for it in intended for name in (*it.staged_files, it.still)),
+                keep=frozenset(name for it in intended for name in (it.staged, *it.staged_files, it.still)),
             )
         except DeliveryError as error:
             get().warning("staging.not_swept", code=error.code, why=error.why, fix=error.fix)

@@ -33,12 +33,14 @@ def steps_asked(production: Production, clip: Clip, words: Words) -> Iterator[st
     """Yield the steps beside restoration that a probed clip's words ask for, in the order in which they are taken."""
     assert clip.essence is not None
     done, light = assists(words, clip.essence, production.recipes.folder), words.light
+    still = words.stabilise.model_copy(update={"strength": 0.0})
+    framed = assists(words.model_copy(update={"stabilise": still}), clip.essence, production.recipes.folder)
     asked = {
         "removal": done is not None and done.removes,
         "flicker": bool(light.strength),
         "relight": light.relights,
         "steady": done is not None and bool(done.stabilise),
-        "reframe": words.reframe.zoom != 1 or bool(words.reframe.centre) or words.reframe.roll_degrees != 0,
+        "reframe": framed is not None and framed.frames,
     }
     yield from (step for step, is_asked in asked.items() if is_asked)
 

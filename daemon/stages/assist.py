@@ -7,6 +7,7 @@ It comes behind the proxies, and no clip waits for it. Work side: `daemon/assist
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from daemon import wire
@@ -14,7 +15,18 @@ from daemon.assists import Drawn, drawn, is_still, stamp
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.slate import ASSISTS, TWIN_FOLDER, Origin, Published, Trouble, Twin, Undone
+from daemon.slate import (
+    ASSISTS,
+    SEQUENCE,
+    TWIN_FOLDER,
+    DeliveredFile,
+    Origin,
+    Published,
+    Rendition,
+    Trouble,
+    Twin,
+    Undone,
+)
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of
 from daemon.stages.probe import Source, source_of, words_of
@@ -36,6 +48,7 @@ _VERSION = "1"
 WAITS = "undone.waits"
 """Code of what is made as soon as what it is made of is there."""
 _SUFFIX = {Twin.MATTE: ".mov", Twin.PLATE: ".png", Twin.COMP: ".mov"}
+_EXR = "exr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class MatteTold:
     spill: float
     garbage: tuple[Drawn, ...]
     keep: tuple[Drawn, ...]
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,7 @@ class CompTold:
 class AssistTask:
     """One thing to make of a clip; `takes` are the other clips that its plate is made of, too.
 
-    `origin` is None where what is made is not signed.
+    `origin` is None where what is made is not signed; `stem` is what stills are named by.
     """
 
     twin: Twin
@@ -89,11 +103,20 @@ class AssistTask:
     staging: str
     staged: str = ""
     origin: Origin | None = None
+    stem: str = ""
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether it is stills in a folder of their own."""
+        return self.matte is not None and self.matte.form == _EXR
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a child made; `notes` are what an editor must know of it."""
+    """What a child made; `notes` are what an editor must know of it.
+
+    `stills` are those of a sequence by name, their list last.
+    """
 
     xxh128: str
     size_bytes: int
@@ -104,6 +127,7 @@ class Made:
     has_still: bool
     model: str = ""
     signed: str = ""
+    stills: tuple[DeliveredFile, ...] = ()
 
 
 class Assist:
@@ -170,11 +194,11 @@ class Assist:
         store = production.store
         clip = store.clip(job.clip)
         revision = store.next_revision(clip.id, task.twin)
-        name = Path(revision_name(delivered_name(production, clip), revision)).with_suffix(_SUFFIX[task.twin]).name
+        path = f"{TWIN_FOLDER[task.twin]}/{_name(delivered_name(production, clip), revision, task, made)}"
         facts = Published(
             twin=task.twin,
             revision=revision,
-            path=f"{TWIN_FOLDER[task.twin]}/{name}",
+            path=path,
             xxh128=made.xxh128,
             size_bytes=made.size_bytes,
             width=made.width,
@@ -190,9 +214,22 @@ class Assist:
             if task.twin is Twin.COMP and task.clip.look
             else None,
             signed=made.signed,
+            renditions=(_sequence(made, path),) if made.stills else (),
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
+
+
+def _name(clip: str, revision: int, task: AssistTask, made: Made) -> str:
+    """Return what sidecars name in the twin's folder: the file, or a sequence's first still in a folder of its own."""
+    suffix = f"/{made.stills[0].path}" if made.stills else _SUFFIX[task.twin]
+    return revision_name(clip, revision, suffix)
+
+
+def _sequence(made: Made, path: str) -> Rendition:
+    folder = path.rpartition("/")[0]
+    files = tuple(replace(still, path=f"{folder}/{still.path}") for still in made.stills)
+    return Rendition("", made.codec, SEQUENCE, made.width, made.height, Fraction(1), (), files)
 
 
 def asked_for(words: Words) -> tuple[Twin, ...]:
@@ -221,7 +258,9 @@ def _tell(clip: Clip, undone: tuple[Undone, ...]) -> None:
 
 def _queue(production: Production, clip: Clip, twin: Twin, want: str, task: AssistTask) -> None:
     origin = origin_of(production, clip, clip.want)
-    text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}", origin=origin))
+    staged = f"{want[:32]}{f'.{SEQUENCE}' if task.is_sequence else _SUFFIX[twin]}"
+    named = replace(task, staged=staged, origin=origin, stem=delivered_name(production, clip))
+    text = wire.dump(AssistTask, named)
     production.store.add_job(key=want, clip=clip.id, stage=Assist.name, lane=LANE, priority=PRIORITY, task=text)
 
 
@@ -237,7 +276,7 @@ def _task(production: Production, clip: Clip, words: Words, twin: Twin) -> Assis
         twin=twin,
         clip=_taken(production, clip, with_look=twin is Twin.COMP),
         spec=spec,
-        matte=_matte(production, words) if needs_matte else None,
+        matte=_matte(production, words, twin) if needs_matte else None,
         takes=_takes(production, clip, words) if needs_plate else (),
         comp=_comp(production, clip, words) if twin is Twin.COMP else None,
         luts=str(production.config.luts),
@@ -260,10 +299,11 @@ def _taken(production: Production, clip: Clip, *, with_look: bool) -> Taken:
     return Taken(source_of(production, clip), clip.essence, look)
 
 
-def _matte(production: Production, words: Words) -> MatteTold:
+def _matte(production: Production, words: Words, twin: Twin) -> MatteTold:
     matte, folder = words.matte, production.recipes.folder
     assert matte.key
-    return MatteTold(matte.key, matte.edges, matte.spill, drawn(matte.garbage, folder), drawn(matte.keep, folder))
+    garbage, keep = drawn(matte.garbage, folder), drawn(matte.keep, folder)
+    return MatteTold(matte.key, matte.edges, matte.spill, garbage, keep, matte.form if twin is Twin.MATTE else "")
 
 
 def _takes(production: Production, clip: Clip, words: Words) -> tuple[Taken, ...]:

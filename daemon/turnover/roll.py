@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePosixPath
 
 from daemon.fidelity import Restraint
 from daemon.slate import ASSISTS, Published, Trouble, Twin, Undone, Vendor, VerifiedFile
@@ -46,7 +45,7 @@ class TurnoverClip:
     @property
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
-        return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
+        return min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).stem
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from screened import NAME, ask, current, offload, screened
 from daemon.hashing import hash_bytes
 from daemon.slate import Twin
 
+
 def test_a_matte_a_plate_and_a_comp_lie_beside_the_proxies_on_the_same_timecode(cart: Cart) -> None:
     still = cart.recipe.parent / "harbour.png"
     Image.new("RGB", (256, 192), (20, 40, 120)).save(still)

@@ -8,6 +8,7 @@ import pytest
 from cart import Cart, Shift, trouble
 from footage import footage
 from screened import NAME, ask, current, offload, recorded, screened
+from test_stories_fidelity import brighter as brighter  # noqa: PLC0414 - a fixture
 
 WIRE = [{"line": [[20, 0], [20, 95]], "width": 4, "follow": "frame"}]
 
@@ -34,7 +35,7 @@ def switched_off(cart: Cart) -> bytes:
 
 
 def interlaced(_cart: Cart) -> bytes:
-    return footage(interlaced=True)
+    return footage(interlaced=True, codec="prores_ks")
 
 
 @pytest.mark.parametrize(
@@ -62,14 +63,16 @@ def test_steps_that_have_no_twin_to_be_taken_in_are_told(
         assert told(cart, shift) == [], "nobody asks for it any more"
 
 
-def test_a_removal_that_went_with_the_enhancement_is_told(cart: Cart) -> None:
-    ask(cart, remove=WIRE, relight={"exposure_stops": 3}, limits={"luma": 0.1, "over": "plain", "protect": []})
+@pytest.mark.usefixtures("brighter")
+def test_a_removal_that_went_with_an_enhancement_that_went_too_far_is_told(cart: Cart) -> None:
+    ask(cart, restore={"strength": 1}, remove=WIRE, limits={"over": "plain"})
     offload(cart, footage(frames=8))
     with cart.shift() as shift:
         shift.drive()
-        held = recorded(cart)["held_back"]
-        undone = told(cart, shift)
-    assert bool(undone) == bool(held and not held["share"])
+        (undone,) = told(cart, shift)
+    assert undone["asked"] == "removal"
+    assert undone["why"].startswith("delivered plain: it went luma")
+    assert "raise this clip's limits" in undone["fix"]
 
 
 def test_what_was_enhanced_before_it_was_switched_off_is_done_still(cart: Cart) -> None:
