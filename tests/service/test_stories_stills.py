@@ -42,10 +42,11 @@ def test_a_matte_is_delivered_as_stills_with_timecode_and_vouched_for_to_the_las
     there = sorted(path.name for path in (folder / "mattes" / NAME).iterdir())
     assert there == sorted([*names, f"{NAME}.sha256"])
     for number, name in enumerate(names):
-        with OpenEXR.File(str(folder / "mattes" / NAME / name)) as still:
-            header, pixels = still.header(), still.channels()["RGBA"].pixels
+        still = OpenEXR.File(str(folder / "mattes" / NAME / name))
+        header, pixels = still.header(), still.channels()["RGBA"].pixels
         assert header["nearset/timecode"] == f"01:00:00:{number:02d}"
-        assert tuple(header["timeCode"])[:4] == (1, 0, 0, number)
+        counted = header["timeCode"]
+        assert (counted.hours, counted.minutes, counted.seconds, counted.frame) == (1, 0, 0, number)
         assert (header["framesPerSecond"], header["reelName"]) == (24, recorded(cart)["reel"])
         assert "not multiplied by alpha" in header["comments"]
         assert pixels.dtype == np.float16

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from cart import Cart, Shift, trouble
 from footage import footage
+from markupsafe import escape
 from screened import NAME, ask, current, offload, recorded, screened
 from test_stories_fidelity import brighter as brighter  # noqa: PLC0414 - a fixture
 
@@ -23,8 +24,8 @@ def told(cart: Cart, shift: Shift) -> list[dict[str, str]]:
     assert [one.asked for one in shown.undone] == [one["asked"] for one in undone]
     for one, status in zip(undone, shown.undone, strict=True):
         assert f"no {one['asked']}: {one['why']}" in ale
-        assert one["what"] in page
-        assert one["fix"] in page
+        assert escape(one["what"]) in page
+        assert escape(one["fix"]) in page
         assert (status.trouble.why, status.trouble.fix) == (one["why"], one["fix"])
     return undone
 
