@@ -21,11 +21,14 @@ NO_TWIN = "undone.no_enhanced_twin"
 
 def steps_undone(production: Production, clip: Clip, words: Words) -> Iterator[Undone]:
     """Yield the steps that a probed clip's words ask for and that are taken in no twin of it."""
+    asked = tuple(steps_asked(production, clip, words))
+    if not asked:
+        return
     why, landed = why_not_enhanced(production, clip), production.store.proxies(clip.id, Twin.ENHANCED)
     if not why or (landed and landed[-1].want == want_of(production, clip, words, Twin.ENHANCED)):
         return
     fix = _cure(production, clip, words)
-    for step in steps_asked(production, clip, words):
+    for step in asked:
         yield Undone(step, Trouble(NO_TWIN, f"{step} was not done: no enhanced twin is made", why, fix))
 
 

@@ -33,12 +33,12 @@ from engines.model.weights import Weights
 class Settings(Loop):
     """What an update is made of, beside the loop."""
 
-    steps: int = 120
+    steps: int = 160
     rate: float = 1e-4
     filmed: float = 1.0  # weight of the production's own, beside the rendered
-    sets: int = 8  # rendered for replay, at random: a quarter of a second each
+    sets: int = 32  # rendered for replay, at random: from eight, light that is known was found worse than before
     size: tuple[int, int] = (96, 160)
-    batch: int = 2
+    batch: int = 4
 
 
 def pictures_in_stops(cut: Cut, curve: Curve, matrix: str) -> list[Tensor]:
@@ -81,8 +81,8 @@ class Illumining:
         began, settings = clock(), self._settings
         generator = torch.Generator().manual_seed(settings.seed)
         rng = np.random.default_rng((settings.seed, 1))
-        sets = []
-        for _ in range(settings.sets):
+        sets = [set_of(rng, *settings.size)]
+        while len(sets) < settings.sets and clock() - began < budget_seconds / 2:
             sets.append(set_of(rng, *settings.size))
             progress(0, settings.steps)
 

@@ -1,4 +1,4 @@
-"""Words of light and of the assists: at rest each asks for nothing, turned each asks for something, bad ones are told."""
+"""Words of light and of the assists: at rest they ask for nothing, turned for something, and bad ones are told."""
 
 from __future__ import annotations
 

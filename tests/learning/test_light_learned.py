@@ -82,7 +82,8 @@ def test_the_clips_after_it_are_lit_by_the_promoted_model_and_a_rollback_brings_
         cart.recipe.write_text(LIT.replace("0.5", "0.7"), encoding="utf-8")
         shift.drive()
         assert base_weights(RELIGHT).name in lit_by(cart)
-        assert [model.state for model in models_of(shift) if model.size == RELIGHT][0] is ModelState.WITHDRAWN
+        (model,) = [model for model in models_of(shift) if model.size == RELIGHT]
+        assert model.state is ModelState.WITHDRAWN
 
 
 def lit_by(cart: Cart) -> str:
@@ -104,7 +105,7 @@ def test_an_update_is_made_judged_and_kept_with_its_lineage_and_another_seed_of_
     few_sets(monkeypatch)
     monkeypatch.setattr("engines.light.train.LIGHT_SIDE", 32)
     monkeypatch.setattr("daemon.stages.refine.LIGHT_SIDE", 32)
-    task = replace(task, models=str(cart.folder / "made"), engine="openvino")
+    task = replace(task, models=str(cart.folder / "made"), engine="openvino", budget_seconds=600)
     made = wire.load(Refined, refine.work(wire.dump(refine.RefineTask, task), lambda *_: None))
     assert made.steps == 3
     assert {"known_db", "own_db", "share", "flicker", "base_mean_db", "engine_db"} <= set(made.scores)
@@ -158,7 +159,7 @@ def test_an_update_of_light_keeps_to_its_seconds_and_exams_are_the_same_each_tim
     base, ticks = base_weights(RELIGHT), iter(range(1000))
     settings = replace(FAST, steps=50)
     made = update(
-        Incumbents(base, base, base), lambda: illumining(2, settings), 6, lambda *_: None, lambda: float(next(ticks))
+        Incumbents(base, base, base), lambda: illumining(2, settings), 8, lambda *_: None, lambda: float(next(ticks))
     )
     assert made
     assert 1 <= len(made.curve) < 6
