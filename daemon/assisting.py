@@ -150,7 +150,7 @@ def _stills(task: AssistTask, clip: _Clip, puller: Puller, staged: Path, progres
                 shown[0] = _shown(matte)
             yield matte
 
-    names = written(pulled(), staged, task.stem, essence, task.spec.reel, progress)
+    names = written(pulled(), staged, task.stem, essence, task.spec, progress)
     _write_still(staged, shown[0])
     stills = tuple(DeliveredFile(name, "", 0) for name in names)
     made = _made(

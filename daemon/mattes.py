@@ -16,8 +16,10 @@ from daemon.publish import fsync_file, fsync_folder
 from daemon.slate import DeliveredFile
 from daemon.worker import Progress
 from engines.enhance.matte import Matte
+from engines.errors import ContractBroken
 from engines.media import exr
 from engines.media.essence import Essence
+from engines.media.proxy import ProxySpec
 from engines.media.still import rgb_of
 
 SAID = (
@@ -27,12 +29,16 @@ SAID = (
 
 
 def written(
-    mattes: Iterator[Matte], folder: Path, stem: str, essence: Essence, reel: str, progress: Progress
+    mattes: Iterator[Matte], folder: Path, stem: str, essence: Essence, spec: ProxySpec, progress: Progress
 ) -> list[str]:
-    """Write mattes as stills into a new folder, and return the names in it: the stills in order, then their list."""
+    """Write mattes as stills into a new folder, and return the names in it: the stills in order, then their list.
+
+    Raises:
+        ContractBroken: they are not as many as the clip has frames. EncodeFailed, OSError: one was not written.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    sequence = exr.Sequence(stem, essence, reel, SAID)
+    sequence = exr.Sequence(stem, essence, spec, SAID)
     lines = []
     for number, matte in enumerate(mattes):
         height, width = matte.alpha.shape
@@ -41,6 +47,9 @@ def written(
         sequence.check(folder, number, height, width)
         lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
         progress(number + 1, essence.frames)
+    if len(lines) != essence.frames:
+        why = f"there are {len(lines)} stills, and {essence.frames} frames in the clip"
+        raise ContractBroken(f"the matte of {stem} is not as long as its clip", why=why, fix="look at the clip's end")
     listed = folder / f"{stem}{LIST}"
     listed.write_text("".join(lines), encoding="utf-8")
     fsync_file(listed)

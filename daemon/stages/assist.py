@@ -40,7 +40,7 @@ from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.media.essence import Essence
 from engines.media.preset import ProxyCodec, SoundRule, Wrapper
-from engines.media.proxy import ProxySpec
+from engines.media.proxy import ProxySpec, pixel_aspect
 
 LANE, PRIORITY = "render", 57
 _VERSION = "1"
@@ -214,7 +214,7 @@ class Assist:
             if task.twin is Twin.COMP and task.clip.look
             else None,
             signed=made.signed,
-            renditions=(_sequence(made, path),) if made.stills else (),
+            renditions=(_sequence(task, made, path),) if made.stills else (),
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
@@ -226,10 +226,11 @@ def _name(clip: str, revision: int, task: AssistTask, made: Made) -> str:
     return revision_name(clip, revision, suffix)
 
 
-def _sequence(made: Made, path: str) -> Rendition:
+def _sequence(task: AssistTask, made: Made, path: str) -> Rendition:
     folder = path.rpartition("/")[0]
     files = tuple(replace(still, path=f"{folder}/{still.path}") for still in made.stills)
-    return Rendition("", made.codec, SEQUENCE, made.width, made.height, Fraction(1), (), files)
+    aspect = pixel_aspect(task.clip.essence, task.spec) or Fraction(1)
+    return Rendition("", made.codec, SEQUENCE, made.width, made.height, aspect, (), files)
 
 
 def asked_for(words: Words) -> tuple[Twin, ...]:

@@ -18,6 +18,7 @@ import OpenEXR
 
 from engines.errors import EncodeFailed
 from engines.media.essence import Essence
+from engines.media.proxy import ProxySpec, Rotation, pixel_aspect
 from engines.media.timecode import Timecode, label_rate
 
 SUFFIX = ".exr"
@@ -27,11 +28,13 @@ _LABELS, _PAIRS = 30, 60
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The stills of one clip: `stem` is their name before the frame number, `said` what the header says of colour."""
+    """The stills of one clip on the raster of `spec`: `stem` is their name before the frame number, `said` what the header
+    says of colour.
+    """
 
     stem: str
     essence: Essence
-    reel: str
+    spec: ProxySpec
     said: str
 
     def frame(self, number: int) -> Timecode:
@@ -83,11 +86,13 @@ class Sequence:
             "compression": OpenEXR.ZIP_COMPRESSION,
             "type": OpenEXR.scanlineimage,
             "framesPerSecond": essence.rate,
-            "pixelAspectRatio": float(essence.pixel_aspect or 1),
-            "reelName": self.reel,
+            "pixelAspectRatio": float(pixel_aspect(essence, self.spec) or 1),
+            "reelName": self.spec.reel,
             "comments": self.said,
             "nearset/timecode": timecode.label,
         }
+        if essence.rotation_degrees and self.spec.rotation is Rotation.TAG:
+            header["nearset/rotation_degrees"] = essence.rotation_degrees  # the format has no tag of its own for it
         base = label_rate(essence.rate)
         if base > _PAIRS:
             return header
