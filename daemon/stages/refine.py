@@ -108,15 +108,13 @@ class Refine:
         if production.config.production.training is None or _under_way(store):
             return
         waiting = {clip.card for clip in awaited(production)}
-        through = [one for one in store.sampled().items() if one[0] not in waiting and _is_through(store, one[0])]
-        wanted: list[tuple[str, str, list[tuple[int, list[str]]]]]
-        wanted = [(production.config.enhance.restore.model, "", through)]
-        if production.recipes.relights:
-            wanted.append((RELIGHT, RELIGHT, through[-1:]))
-        for size, mark, cards in wanted:
-            for card, clips in cards:
-                key = key_of("refine", _VERSION, *([mark] if mark else []), str(card), *clips)
-                if _is_new(store, key):
+        cards = list(store.sampled().items())
+        for size, part in ((production.config.enhance.restore.model, cards), (RELIGHT, cards[-1:])):
+            if size == RELIGHT and not production.recipes.relights:
+                continue
+            for card, clips in part:
+                key = key_of("refine", _VERSION, *([size] if size == RELIGHT else []), str(card), *clips)
+                if card not in waiting and _is_new(store, key) and _is_through(store, card):
                     self._queue(production, size, card, key)
                     return
 

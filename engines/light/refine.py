@@ -35,7 +35,8 @@ class Settings(Loop):
 
     steps: int = 160
     rate: float = 1e-4
-    filmed: float = 1.0  # weight of the production's own, beside the rendered
+    filmed: float = 1.0  # weight of the production's own,
+    rendered: float = 1.0  # and of rendered sets
     sets: int = 32  # rendered for replay, at random: from eight, light that is known was found worse than before
     size: tuple[int, int] = (96, 160)
     batch: int = 4
@@ -88,7 +89,9 @@ class Illumining:
 
         def loss_of(network: LightNetwork) -> Tensor:
             loss = rendered_loss(network, [lit(sets, generator) for _ in range(settings.batch)], generator)
-            return loss + settings.filmed * found_again(network, windows(self._learned, generator), generator)
+            return settings.rendered * loss + settings.filmed * found_again(
+                network, windows(self._learned, generator), generator
+            )
 
         loop = Loop(
             settings.steps,

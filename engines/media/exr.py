@@ -28,8 +28,9 @@ _LABELS, _PAIRS = 30, 60
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The stills of one clip on the raster of `spec`: `stem` is their name before the frame number, `said` what the header
-    says of colour.
+    """The stills of one clip on the raster of `spec`, named `stem` before the frame number.
+
+    `said` is what the header says of their colour.
     """
 
     stem: str
