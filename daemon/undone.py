@@ -15,6 +15,8 @@ from daemon.slate import Trouble, Twin, Undone
 from daemon.stages.render import plain_alone, want_of, why_not_enhanced
 from daemon.store import Clip
 
+STEPS = ("removal", "flicker", "relight", "steady", "reframe")
+"""Steps beside restoration, in the order in which they are taken."""
 NO_TWIN = "undone.no_enhanced_twin"
 """Code of a step that has no twin to be taken in."""
 
@@ -38,14 +40,14 @@ def steps_asked(production: Production, clip: Clip, words: Words) -> Iterator[st
     done, light = assists(words, clip.essence, production.recipes.folder), words.light
     still = words.stabilise.model_copy(update={"strength": 0.0})
     framed = assists(words.model_copy(update={"stabilise": still}), clip.essence, production.recipes.folder)
-    asked = {
-        "removal": done is not None and done.removes,
-        "flicker": bool(light.strength),
-        "relight": light.relights,
-        "steady": done is not None and bool(done.stabilise),
-        "reframe": framed is not None and framed.frames,
-    }
-    yield from (step for step, is_asked in asked.items() if is_asked)
+    asked = (
+        done is not None and done.removes,
+        bool(light.strength),
+        light.relights,
+        done is not None and bool(done.stabilise),
+        framed is not None and framed.frames,
+    )
+    yield from (step for step, is_asked in zip(STEPS, asked, strict=True) if is_asked)
 
 
 def _cure(production: Production, clip: Clip, words: Words) -> str:

@@ -94,6 +94,33 @@ def test_another_form_is_a_new_revision_and_the_replaced_stills_go_with_their_fo
     assert not list(stills.staging.iterdir())
 
 
+class PowerCut(BaseException):
+    """The cart loses power."""
+
+
+@pytest.mark.parametrize("where", ["daemon.stages.landing.publish_folder", "daemon.store.Store.landed"])
+def test_a_power_cut_before_or_behind_the_rename_leaves_one_whole_folder(
+    cart: Cart, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    ask(cart)
+    offload(cart, screened(frames=FRAMES))
+    cart.serve()
+    ask(cart, matte={"key": "green", "form": "exr"})
+
+    def cut(*_: object) -> None:
+        raise PowerCut
+
+    with monkeypatch.context() as power:
+        power.setattr(where, cut)
+        with pytest.raises(PowerCut), cart.shift() as shift:
+            shift.drive()
+    cart.serve()
+    assert current(cart)["matte"] == FIRST
+    assert [path.name for path in (cart.delivered() / "mattes").iterdir()] == [NAME]
+    assert not list(cart.staging.iterdir())
+    assert cart.hands.done.count("assist") == 1, "it is not made again"
+
+
 def test_a_folder_gets_its_name_whole_and_once_and_never_in_place_of_another(tmp_path: Path) -> None:
     staged, target = tmp_path / "staged", tmp_path / "mattes"
     hashes = {"a.exr": hash_bytes("xxh128", b"a"), "b.exr": hash_bytes("xxh128", b"b")}
