@@ -114,6 +114,8 @@ _WIDTHS = {
     "mid": (32, 64, 96),
     "full": (48, 96, 160),
 }
+SIZES = tuple(_WIDTHS)
+"""The sizes of restoration."""
 _HIDDEN = {"nano": 8, "lite": 8, "start": 8, "mid": 16, "full": 24}
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from cart import Cart
@@ -17,6 +18,7 @@ from daemon.slate import Refined
 from daemon.stages import refine
 from daemon.states import ModelState
 from engines.backends import choose_light
+from engines.backends.exchange import onnx_of
 from engines.light import gate
 from engines.light.refine import Illumining, Settings
 from engines.model.topology import RELIGHT, topology
@@ -93,7 +95,7 @@ def lit_by(cart: Cart) -> str:
     return str(made["model"])
 
 
-def test_an_update_is_made_judged_and_kept_with_its_lineage_and_another_seed_of_it_runs_in_onnx(
+def test_an_update_is_made_judged_and_kept_with_its_lineage_and_runs_in_onnx(
     cart: Cart, tutor: Tutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cart.recipe.write_text(LIT, encoding="utf-8")
@@ -110,6 +112,8 @@ def test_an_update_is_made_judged_and_kept_with_its_lineage_and_another_seed_of_
     assert made.steps == 3
     assert {"known_db", "own_db", "share", "flicker", "base_mean_db", "engine_db"} <= set(made.scores)
     assert made.scores["engine_db"] > gate.ENGINE_DB
+    graph = onnx.load_from_string(onnx_of(base_weights(RELIGHT), 128, 96))
+    assert [one.dim_value for one in graph.graph.output[0].type.tensor_type.shape.dim] == [1, 2, 16, 16]
     weights = models.own_weights(cart.folder / "made" / f"{made.digest}.safetensors", RELIGHT)
     assert weights.topology == topology(RELIGHT)
     lineage = json.loads((cart.folder / "made" / f"{made.digest}.json").read_text(encoding="utf-8"))
