@@ -58,14 +58,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the oracle learns from: a cut whose averaged pictures are the clean ones, under the true noise."""
+    """What the oracle learns from: a cut whose clean pictures are known, under the true noise."""
 
     pictures: Tensor
     grain: Grain
     clean: Tensor
 
-    def averaged(self) -> Tensor:
+    def truth(self, restored: Tensor) -> Tensor:
         """Return the clean pictures at their full size."""
+        del restored
         return self.clean
 
 
@@ -161,9 +162,9 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
         candidate = update(Incumbents(base, active, best), subject_of, settings.budget_seconds, _quiet)
         seconds = time.monotonic() - began
         assert candidate, "no step fitted into the seconds of an update"
-        supervised = replace(settings, filmed=0, averaged=3, budget_seconds=1e9)
+        supervised = replace(settings, filmed=0, averaged=4, rendered=0, budget_seconds=1e9)
         oracle = oracle.with_tensors(refine(oracle, truths, supervised, _quiet).tensors)
-        without = replace(settings, base=0, filmed=1, averaged=3, budget_seconds=1e9)
+        without = replace(settings, base=0, averaged=3, budget_seconds=1e9)
         bare = bare.with_tensors(refine(bare, more, without, _quiet).tensors)
         if not candidate.reasons:
             active = candidate.weights

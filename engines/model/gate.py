@@ -1,8 +1,8 @@
 """The gate: whether a candidate may take the place of the active weights. All must hold, or the old ones stay.
 
-Judged on frozen canaries with ground truth: the production's own holdout pictures, averaged down, under its own
-noise, and rendered pictures under the noise of base training; base, active and best ever promoted weights are scored
-on the very same ones. Reads; changes nothing.
+Judged on frozen canaries with ground truth: the production's own holdout pictures, restored by the reference and
+averaged down, under its own noise, and rendered pictures under the noise of base training; base, active and best
+ever promoted weights are scored on the very same ones. Reads; changes nothing.
 """
 
 from __future__ import annotations
@@ -65,10 +65,14 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Filmed:
-    """A held-out cut as it came, `[T, 8, h, w]` with what is told of its noise, and its next pictures brought back."""
+    """A held-out cut as it came, `[T, 8, h, w]` with what is told of its noise, and its next pictures brought back.
+
+    `seen` is what the reference makes of it.
+    """
 
     pictures: Tensor
     noise: Tensor
+    seen: Tensor
     brought: Brought
 
 
@@ -83,14 +87,18 @@ class Exam:
 def exam(holdout: Sequence[Cut], reference: Weights) -> Exam:
     """Return the exam of a production; `reference` sees the motion in what was filmed, so that all are judged alike."""
     network = network_of(reference)
-    return Exam(tuple(canaries(holdout)), tuple(_filmed(cut, network) for cut in holdout))
+    filmed = tuple(_filmed(cut, network) for cut in holdout)
+    return Exam(tuple(canaries(holdout, [one.seen for one in filmed])), filmed)
 
 
-def canaries(holdout: Sequence[Cut]) -> list[Canary]:
-    """Return the frozen canaries of a production: the same ones from the same holdout, noise drawn once."""
+def canaries(holdout: Sequence[Cut], restored: Sequence[Tensor]) -> list[Canary]:
+    """Return the frozen canaries of a production: the same ones from the same holdout, noise drawn once.
+
+    `restored` is what the reference makes of each holdout.
+    """
     found = []
-    for number, cut in enumerate(holdout):
-        clean = cut.averaged()
+    for number, (cut, seen_by) in enumerate(zip(holdout, restored, strict=True)):
+        clean = cut.truth(seen_by)
         noisy, seen = cut.grain.add_to(clean, torch.Generator().manual_seed(_SEED + number))
         found.append(Canary(f"holdout {number + 1}", noisy, seen, clean, own=True, still=False))
     for number, noise in enumerate(_RENDERED):
@@ -112,8 +120,8 @@ def _sheet(number: int) -> Still:
 
 def _filmed(cut: Cut, reference: Network) -> Filmed:
     noise = cut.grain.told(cut.pictures)
-    seen = _outputs(reference, cut.pictures, noise)
-    return Filmed(cut.pictures, noise, bring_back(cut.pictures, seen, luma_deviation(noise)))
+    seen = reference.from_both_ends(cut.pictures, noise)
+    return Filmed(cut.pictures, noise, seen, bring_back(cut.pictures, seen, luma_deviation(noise)))
 
 
 def score(weights: Weights, taken: Exam) -> Scores:

@@ -57,6 +57,16 @@ class Network(nn.Module):
             output, hidden = self(now, carried, told, hidden)
             yield output
 
+    def from_both_ends(self, pictures: Tensor, noise: Tensor) -> Tensor:
+        """Return one sequence `[T, 8, h, w]` restored on the way there and on the way back: the mean of both.
+
+        Better than either: a picture early in the sequence has no past yet, but a future.
+        """
+        with torch.inference_mode():
+            there = torch.cat(list(self.run(pictures[:, None], noise[:, None])))
+            back = torch.cat(list(self.run(pictures.flip(0)[:, None], noise.flip(0)[:, None]))).flip(0)
+        return ((there + back) / 2).clamp(0, 1).clone()
+
     def _named(self, name: str) -> nn.Conv2d:
         layer = self.convolutions[name]
         assert isinstance(layer, nn.Conv2d)

@@ -1,11 +1,12 @@
 """Learn from a card: a few steps from the last promoted weights, on this production's own footage alone.
 
-Three sources share each step:
+Four sources share each step:
 
 - what was filmed, frame to frame: the output of a causal network at t has never seen t+1, so the next noisy
   picture, brought back by its motion, is a target whose noise is independent (Ehret et al. 2019; Dewil et al.
   2021). Squared error, for absolute error aims at the median of shot noise;
-- the production's own pictures averaged down, nearly clean, under its own measured noise: content and noise right;
+- the production's own pictures, restored and averaged down, under its own measured noise: content and noise right;
+- rendered pictures under the production's measured noise: nobody's content, and a truth that is wholly clean;
 - base replay: rendered pictures under the noise of base training, so that nothing is forgotten.
 
 Weights are pulled toward those it began from (L2-SP, Li et al. 2018) and averaged (EMA). Steps and seconds are
@@ -38,16 +39,23 @@ _BF16 = torch.backends.cpu.get_cpu_capability() == "AVX512"
 long as in float32 (1.2 s against 0.2 s of one core, 2026-11-25)."""
 
 
+_FILMED_WEIGHT = 0.2
+"""Of what was filmed: its targets are as noisy as its pictures, and in full it undid a third of what the others gained
+(docs/log.md, 2026-11-27)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings(Loop):
     """What an update is made of, beside the loop."""
 
     filmed: int = 1  # sequences a step of each source
     averaged: int = 2
+    rendered: int = 1
     base: int = 1
     lessons: int = 24  # cuts an update looks at: half of them the newest, half drawn from those before
     side: int = 48  # packed pixels
     sheets: int = 6  # rendered pictures of base replay
+    rate: float = 2e-4  # with twice that the other camera forgets (docs/log.md, 2026-11-27)
 
 
 class Teaching(Protocol):
@@ -61,8 +69,8 @@ class Teaching(Protocol):
     def grain(self) -> Grain:
         """Their noise."""
 
-    def averaged(self) -> Tensor:
-        """Return clean pictures `[T, 8, h, w]`."""
+    def truth(self, restored: Tensor) -> Tensor:
+        """Return clean pictures `[T, 8, h, w]`, where they are not known from what a network made of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +108,9 @@ def refine(
 def _lesson(cut: Teaching, network: Network) -> _Lesson:
     """Return a cut with its frame-to-frame targets, by motion seen in what the network already restores."""
     noise = cut.grain.told(cut.pictures)
-    with torch.inference_mode():
-        denoised = torch.cat(list(network.run(cut.pictures[:, None], noise[:, None])))
-    brought = bring_back(cut.pictures, denoised.clone(), luma_deviation(noise))
-    return _Lesson(cut, brought, noise, cut.averaged())
+    denoised = network.from_both_ends(cut.pictures, noise)
+    brought = bring_back(cut.pictures, denoised, luma_deviation(noise))
+    return _Lesson(cut, brought, noise, cut.truth(denoised))
 
 
 def _chosen(cuts: Sequence[Teaching], most: int, generator: torch.Generator) -> list[Teaching]:
@@ -118,11 +125,12 @@ def _chosen(cuts: Sequence[Teaching], most: int, generator: torch.Generator) -> 
 def _loss(
     network: Network, lessons: list[_Lesson], replay: Patches, settings: Settings, generator: torch.Generator
 ) -> Tensor:
-    """Return the loss of one step over its three sources, each sequence alike."""
+    """Return the loss of one step over its four sources, each sequence alike."""
     side = min(settings.side, *(min(lesson.averaged.shape[-2:]) // 4 * 4 for lesson in lessons))
     drawn = [lessons[_draw(len(lessons), generator)] for _ in range(settings.filmed + settings.averaged)]
     examples = [_filmed(lesson, side, generator) for lesson in drawn[: settings.filmed]]
     examples += [_averaged(lesson, side, generator) for lesson in drawn[settings.filmed :]]
+    examples += [_rendered(lessons, replay, side, generator) for _ in range(settings.rendered)]
     examples += [_replayed(replay, side, generator) for _ in range(settings.base)]
     noisy, noise = (torch.stack(parts, 1) for parts in zip(*((x.noisy, x.noise) for x in examples), strict=True))
     outputs = torch.stack([output.float() for output in network.run(noisy, noise)])
@@ -144,7 +152,7 @@ class _Example:
         error = (output[: len(self.target)] - self.target) / unit * channel_weights(output)
         if self.mask is None:
             return charbonnier(error).mean()
-        return 0.5 * (error**2 * self.mask).mean()
+        return _FILMED_WEIGHT * 0.5 * (error**2 * self.mask).mean()
 
 
 def _filmed(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
@@ -157,6 +165,12 @@ def _averaged(lesson: _Lesson, side: int, generator: torch.Generator) -> _Exampl
     rows, columns = _window(lesson.averaged, side, generator)
     clean = lesson.averaged[..., rows, columns]
     noisy, noise = lesson.cut.grain.add_to(clean, generator)
+    return _Example(noisy, noise, clean)
+
+
+def _rendered(lessons: list[_Lesson], replay: Patches, side: int, generator: torch.Generator) -> _Example:
+    clean = replay.laid(FRAMES, side)
+    noisy, noise = lessons[_draw(len(lessons), generator)].cut.grain.add_to(clean, generator)
     return _Example(noisy, noise, clean)
 
 

@@ -33,7 +33,7 @@ FRAMES = 8
 SIDE = 288
 """Rows and columns of a sample in the working picture, or less where that is smaller; a multiple of 24."""
 AVERAGED = 3
-"""A production's own clean pictures are its samples averaged down by this: white noise falls to a third."""
+"""A production's own clean pictures are its restored samples averaged down by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,19 @@ class Cut:
     pictures: Tensor
     grain: Grain
 
-    def averaged(self) -> Tensor:
-        """Return the nearly clean pictures of a third the size `[T, 8, h/3, w/3]`: the production's own truth."""
-        luma, chroma = planes(self.pictures)
-        return pack_planes(functional.avg_pool2d(luma, AVERAGED), functional.avg_pool2d(chroma, AVERAGED))
+    def truth(self, restored: Tensor) -> Tensor:
+        """Return clean pictures of this content, from what a network made of these, `[T, 8, h, w]` to a third of it.
+
+        Averaging alone leaves a third of white noise and more of coarse, and who learns to keep that keeps noise; what
+        the network took from fine detail is lost in averaging (our measurement, docs/log.md, 2026-11-27).
+        """
+        return averaged(restored)
+
+
+def averaged(pictures: Tensor) -> Tensor:
+    """Return pictures of a third the size, `[T, 8, h, w]` to `[T, 8, h/3, w/3]`."""
+    luma, chroma = planes(pictures)
+    return pack_planes(functional.avg_pool2d(luma, AVERAGED), functional.avg_pool2d(chroma, AVERAGED))
 
 
 class Replay:

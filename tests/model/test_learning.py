@@ -16,11 +16,12 @@ from engines.model import gate
 from engines.model.grain import SIDE, Grain, measure
 from engines.model.leaves import dead_leaves
 from engines.model.motion import bring_back
+from engines.model.network import network_of
 from engines.model.noise import NoiseProfile, estimate
 from engines.model.packing import unpack
 from engines.model.patches import Patches
 from engines.model.refine import Settings, refine
-from engines.model.replay import FRAMES, Cut, Replay, cuts
+from engines.model.replay import FRAMES, Cut, Replay, averaged, cuts
 from engines.model.synthetic import luma_deviation, pack_planes, planes
 from engines.model.update import Incumbents, Restoring, update
 from engines.model.weights import base_weights
@@ -122,7 +123,7 @@ def test_a_sample_comes_back_as_it_was_kept_and_once(tmp_path) -> None:
     again = pictures(cut.pictures)
     assert all(np.array_equal(one.y, other.y) for one, other in zip(again, filmed, strict=True))
     assert cut.grain.profile == NoiseProfile(0.001, 0.0004)
-    assert cut.averaged().shape == (FRAMES, 8, 24, 24)
+    assert cut.truth(cut.pictures).shape == (FRAMES, 8, 24, 24)
     replay.forget(kept.digest)
     assert not replay.digests()
 
@@ -153,13 +154,22 @@ def test_cuts_are_spread_over_a_clip_and_do_not_overlap() -> None:
     assert not list(cuts(iter(clip[:5]), 5, 3, seed=1))
 
 
+def test_a_truth_is_nearer_to_the_clean_picture_than_averaging_alone() -> None:
+    (clean, _), cut = a_cut(), kept_cut()
+    noise = cut.grain.told(cut.pictures)
+    restored = network_of(base_weights("lite")).from_both_ends(cut.pictures, noise)
+    error, alone = (
+        float(((found - averaged(clean)) ** 2).mean()) for found in (cut.truth(restored), averaged(cut.pictures))
+    )
+    assert error < 0.3 * alone
+
+
 def test_averaging_down_keeps_the_picture_and_thins_the_noise() -> None:
     flat = wedge(144, 144)
     noisy, _ = Grain(NoiseProfile(0.0, 0.03**2), np.ones((3, SIDE, SIDE), np.float32)).add_to(
         flat, torch.Generator().manual_seed(1)
     )
-    averaged = Cut(noisy, Grain(NoiseProfile(0.0, 0.03**2), np.ones((3, SIDE, SIDE), np.float32))).averaged()
-    luma, _ = planes(averaged)
+    luma, _ = planes(averaged(noisy))
     assert float(luma[:, 0, :, 2:4].std()) == pytest.approx(0.01, rel=0.25)
     assert float(luma.mean()) == pytest.approx(float(planes(noisy)[0].mean()), abs=0.002)
 
