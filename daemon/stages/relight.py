@@ -72,10 +72,10 @@ def light_task(production: Production, clip: Clip, words: Words) -> LightTask | 
     return LightTask(light, space_of(production, clip.essence, words), hero)
 
 
-def light_marks(production: Production, clip: Clip) -> tuple[str, ...]:
-    """Return what an editor must know of the light in a clip's enhanced twin."""
+def light_marks(production: Production, clip: Clip, done: dict[str, float]) -> tuple[str, ...]:
+    """Return what an editor must know of the light in a clip's enhanced twin, by what was done (`Lighting.figures`)."""
     words = words_of(production, clip)
-    marks = list(words.light.marks)
+    marks = list(words.light.marks(beats="flicker_hz" in done))
     if name := words.relight.match:
         known = hero_identity(production, clip, words)
         marks.append(f"light matched to {name}" if known else f"light not matched: {name} is no clip that was probed")
