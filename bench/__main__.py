@@ -18,6 +18,7 @@ _BENCHES = (
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
     ("day", "a day of 200 tiny clips: sidecars whole, memory flat, `nearset verify` within 5 s"),
     ("relight", "light told 20 % better than blur and gamma, flicker -20 dB, match 0.1 stop, 25 % of restore's time"),
+    ("light_tuned", "light put on held-out footage of two productions found better, and promoted"),
     ("assists", "keys at half of chromakey's error, wires 6 dB over delogo and removelogo, plates 35 dB where valid"),
     ("sound", "99 % of true pairs in sync, no wrong one, 100 x 100 in 60 s; mix as loud as asked, cleaner than afftdn"),
     ("page", "lists of 10,000 clips within 300 ms; four readers cost the service's writes half a second at worst"),

@@ -15,6 +15,7 @@ import json
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from engines.model.network import network_of
 from engines.model.noise import NoiseProfile
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, cuts
-from engines.model.update import Incumbents, update
+from engines.model.update import Incumbents, Restoring, update
 from engines.model.weights import Weights, base_weights
 
 SHOTS = (
@@ -157,7 +158,8 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
         learned, truths, held = learned + more, truths + truth, held + kept
         began = time.monotonic()
         settings = Settings(seed=number)
-        candidate = update(Incumbents(base, active, best), learned, held, settings, choose("auto"), _quiet)
+        subject_of = partial(Restoring, base, learned, held, settings, choose("auto"))
+        candidate = update(Incumbents(base, active, best), subject_of, settings.budget_seconds, _quiet)
         seconds = time.monotonic() - began
         assert candidate, "no step fitted into the seconds of an update"
         supervised = replace(settings, filmed=0, averaged=4, rendered=0, budget_seconds=1e9)

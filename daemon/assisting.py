@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from av.video.frame import VideoFrame
 from daemon.assists import Drawn
 from daemon.enhancing import alive, shape_of
 from daemon.hashing import hash_file
+from daemon.mattes import hashed, written
 from daemon.publish import delivering, disk_full, fsync_file, make_folders
-from daemon.slate import Twin
+from daemon.slate import DeliveredFile, Twin
 from daemon.stages.assist import AssistTask, CompTold, Made, Taken
 from daemon.stages.probe import opened
 from daemon.stages.signing import Said, sign_proxy
@@ -68,16 +70,30 @@ def made_of(task: AssistTask, progress: Progress) -> Made:
             clip = _opened(stack, task.clip, task.spec, progress)
             makers = {Twin.MATTE: _matte, Twin.PLATE: _plate, Twin.COMP: _comp}
             made = makers[task.twin](task, clip, stack, staged, progress)
+        if task.is_sequence:
+            return _sequence(task, made, staged, progress)
         fsync_file(staged)
         signed = sign_proxy(staged, staged.suffix, task.origin, _said(task, made), progress)
         with staged.open("rb", buffering=0) as written:
             hashes = hash_file(written, (), progress=lambda _: progress(1, 1))
         return replace(made, xxh128=hashes["xxh128"], size_bytes=staged.stat().st_size, signed=signed)
     except BaseException as error:
-        staged.unlink(missing_ok=True)
+        if task.is_sequence:
+            shutil.rmtree(staged, ignore_errors=True)
+        else:
+            staged.unlink(missing_ok=True)
         if is_full(error):
             raise disk_full(staged) from error
         raise
+
+
+def _sequence(task: AssistTask, made: Made, staged: Path, progress: Progress) -> Made:
+    """Sign and hash a sequence: the list of its stills is signed, for all of them."""
+    names = [still.path for still in made.stills]
+    listed = staged / names[-1]
+    signed = sign_proxy(listed, listed.suffix, task.origin, _said(task, made), progress)
+    stills = hashed(staged, names, signed, progress)
+    return replace(made, xxh128=stills[0].xxh128, size_bytes=stills[0].size_bytes, stills=stills)
 
 
 def _said(task: AssistTask, made: Made) -> Said:
@@ -100,6 +116,9 @@ def _opened(stack: ExitStack, taken: Taken, spec: ProxySpec, progress: Progress)
 def _matte(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progress: Progress) -> Made:
     assert task.matte
     puller = _puller(task, clip, stack, progress)
+    model = "" if task.matte.key == "plate" or not task.matte.edges else edge_weights().name
+    if task.is_sequence:
+        return _stills(task, clip, puller, staged, progress, model)
     silent = replace(clip.taken.essence, audio=())
     writer = ProxyWriter(Output(task.spec, (staged,)), silent)
     shown = b""
@@ -117,8 +136,27 @@ def _matte(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progre
     with staged.open("rb", buffering=0) as written:
         check([MediaFile(staged.name, written.fileno())], silent, task.spec, (), lambda *_: progress(1, 1))
     _write_still(staged, shown)
-    model = "" if task.matte.key == "plate" or not task.matte.edges else edge_weights().name
     return _made(task, str(task.spec.codec), (puller.note,), has_still=bool(shown), model=model)
+
+
+def _stills(task: AssistTask, clip: _Clip, puller: Puller, staged: Path, progress: Progress, model: str) -> Made:
+    """Make the matte as a sequence of stills in the staged folder."""
+    essence, shown = clip.taken.essence, [b""]
+
+    def pulled() -> Iterator[Matte]:
+        for picture in clip.pictures():
+            matte = puller(picture)
+            if picture.number == still_number(essence):
+                shown[0] = _shown(matte)
+            yield matte
+
+    names = written(pulled(), staged, task.stem, essence, task.spec, progress)
+    _write_still(staged, shown[0])
+    stills = tuple(DeliveredFile(name, "", 0) for name in names)
+    made = _made(
+        task, "exr_half", (puller.note, "stills not multiplied by alpha"), has_still=bool(shown[0]), model=model
+    )
+    return replace(made, stills=stills)
 
 
 def _plate(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progress: Progress) -> Made:

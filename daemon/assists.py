@@ -86,10 +86,13 @@ Shapes = Annotated[tuple[ShapeWords, ...], BeforeValidator(_shapes, json_schema_
 
 
 class MatteWords(Section):
-    """A matte in `mattes/`, ProRes 4444, beside the proxies."""
+    """A matte in `mattes/`, beside the proxies."""
 
     key: Literal["green", "blue", "plate"] | None = Field(
         None, description="Colour of the screen, or plate: the difference from the clip's clean plate."
+    )
+    form: Literal["prores4444", "exr"] = Field(
+        "prores4444", description="prores4444: a movie; exr: half-float stills, one a frame, in a folder of their own."
     )
     edges: float = Field(1.0, ge=0, le=1, description="How far edges are refined; 0: by colour alone.")
     spill: float = Field(1.0, ge=0, le=1, description="How far the screen's light on the actor goes.")

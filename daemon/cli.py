@@ -167,7 +167,10 @@ def retry(
     pattern: Annotated[str, typer.Argument(help="Clip names, with wildcards.")] = "*",
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Try held, failed and undecodable clips again; the service takes this up at once, or when it next runs."""
+    """Try held, failed and undecodable clips again, and mattes, plates and comps that were given up.
+
+    The service takes this up at once, or when it next runs.
+    """
     from daemon.requests import Request, Wish, ask
 
     ask(configuration.load(config).production_state, Request(Wish.RETRY, pattern))

@@ -77,7 +77,10 @@ def show_status(snapshot: Snapshot) -> None:
         if card.missing:
             console.print(Text(f"roll {card.roll} lacks what its own index names: {', '.join(card.missing)}"))
         for clip in card.clips:
-            cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, clip.why, clip.fix)
+            whys = [clip.why, *(f"{one.trouble.what}: {one.trouble.why}" for one in clip.undone)]
+            fixes = [clip.fix, *(one.trouble.fix for one in clip.undone)]
+            lines = ("\n".join(filter(None, told)) for told in (whys, fixes))
+            cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, *lines)
             table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:

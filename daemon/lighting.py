@@ -137,11 +137,11 @@ class Light:
         """Whether the picture stays what it is."""
         return not (self.strength or self.relights)
 
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """What an editor must know of it."""
+    def marks(self, *, beats: bool) -> tuple[str, ...]:
+        """Return what an editor must know of it; `beats` says whether a flicker was found."""
         said = [f"relit: {', '.join(told(self.dials))}"] if not self.dials.is_neutral else []
-        return (*said, *(["flicker taken out"] if self.strength else []))
+        flicker = "flicker taken out" if beats else "no flicker was found: nothing is taken out"
+        return (*said, *([flicker] if self.strength else []))
 
 
 def light_of(relight: RelightWords, flicker: FlickerWords, limits: LightLimitsWords) -> Light:

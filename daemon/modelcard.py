@@ -17,6 +17,7 @@ from daemon.config import Config
 from daemon.slate import Refined
 from daemon.states import ModelState
 from daemon.store import Model, Store
+from engines.model.topology import RELIGHT
 
 _WIDTH, _HEIGHT = 180, 34
 """Of a curve, in pixels."""
@@ -74,7 +75,7 @@ def facts(config: Config, store: Store) -> dict[str, Any]:
     `picture` is the path of a model's stills, None where there are none.
     """
     shown = [_shown(config, entry, model) for entry, model in zip(entries(store), store.models(), strict=True)]
-    networks = [model for model in shown if "base_mean_db" in model["scores"]]
+    networks = [model for model in shown if "base_mean_db" in model["scores"] and model["size"] != RELIGHT]
     rolls = {card.id: card.roll for card in store.cards()}
     samples = store.samples()
     return {

@@ -86,12 +86,19 @@ def rollback(
 
 
 @app.command()
-def export(digest: Digest, folder: Path, config: ConfigPath = DEFAULT_CONFIG) -> None:
+def export(
+    digest: Digest,
+    folder: Path,
+    config: ConfigPath = DEFAULT_CONFIG,
+    onnx: Annotated[str, typer.Option(help="Write the network as ONNX, too, for pictures of WIDTHxHEIGHT.")] = "",
+) -> None:
     """Copy a model's weights and lineage into a folder."""
     settings = configuration.load(config)
     with reading(settings) as store:
-        for path in models.export(settings.models, models.named(store, digest), folder):
-            print(path)
+        found = models.named(store, digest)
+    graph = models.onnx_graph(settings.models, found, onnx) if onnx else b""
+    for path in models.export(settings.models, found, folder, graph):
+        print(path)
 
 
 def purge_command(

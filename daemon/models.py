@@ -23,6 +23,7 @@ from daemon.slate import Refined
 from daemon.states import ModelEvent, ModelState
 from daemon.store import Model, Store
 from engines.errors import BadWeights
+from engines.model.topology import RELIGHT, SIZES
 
 if TYPE_CHECKING:
     from engines.model.weights import Weights
@@ -219,22 +220,45 @@ def named(store: Store, start: str) -> Model:
     )
 
 
-def export(production_models: Path, model: Model, folder: Path) -> list[Path]:
-    """Copy a model's weights and lineage into a folder, and return what was written; nothing there is overwritten.
+def onnx_graph(production_models: Path, model: Model, raster: str) -> bytes:
+    """Return a network as ONNX for pictures of a raster, such as `960x540`.
+
+    Raises:
+        ModelError: it is no network, or that is no raster. BadWeights: its file cannot be used.
+    """
+    from engines.backends.exchange import onnx_of  # noqa: PLC0415 - as above
+
+    width, _, height = raster.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 8192 and 64 <= int(height) <= 8192):  # noqa: PLR2004 - a proxy's
+        raise ModelError("no ONNX was written", why=f"{raster} is no raster", fix="write it as 960x540")
+    if model.size not in {*SIZES, RELIGHT}:
+        why = f"{model.digest[:12]} is a {model.size} and no network"
+        raise ModelError("no ONNX was written", why=why, fix="export it without --onnx")
+    weights = own_weights(production_models / f"{model.digest}.safetensors", model.size)
+    return onnx_of(weights, int(width), int(height))
+
+
+def export(production_models: Path, model: Model, folder: Path, graph: bytes = b"") -> list[Path]:
+    """Copy a model's weights and lineage into a folder, its ONNX `graph` too where there is one.
+
+    Returns what was written; nothing there is overwritten.
 
     Raises:
         ModelError: a file of that name is there, or the weights are gone or damaged.
     """
     names = [f"{model.digest}.safetensors", f"{model.digest}.json"]
-    for name in names:
-        if not (production_models / name).exists():
-            raise _not_exported(model, folder, "its files are not kept: it was refused, or they are gone")
+    if not all((production_models / name).exists() for name in names):
+        raise _not_exported(model, folder, "its files are not kept: it was refused, or they are gone")
+    for name in (*names, *([f"{model.digest}.onnx"] if graph else [])):
         if os.path.lexists(folder / name):
             raise _not_exported(model, folder, f"{name} is there already")
     contents = [(production_models / name).read_bytes() for name in names]
     if hashlib.sha256(contents[0]).hexdigest() != model.digest:
         raise _not_exported(model, folder, "its weights are not those that it is named for: the file is damaged")
     folder.mkdir(parents=True, exist_ok=True)
+    if graph:
+        names.append(f"{model.digest}.onnx")
+        contents.append(graph)
     for name, data in zip(names, contents, strict=True):
         with (folder / name).open("xb") as file:
             file.write(data)

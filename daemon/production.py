@@ -16,7 +16,7 @@ from daemon.config import Config
 from daemon.looks import LookBook
 from daemon.manifests import Manifest
 from daemon.recipe import RecipeBook
-from daemon.slate import CardPlace, FileMark, FoundCard, Trouble
+from daemon.slate import CardPlace, FileMark, FoundCard, Trouble, Undone
 from daemon.store import Store
 
 
@@ -71,7 +71,8 @@ class Production:
     card as the last scan saw it. `waiting` says why for each clip that stands before the gate or lacks half of itself;
     `roots_away` are the offload roots that are not mounted now, with the reason, `targets_away` likewise the delivery
     targets, by name. `unwritten` are the cards whose
-    turnover the delivery volume refused when it was last tried.
+    turnover the delivery volume refused when it was last tried. `undone` is what delivered clips were asked for and
+    have not got, where that is not on its way.
     """
 
     config: Config
@@ -84,6 +85,7 @@ class Production:
     roots_away: dict[str, str] = field(default_factory=dict)
     targets_away: dict[str, str] = field(default_factory=dict)
     unwritten: dict[int, Trouble] = field(default_factory=dict)
+    undone: dict[int, tuple[Undone, ...]] = field(default_factory=dict)
 
     @property
     def staging(self) -> Path:

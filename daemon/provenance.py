@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from daemon import __version__, wire
 from daemon.beneath import open_beneath
 from daemon.certificates import Certificates
-from daemon.errors import NotSigned
+from daemon.errors import NearsetError, NotSigned
 from daemon.publish import disk_full
 from daemon.slate import Attest, Attested, Origin
 from daemon.turnover.provenance import EMBEDDED
@@ -52,6 +53,8 @@ DONE = {
     "comp": "The picture was laid over another by its matte.",
 }
 """What is said of each step, and of what is made beside the proxies."""
+LIST = ".sha256"
+"""Ending of a list that stands for the files it names, each by its SHA-256."""
 _BUFFER_BYTES = 1 << 18
 _NUMBER_BYTES = 32
 """Of each of the two numbers of an ES256 signature."""
@@ -229,7 +232,7 @@ def work(task_text: str, progress: Progress) -> str:
     """Return what a delivered file's signature is worth, as JSON; the work side of `nearset verify`."""
     task = wire.load(Attest, task_text)
     with open_beneath(task.folder, task.path) as file, _Alive(file, progress) as told:
-        found = _of_json(told, task) if task.signature else _of_media(told, task)
+        found = _of_json(told, task, progress) if task.signature else _of_media(told, task)
     return wire.dump(Attested, found)
 
 
@@ -250,7 +253,7 @@ def _of_media(file: FileIO, task: Attest) -> Attested:
     return Attested(faults, said)
 
 
-def _of_json(file: FileIO, task: Attest) -> Attested:
+def _of_json(file: FileIO, task: Attest, progress: Progress) -> Attested:
     try:
         payload = opened(task.signature, task.root.encode())
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -259,7 +262,21 @@ def _of_json(file: FileIO, task: Attest) -> Attested:
         return Attested(("its signed statement was changed, or another production signed it",), {})
     if hashlib.file_digest(file, "sha256").hexdigest() != payload.get("sha256"):
         return Attested(("its bytes are not the ones that were signed",), payload)
-    return Attested((), payload)
+    return Attested(tuple(_unlisted(file, task, progress)) if task.path.endswith(LIST) else (), payload)
+
+
+def _unlisted(file: FileIO, task: Attest, progress: Progress) -> Iterator[str]:
+    """Yield what is wrong with the files that a signed list names, beside it."""
+    file.seek(0)
+    for line in file.read().decode().splitlines():
+        sha256, _, name = line.partition("  ")
+        path = f"{task.path.rpartition('/')[0]}/{name}"
+        try:
+            with open_beneath(task.folder, path) as listed, _Alive(listed, progress) as bytes_of:
+                if hashlib.file_digest(bytes_of, "sha256").hexdigest() != sha256:
+                    yield f"{name} is not the one that was signed"
+        except (NearsetError, OSError) as error:
+            yield f"{name} cannot be read: {error}"
 
 
 def opened(signature: str, root: bytes) -> dict[str, Any]:

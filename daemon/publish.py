@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -116,6 +117,47 @@ def publish_new(staged: Path, target: Path, xxh128: str) -> None:
                 ) from None
         staged.unlink(missing_ok=True)
         fsync_folder(target.parent)
+
+
+def publish_folder(staged: Path, target: Path, hashes: Mapping[str, str]) -> None:
+    """Give a flushed, staged folder its name, so that it appears whole; done before, it is done still.
+
+    `hashes` gives the xxh128 of each of its files by name. A rename takes the place of nothing but an empty folder.
+
+    Raises:
+        NameTaken: something else has the name. DeliveryError: the volume refuses.
+    """
+    with delivering(target):
+        try:
+            staged.rename(target)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ENOENT}:
+                raise
+            if target.is_symlink() or not all(holds(target / name, xxh128) for name, xxh128 in hashes.items()):
+                if error.errno == errno.ENOENT:
+                    raise
+                raise NameTaken(
+                    f"{target.name} is there already and is another folder",
+                    why=f"{target} was put there by somebody else or changed after it was delivered",
+                    fix="move it away, then `nearset retry`",
+                ) from None
+            shutil.rmtree(staged, ignore_errors=True)
+        fsync_folder(target.parent)
+
+
+def withdraw_folder(target: Path, ours: Collection[str], staging: Path) -> None:
+    """Take away a folder of which all that it holds is `ours` by name, at once; else only those."""
+    with delivering(target):
+        if {path.name for path in target.iterdir()} <= set(ours):
+            gone = staging / f"{target.name}.gone"
+            staging.mkdir(parents=True, exist_ok=True)
+            target.rename(gone)
+            fsync_folder(target.parent)
+            shutil.rmtree(gone)
+            return
+        for name in ours:
+            (target / name).unlink(missing_ok=True)
+        fsync_folder(target)
 
 
 def _claim(staged: Path, target: Path) -> None:
@@ -282,5 +324,9 @@ def sweep(staging: Path, keep: frozenset[str]) -> None:
     """
     with delivering(staging):
         for entry in staging.iterdir() if staging.is_dir() else ():
-            if entry.name not in keep and (entry.is_symlink() or entry.is_file()):
+            if entry.name in keep:
+                continue
+            if entry.is_symlink() or entry.is_file():
                 entry.unlink()
+            elif entry.is_dir():
+                shutil.rmtree(entry)

@@ -195,6 +195,15 @@ class Queueing(Database):
                 if job.stage in stages:
                     self.finish(job.id, JobEvent.DROPPED)
 
+    def drop_given_up(self, clip: int, stage: str) -> bool:
+        """Drop a clip's jobs of a stage that were given up, to be planned anew; return whether there were any."""
+        query = "select id from jobs where clip = ? and stage = ? and state = ?"
+        with self.transaction():
+            found = self._db.execute(query, (clip, stage, JobState.FAILED)).fetchall()
+            for row in found:
+                self.finish(row["id"], JobEvent.DROPPED)
+        return bool(found)
+
     def _drop_jobs(self, clip: int) -> None:
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"
         for row in self._db.execute(query, (clip, JobState.QUEUED, JobState.LEASED, JobState.FAILED)).fetchall():

@@ -224,6 +224,11 @@ class RecipeBook:
         """Whether any clip's light is brought to another's."""
         return any(layer.words.get("relight", {}).get("match") for layer in self._layers)
 
+    @property
+    def relights(self) -> bool:
+        """Whether the balance of any clip's light is to be another."""
+        return any("relight" in layer.words for layer in self._layers)
+
     def explain(self, *, clip: str, roll: str, scene: str | None = None) -> list[tuple[str, str, str]]:
         """Return for each word of a clip its name, its value, and where that was written."""
         words = self.words(clip=clip, roll=roll, scene=scene).model_dump(mode="json")

@@ -230,6 +230,8 @@ class Proxy:
     @property
     def staged_files(self) -> tuple[str, ...]:
         """Names of its files in the staging folder, as `facts.files` has them."""
+        if self.facts.folder:
+            return tuple(f"{self.staged}/{file.path.rpartition('/')[2]}" for file in self.facts.files)
         further = range(1, len(self.facts.files))
         return (self.staged, *(staged_name(self.staged, number) for number in further))
 

@@ -29,6 +29,7 @@ from daemon.requests import Request, Wish, take_requests
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Trouble
 from daemon.stages import landing
+from daemon.stages.assist import Assist
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import revise
@@ -135,7 +136,7 @@ class Service:
         try:
             sweep(
                 self.production.staging,
-                keep=frozenset(name for it in intended for name in (*it.staged_files, it.still)),
+                keep=frozenset(name for it in intended for name in (it.staged, *it.staged_files, it.still)),
             )
         except DeliveryError as error:
             get().warning("staging.not_swept", code=error.code, why=error.why, fix=error.fix)
@@ -280,6 +281,8 @@ class Service:
             store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
             if verdict is Verdict.UNDECODABLE and job.stage == "probe" and substituted(self.production, clip):
                 return Ending.GIVEN_UP  # the stand-in is probed next
+            if job.stage == Assist.name:
+                store.set_card(clip.card, turnover_due=1)  # its record says so
             if self._working[job.stage].is_vital and _EVENTS[verdict] in CLIP_TABLE[clip.state]:
                 store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)  # else the clip went on, as configured since
         return Ending.GIVEN_UP
@@ -337,6 +340,8 @@ class Service:
                 if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
                     get().info("clip.retried", clip=clip.name, state=clip.state)
                     store.happen(clip.id, ClipEvent.RETRIED, now.iso)
+                elif store.drop_given_up(clip.id, Assist.name):
+                    get().info("clip.retried", clip=clip.name, stage=Assist.name)
 
 
 def _refused(stage: str, error: OSError) -> Trouble:

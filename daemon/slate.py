@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import Any
 
 from engines.colour.cdl import Cdl
@@ -156,6 +157,8 @@ TWIN_FOLDER = {
 """Folder of each twin inside a roll's delivery folder."""
 BESIDE = (Twin.SOUND, Twin.MATTE, Twin.PLATE, Twin.COMP)
 """What lies beside the proxies: no clip waits for it, and the roll is written anew when it lands."""
+SEQUENCE = "exr"
+"""Wrapper of stills, one a frame, that fill a folder of their own."""
 ASSISTS = (Twin.MATTE, Twin.PLATE, Twin.COMP)
 """What the recipe's words of that name make."""
 
@@ -260,6 +263,17 @@ class Published:
         made = tuple(file for rendition in self.renditions for file in rendition.files)
         return made or (DeliveredFile(self.path, self.xxh128, self.size_bytes, self.signed),)
 
+    @property
+    def folder(self) -> str:
+        """Folder that is this revision, whole, in the roll's: of a sequence; empty where its files lie among others."""
+        is_sequence = any(rendition.wrapper == SEQUENCE for rendition in self.renditions)
+        return str(PurePosixPath(self.path).parent) if is_sequence else ""
+
+    @property
+    def stem(self) -> str:
+        """Name of this revision without suffix."""
+        return PurePosixPath(self.folder).name if self.folder else PurePosixPath(self.path).stem
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -313,6 +327,19 @@ class Trouble:
     what: str
     why: str
     fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What the recipe asks of a clip and was not made, by its own word: `removal`, `matte`; its proxies are."""
+
+    asked: str
+    trouble: Trouble
+
+    @property
+    def note(self) -> str:
+        """Say it as a mark."""
+        return f"no {self.asked}: {self.trouble.why}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from daemon.executor import Executor, Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
 from daemon.rows import NO_TROUBLE
-from daemon.slate import Trouble, Twin
+from daemon.slate import Trouble, Twin, Undone
 from daemon.states import ClipState
 from daemon.store import Card, Clip
 
@@ -24,7 +24,7 @@ _UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class ClipStatus:
-    """One clip: state, proxies, and why it waits or stopped."""
+    """One clip: state, proxies, why it waits or stopped, and what it was asked for and has not got."""
 
     name: str
     state: str
@@ -32,6 +32,7 @@ class ClipStatus:
     enhanced: str
     why: str
     fix: str
+    undone: tuple[Undone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ def _clip(production: Production, clip: Clip, room: Trouble) -> ClipStatus:
     waits_for_room = not clip.trouble.code and clip.state in {ClipState.PROBED, ClipState.PROXIED}
     trouble = room if waits_for_room else clip.trouble
     why = f"{trouble.what}: {trouble.why}" if trouble.code else production.waiting.get(clip.id, "")
-    return ClipStatus(clip.name, clip.state, paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""), why, trouble.fix)
+    undone, twins = production.undone.get(clip.id, ()), (paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""))
+    return ClipStatus(clip.name, clip.state, *twins, why, trouble.fix, undone)
 
 
 def _work(production: Production, task: Running, now: Moment) -> WorkStatus:

@@ -7,6 +7,7 @@ It comes behind the proxies, and no clip waits for it. Work side: `daemon/assist
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from daemon import wire
@@ -14,7 +15,18 @@ from daemon.assists import Drawn, drawn, is_still, lacking, stamp
 from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.recipe import Words
-from daemon.slate import ASSISTS, TWIN_FOLDER, Origin, Published, Twin
+from daemon.slate import (
+    ASSISTS,
+    SEQUENCE,
+    TWIN_FOLDER,
+    DeliveredFile,
+    Origin,
+    Published,
+    Rendition,
+    Trouble,
+    Twin,
+    Undone,
+)
 from daemon.stages.landing import has_landed, land
 from daemon.stages.looks import look_of
 from daemon.stages.probe import Source, source_of, words_of
@@ -23,16 +35,20 @@ from daemon.stages.signing import origin_of
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
+from daemon.undone import steps_undone
 from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.media.essence import Essence
 from engines.media.preset import ProxyCodec, SoundRule, Wrapper
-from engines.media.proxy import ProxySpec
+from engines.media.proxy import ProxySpec, pixel_aspect
 
 LANE, PRIORITY = "render", 57
 _VERSION = "1"
 """Raise it when the same words make another picture, so that all is made again."""
+WAITS = "undone.waits"
+"""Code of what is made as soon as what it is made of is there."""
 _SUFFIX = {Twin.MATTE: ".mov", Twin.PLATE: ".png", Twin.COMP: ".mov"}
+_EXR = "exr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class MatteTold:
     spill: float
     garbage: tuple[Drawn, ...]
     keep: tuple[Drawn, ...]
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +90,7 @@ class CompTold:
 class AssistTask:
     """One thing to make of a clip; `takes` are the other clips that its plate is made of, too.
 
-    `origin` is None where what is made is not signed.
+    `origin` is None where what is made is not signed; `stem` is what stills are named by.
     """
 
     twin: Twin
@@ -86,11 +103,20 @@ class AssistTask:
     staging: str
     staged: str = ""
     origin: Origin | None = None
+    stem: str = ""
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether it is stills in a folder of their own."""
+        return self.matte is not None and self.matte.form == _EXR
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a child made; `notes` are what an editor must know of it."""
+    """What a child made; `notes` are what an editor must know of it.
+
+    `stills` are those of a sequence by name, their list last.
+    """
 
     xxh128: str
     size_bytes: int
@@ -101,6 +127,7 @@ class Made:
     has_still: bool
     model: str = ""
     signed: str = ""
+    stills: tuple[DeliveredFile, ...] = ()
 
 
 class Assist:
@@ -110,44 +137,54 @@ class Assist:
     is_vital = False
 
     def __init__(self) -> None:
-        self._settled: dict[tuple[int, Twin], str] = {}
-        self._told: dict[tuple[int, Twin], str] = {}
+        self._landed: dict[tuple[int, Twin], str] = {}
 
     def plan(self, production: Production, now: Moment) -> None:
-        """Queue what delivered clips are asked for and have not got yet, one thing of a clip at a time."""
+        """Queue what delivered clips are asked for and have not got, one thing of a clip at a time, or say why not."""
         del now
         store = production.store
         under_way = store.under_way(self.name)
-        for clip in store.clips(states=[ClipState.DELIVERED]):
-            if clip.id in under_way or not clip.essence:
-                continue
-            words = words_of(production, clip)
-            for twin in asked_for(words):
-                if why := why_not(production, clip, words, twin):
-                    self._tell(clip, twin, why)
-                elif not self._is_there(production, clip, words, twin):
-                    break
+        found = {
+            clip.id: self._plan_clip(production, clip, is_busy=clip.id in under_way)
+            for clip in store.clips(states=[ClipState.DELIVERED])
+            if clip.essence
+        }
+        for clip_id, undone in found.items():
+            if undone != production.undone.get(clip_id, ()):
+                _tell(store.clip(clip_id), undone)
+                if clip_id in production.undone:
+                    store.set_card(store.clip(clip_id).card, turnover_due=1)
+        production.undone = found
 
-    def _tell(self, clip: Clip, twin: Twin, why: str) -> None:
-        if self._told.get((clip.id, twin)) != why:
-            self._told[clip.id, twin] = why
-            get().warning("assist.waits", clip=clip.name, what=str(twin), why=why)
+    def _plan_clip(self, production: Production, clip: Clip, *, is_busy: bool) -> tuple[Undone, ...]:
+        """Queue the next thing that a clip is asked for, and return what it has not got and nobody makes."""
+        words = words_of(production, clip)
+        undone = list(steps_undone(production, clip, words))
+        for twin in asked_for(words):
+            trouble = why_not(production, clip, words, twin)
+            if not trouble:
+                task = _task(production, clip, words, twin)
+                want = key_of("assist", _VERSION, str(clip.id), clip.identity, wire.dump(AssistTask, task))
+                if self._has_landed(production, clip, twin, want):
+                    continue
+                job = production.store.job_of(want)
+                if job and job.state is JobState.FAILED:
+                    trouble = job.trouble
+                elif not is_busy:
+                    _queue(production, clip, twin, want, task)
+                    is_busy = True
+            if trouble:
+                undone.append(Undone(str(twin), trouble))
+        return tuple(undone)
 
-    def _is_there(self, production: Production, clip: Clip, words: Words, twin: Twin) -> bool:
-        """Return whether what is wanted is there, or was given up; else queue it."""
-        store = production.store
-        task = _task(production, clip, words, twin)
-        want = key_of("assist", _VERSION, str(clip.id), clip.identity, wire.dump(AssistTask, task))
-        if self._settled.get((clip.id, twin)) == want:
+    def _has_landed(self, production: Production, clip: Clip, twin: Twin, want: str) -> bool:
+        if self._landed.get((clip.id, twin)) == want:
             return True
-        landed, job = store.proxies(clip.id, twin), store.job_of(want)
-        if (landed and landed[-1].want == want) or (job and job.state is JobState.FAILED):
-            self._settled[clip.id, twin] = want
-            return True
-        origin = origin_of(production, clip, clip.want)
-        text = wire.dump(AssistTask, replace(task, staged=f"{want[:32]}{_SUFFIX[twin]}", origin=origin))
-        store.add_job(key=want, clip=clip.id, stage=self.name, lane=LANE, priority=PRIORITY, task=text)
-        return False
+        landed = production.store.proxies(clip.id, twin)
+        if not landed or landed[-1].want != want:
+            return False
+        self._landed[clip.id, twin] = want
+        return True
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Put what was made in place."""
@@ -157,11 +194,11 @@ class Assist:
         store = production.store
         clip = store.clip(job.clip)
         revision = store.next_revision(clip.id, task.twin)
-        name = Path(revision_name(delivered_name(production, clip), revision)).with_suffix(_SUFFIX[task.twin]).name
+        path = f"{TWIN_FOLDER[task.twin]}/{_name(delivered_name(production, clip), revision, task, made)}"
         facts = Published(
             twin=task.twin,
             revision=revision,
-            path=f"{TWIN_FOLDER[task.twin]}/{name}",
+            path=path,
             xxh128=made.xxh128,
             size_bytes=made.size_bytes,
             width=made.width,
@@ -177,9 +214,23 @@ class Assist:
             if task.twin is Twin.COMP and task.clip.look
             else None,
             signed=made.signed,
+            renditions=(_sequence(task, made, path),) if made.stills else (),
         )
         still = f"{task.staged}.jpg" if made.has_still else ""
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
+
+
+def _name(clip: str, revision: int, task: AssistTask, made: Made) -> str:
+    """Return what sidecars name in the twin's folder: the file, or a sequence's first still in a folder of its own."""
+    suffix = f"/{made.stills[0].path}" if made.stills else _SUFFIX[task.twin]
+    return revision_name(clip, revision, suffix)
+
+
+def _sequence(task: AssistTask, made: Made, path: str) -> Rendition:
+    folder = path.rpartition("/")[0]
+    files = tuple(replace(still, path=f"{folder}/{still.path}") for still in made.stills)
+    aspect = pixel_aspect(task.clip.essence, task.spec) or Fraction(1)
+    return Rendition("", made.codec, SEQUENCE, made.width, made.height, aspect, (), files)
 
 
 def asked_for(words: Words) -> tuple[Twin, ...]:
@@ -188,16 +239,30 @@ def asked_for(words: Words) -> tuple[Twin, ...]:
     return tuple(twin for twin in ASSISTS if asked[twin])
 
 
-def why_not(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
-    """Return why something that is asked for cannot be made now, and what to do; empty where it can."""
+def why_not(production: Production, clip: Clip, words: Words, twin: Twin) -> Trouble | None:
+    """Return why something that is asked for waits, and what to do; None where it can be made."""
+    over, why, fix = words.comp.over or "", "", ""
     if twin is Twin.COMP and not words.matte.key:
-        return "a comp needs a matte: set matte.key of this clip in the recipe"
-    over = words.comp.over or ""
-    if twin is Twin.COMP and is_still(over) and (lacks := lacking(production.recipes.folder, over)):
-        return f"the plate {over} {lacks}: put it there, or name another in comp.over"
-    if twin is Twin.COMP and not is_still(over) and _named(production, clip, over) is None:
-        return f"no delivered clip is called {over}: offload it, or name another in comp.over"
-    return ""
+        why, fix = "a comp needs a matte", "set matte.key of this clip in the recipe"
+    elif twin is Twin.COMP and is_still(over) and (lacks := lacking(production.recipes.folder, over)):
+        why, fix = f"the plate {over} {lacks}", "put it there, or name another in comp.over"
+    elif twin is Twin.COMP and not is_still(over) and _named(production, clip, over) is None:
+        why, fix = f"no clip called {over} was probed", "offload it, or name another in comp.over"
+    return Trouble(WAITS, f"the {twin} of {clip.name} waits", why, fix) if why else None
+
+
+def _tell(clip: Clip, undone: tuple[Undone, ...]) -> None:
+    for one in undone:
+        told = one.trouble
+        get().warning("clip.undone", clip=clip.name, asked=one.asked, code=told.code, why=told.why, fix=told.fix)
+
+
+def _queue(production: Production, clip: Clip, twin: Twin, want: str, task: AssistTask) -> None:
+    origin = origin_of(production, clip, clip.want)
+    staged = f"{want[:32]}{f'.{SEQUENCE}' if task.is_sequence else _SUFFIX[twin]}"
+    named = replace(task, staged=staged, origin=origin, stem=delivered_name(production, clip))
+    text = wire.dump(AssistTask, named)
+    production.store.add_job(key=want, clip=clip.id, stage=Assist.name, lane=LANE, priority=PRIORITY, task=text)
 
 
 def _named(production: Production, clip: Clip, name: str) -> Clip | None:
@@ -212,7 +277,7 @@ def _task(production: Production, clip: Clip, words: Words, twin: Twin) -> Assis
         twin=twin,
         clip=_taken(production, clip, with_look=twin is Twin.COMP),
         spec=spec,
-        matte=_matte(production, words) if needs_matte else None,
+        matte=_matte(production, words, twin) if needs_matte else None,
         takes=_takes(production, clip, words) if needs_plate else (),
         comp=_comp(production, clip, words) if twin is Twin.COMP else None,
         luts=str(production.config.luts),
@@ -235,10 +300,11 @@ def _taken(production: Production, clip: Clip, *, with_look: bool) -> Taken:
     return Taken(source_of(production, clip), clip.essence, look)
 
 
-def _matte(production: Production, words: Words) -> MatteTold:
+def _matte(production: Production, words: Words, twin: Twin) -> MatteTold:
     matte, folder = words.matte, production.recipes.folder
     assert matte.key
-    return MatteTold(matte.key, matte.edges, matte.spill, drawn(matte.garbage, folder), drawn(matte.keep, folder))
+    garbage, keep = drawn(matte.garbage, folder), drawn(matte.keep, folder)
+    return MatteTold(matte.key, matte.edges, matte.spill, garbage, keep, matte.form if twin is Twin.MATTE else "")
 
 
 def _takes(production: Production, clip: Clip, words: Words) -> tuple[Taken, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from daemon.errors import DeliveryError, NameTaken
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import delivering, holds, make_folder, publish_new, replace, withdraw
+from daemon.publish import delivering, holds, make_folder, publish_folder, publish_new, replace, withdraw
 from daemon.slate import BESIDE, DeliveredFile, Twin
 from daemon.states import CLIP_TABLE, ClipEvent, JobEvent
 from daemon.store import Card, Job, Proxy
@@ -34,7 +34,8 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
             ours has the name; the intent is dropped.
     """
     roll = _roll_folder_of(production, proxy)
-    for folder in {(roll / file.path).parent for file in proxy.facts.files}:
+    paths = (proxy.facts.folder,) if proxy.facts.folder else tuple(file.path for file in proxy.facts.files)
+    for folder in {(roll / path).parent for path in paths}:
         make_folder(folder, production.config.delivery.root)
     make_folder(roll / "report", production.config.delivery.root)
     still = production.staging / proxy.still
@@ -54,8 +55,7 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
                 replace(still.read_bytes(), roll / path, production.staging)
                 still.unlink()
     try:
-        for file, staged in reversed(_files(production, proxy)):  # the one that sidecars name comes last
-            publish_new(staged, roll / file.path, file.xxh128)
+        _publish(production, proxy, roll)
     except NameTaken:
         _forget(production, proxy)
         raise
@@ -75,6 +75,15 @@ def land(production: Production, proxy: Proxy, now: Moment) -> None:
         revision=proxy.facts.revision,
         bytes=proxy.facts.size_bytes,
     )
+
+
+def _publish(production: Production, proxy: Proxy, roll: Path) -> None:
+    if folder := proxy.facts.folder:
+        hashes = {PurePosixPath(file.path).name: file.xxh128 for file in proxy.facts.files}
+        publish_folder(production.staging / proxy.staged, roll / folder, hashes)
+        return
+    for file, staged in reversed(_files(production, proxy)):  # the one that sidecars name comes last
+        publish_new(staged, roll / file.path, file.xxh128)
 
 
 def take_up(production: Production, now: Moment) -> None:
@@ -119,7 +128,7 @@ def _settle_intent(production: Production, proxy: Proxy) -> None:
 def _forget(production: Production, proxy: Proxy) -> None:
     """Drop an intent, and what was put in place of it: part of a proxy is none."""
     roll = _roll_folder_of(production, proxy)
-    for file, staged in _files(production, proxy)[1:]:
+    for file, staged in () if proxy.facts.folder else _files(production, proxy)[1:]:
         if not staged.exists() and holds(roll / file.path, file.xxh128):
             withdraw(roll / file.path)
     production.store.forget_intent(proxy.id)
@@ -148,19 +157,19 @@ def roll_folder(production: Production, card: Card) -> Path:
 
 def sheet_path(proxy: Proxy) -> str:
     """Return where the contact sheet of a proxy's look lies in its roll's folder."""
-    return f"report/{PurePosixPath(proxy.facts.path).stem}_look.jpg"
+    return f"report/{proxy.facts.stem}_look.jpg"
 
 
 def before_path(proxy: Proxy) -> str:
     """Return where the still from before a proxy was relit lies in its roll's folder."""
-    return f"report/{PurePosixPath(proxy.facts.path).stem}_before_relight.jpg"
+    return f"report/{proxy.facts.stem}_before_relight.jpg"
 
 
 def still_path(proxy: Proxy) -> str:
     """Return where a proxy's still lies in its roll's folder."""
-    return f"report/{PurePosixPath(proxy.facts.path).stem}_{proxy.facts.twin}.jpg"
+    return f"report/{proxy.facts.stem}_{proxy.facts.twin}.jpg"
 
 
 def layer_path(proxy: Proxy, suffix: str) -> str:
     """Return where the still after one assist of a proxy lies in its roll's folder; `suffix` as in LAYERS."""
-    return f"report/{PurePosixPath(proxy.facts.path).stem}{suffix.replace('.', '_', 1)}"
+    return f"report/{proxy.facts.stem}{suffix.replace('.', '_', 1)}"

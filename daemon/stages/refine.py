@@ -1,4 +1,6 @@
-"""Refine: the production's model learns from a card, and is promoted only if every check of the gate holds.
+"""Refine: the production's models learn from a card; each is promoted only if every check of its gate holds.
+
+Restoration learns from every card; the illumination network from the newest, where the recipe puts light on anything.
 
 Work side: tune from the active weights on the replay store, judge beside base and best on the same canaries, write
 the candidate and its lineage whole. It may be killed at any point: nothing is lost but its own time.
@@ -11,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from math import isfinite
 from pathlib import Path
@@ -22,15 +25,22 @@ from daemon.log import get
 from daemon.production import Moment, Production, key_of
 from daemon.publish import make_folders
 from daemon.slate import Refined
+from daemon.stages.probe import words_of
+from daemon.stages.relight import space_of
 from daemon.stages.sample import Sample, awaited
 from daemon.states import SETTLED_STATES, ClipState, JobEvent, JobState
 from daemon.store import Card, Job, KeptSample, Store
 from daemon.worker import Progress
-from engines.errors import BadSample
+from engines.errors import BadSample, UnknownSpace
+from engines.media.essence import CodeRange
+from engines.model.topology import LIGHT_SIDE, RELIGHT
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engines.model.replay import Cut
-    from engines.model.update import Candidate
+    from engines.model.tuning import Loop
+    from engines.model.update import Candidate, Incumbents, Subject
     from engines.model.weights import Weights
 
 
@@ -46,10 +56,21 @@ class SeenClip:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a clip's code values stand for light: see `engines.light.curve`."""
+
+    space: str
+    code_range: CodeRange
+    transfer: str
+    matrix: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefineTask:
     """One update: from `parent` on `samples` of `clips`, beside `best`; digests, empty for the base weights of `size`.
 
-    `lineage` is what the record of the candidate says besides: who approved, for which card.
+    `lineage` is what the record of the candidate says besides: who approved, for which card. `recorded` says of clips,
+    by identity, what their codes stand for, where it is light that is learned.
     """
 
     models: str
@@ -64,6 +85,7 @@ class RefineTask:
     seed: int
     lineage: dict[str, str]
     plans: EngineChoice = field(default_factory=EngineChoice)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
 
 
 LANE, PRIORITY = "render", 90
@@ -87,15 +109,19 @@ class Refine:
         if production.config.production.training is None or _under_way(store):
             return
         waiting = {clip.card for clip in awaited(production)}
-        for card, clips in store.sampled().items():
-            key = key_of("refine", _VERSION, str(card), *clips)
-            if card not in waiting and _is_new(store, key) and _is_through(store, card):
-                self._queue(production, card, key)
-                return
+        cards = list(store.sampled().items())
+        for size, part in ((production.config.enhance.restore.model, cards), (RELIGHT, cards[-1:])):
+            if size == RELIGHT and not production.recipes.relights:
+                continue
+            for card, clips in part:
+                key = key_of("refine", _VERSION, *([size] if size == RELIGHT else []), str(card), *clips)
+                if card not in waiting and _is_new(store, key) and _is_through(store, card):
+                    self._queue(production, size, card, key)
+                    return
 
-    def _queue(self, production: Production, card: int, key: str) -> None:
+    def _queue(self, production: Production, size: str, card: int, key: str) -> None:
         store = production.store
-        task = wire.dump(RefineTask, _task(production, store.card(card), key))
+        task = wire.dump(RefineTask, _task(production, size, store.card(card), key))
         last = max(clip.id for clip in store.clips(card=card))
         store.add_job(key=key, clip=last, stage=self.name, lane=LANE, priority=PRIORITY, task=task)
 
@@ -126,9 +152,9 @@ def _is_through(store: Store, card: int) -> bool:
     return settled and any(sample.card == card and not sample.holdout for sample in store.samples())
 
 
-def _task(production: Production, card: Card, key: str) -> RefineTask:
+def _task(production: Production, size: str, card: Card, key: str) -> RefineTask:
     config, store = production.config, production.store
-    training, size = config.production.training, config.enhance.restore.model
+    training = config.production.training
     assert training is not None
     samples = _chosen(store.samples(), card.id)
     return RefineTask(
@@ -144,6 +170,7 @@ def _task(production: Production, card: Card, key: str) -> RefineTask:
         budget_seconds=config.refine.budget_seconds,
         seed=int(key[:8], 16),
         lineage={"production": config.production.code, "card": card.roll, **training.model_dump()},
+        recorded=_recorded(production, samples) if size == RELIGHT else {},
     )
 
 
@@ -172,6 +199,18 @@ def _clips(store: Store, samples: tuple[Sample, ...]) -> tuple[SeenClip, ...]:
     return tuple(sorted(found, key=lambda clip: (clip.roll, clip.name)))
 
 
+def _recorded(production: Production, samples: tuple[Sample, ...]) -> dict[str, Recorded]:
+    """Return what the codes of the clips that cuts are of stand for, by identity; not of one whose space is unknown."""
+    wanted = {sample.clip for sample in samples}
+    found = {}
+    for clip in production.store.clips():
+        if clip.identity in wanted and (essence := clip.essence):
+            with suppress(UnknownSpace):
+                space = space_of(production, essence, words_of(production, clip))
+                found[clip.identity] = Recorded(space, essence.code_range, essence.transfer, essence.matrix)
+    return found
+
+
 def _of_all(samples: list[Sample], seed: str) -> list[Sample]:
     """Return cuts so ordered that of each camera, and in it of each clip, one comes before any has a second."""
     drawn = sorted(samples, key=lambda x: key_of(seed, x.digest))
@@ -193,21 +232,17 @@ def work(task_text: str, progress: Progress) -> str:
     Raises:
         BadWeights: the weights that it must begin from, or be compared with, cannot be used.
     """
-    from engines.backends import choose
-    from engines.model.refine import Settings
     from engines.model.update import Incumbents, update
 
     task = wire.load(RefineTask, task_text)
     began = time.monotonic()
     cuts = _cuts(task)
-    learned = [cut for sample, cut in cuts.items() if not sample.holdout]
-    held_out = [cut for sample, cut in cuts.items() if sample.holdout]
+    learned, held_out = ({x: cut for x, cut in cuts.items() if x.holdout is apart} for apart in (False, True))
     if not learned or not held_out:
         return _nothing(f"there is nothing yet to {'judge by' if learned else 'learn from'}")
     incumbents = Incumbents(*(_weights(task, digest) for digest in ("", task.parent, task.best)))
-    settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
-    backend = None if task.engine in ALONE else choose(task.engine)  # those are compared as they are renewed
-    candidate = update(incumbents, learned, held_out, settings, backend, progress)
+    subject_of, settings = (_illumining if task.size == RELIGHT else _restoring)(task, learned, held_out, incumbents)
+    candidate = update(incumbents, subject_of, task.budget_seconds, progress)
     if candidate is None:
         return _nothing("no step fitted into refine.budget_seconds")
     refined = Refined(
@@ -220,9 +255,49 @@ def work(task_text: str, progress: Progress) -> str:
         curve=_thinned(candidate.curve),
     )
     _keep(task, tuple(cuts), candidate, refined, asdict(settings))
-    if refined.passed and task.engine in ALONE:
+    if refined.passed and task.engine in ALONE and task.size != RELIGHT:
         _keep_references(task.plans, candidate.weights)
     return wire.dump(Refined, refined)
+
+
+def _restoring(
+    task: RefineTask, learned: dict[Sample, Cut], held_out: dict[Sample, Cut], incumbents: Incumbents
+) -> tuple[Callable[[], Subject], Loop]:
+    """Return what makes restoration the subject of an update, and how it is tuned."""
+    from engines.backends import choose
+    from engines.model.refine import Settings
+    from engines.model.update import Restoring
+
+    settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
+    backend = None if task.engine in ALONE else choose(task.engine)  # those are compared as they are renewed
+    cuts = list(learned.values()), list(held_out.values())
+    return partial(Restoring, incumbents.base, *cuts, settings, backend), settings
+
+
+def _illumining(
+    task: RefineTask, learned: dict[Sample, Cut], held_out: dict[Sample, Cut], incumbents: Incumbents
+) -> tuple[Callable[[], Subject], Loop]:
+    """Return what makes the illumination network the subject of an update, and how it is tuned."""
+    from engines.backends import choose_light
+    from engines.light.refine import Illumining, Settings
+
+    del incumbents
+    settings = Settings(seed=task.seed, budget_seconds=task.budget_seconds)
+    pictures = _in_stops(task, learned), _in_stops(task, held_out)
+    return partial(Illumining, *pictures, settings, choose_light(task.engine)), settings
+
+
+def _in_stops(task: RefineTask, cuts: dict[Sample, Cut]) -> list[Tensor]:
+    """Return pictures of cuts in stops of scene-linear light."""
+    from engines.light.curve import curve_of
+    from engines.light.refine import pictures_in_stops
+
+    found = []
+    for sample, cut in cuts.items():
+        recorded = task.recorded[sample.clip]
+        curve = curve_of(recorded.space, recorded.code_range, recorded.transfer)
+        found += pictures_in_stops(cut, curve, recorded.matrix)
+    return found
 
 
 def _nothing(why: str) -> str:
@@ -242,14 +317,16 @@ def _keep_references(choice: EngineChoice, candidate: Weights) -> None:
 
 
 def _cuts(task: RefineTask) -> dict[Sample, Cut]:
-    """Return the samples to learn from and to judge by; one that is damaged is left out."""
+    """Return the samples to learn from and to judge by; one that is damaged, or of unknown light, is left out."""
     from engines.model.replay import Replay
 
     replay = Replay(Path(task.replay))
     found = {}
     for sample in task.samples:
         with suppress(BadSample):
-            found[sample] = replay.load(sample.digest)
+            cut = replay.load(sample.digest)
+            if task.size != RELIGHT or (sample.clip in task.recorded and min(cut.pictures.shape[-2:]) >= LIGHT_SIDE):
+                found[sample] = cut
     return found
 
 

@@ -69,13 +69,13 @@ def light_task(production: Production, clip: Clip, words: Words) -> LightTask | 
     hero = _hero(production, clip, words)
     if light.matches and hero is None and light.dials.is_neutral and not light.strength:
         return None
-    return LightTask(light, _space(production, clip.essence, words), hero)
+    return LightTask(light, space_of(production, clip.essence, words), hero)
 
 
-def light_marks(production: Production, clip: Clip) -> tuple[str, ...]:
-    """Return what an editor must know of the light in a clip's enhanced twin."""
+def light_marks(production: Production, clip: Clip, done: dict[str, float]) -> tuple[str, ...]:
+    """Return what an editor must know of the light in a clip's enhanced twin, by what was done (`Lighting.figures`)."""
     words = words_of(production, clip)
-    marks = list(words.light.marks)
+    marks = list(words.light.marks(beats="flicker_hz" in done))
     if name := words.relight.match:
         known = hero_identity(production, clip, words)
         marks.append(f"light matched to {name}" if known else f"light not matched: {name} is no clip that was probed")
@@ -102,12 +102,17 @@ def _hero(production: Production, clip: Clip, words: Words) -> Hero | None:
     if other is None or other.essence is None:
         return None
     theirs = words_of(production, other)
-    space = _space(production, other.essence, theirs)
+    space = space_of(production, other.essence, theirs)
     spec = specs_for(other.essence, theirs, other.name, other.reel).working
     return Hero(other.identity, source_of(production, other), other.essence, spec, space)
 
 
-def _space(production: Production, essence: Essence, words: Words) -> str:
+def space_of(production: Production, essence: Essence, words: Words) -> str:
+    """Return the name of the space that a clip was recorded in.
+
+    Raises:
+        UnknownSpace: it is not known.
+    """
     return camera_space(essence, word=words.source.space, cameras=production.config.colour.cameras).name
 
 

@@ -169,7 +169,7 @@ class Render:
             noise=made.noise,
             marks=(
                 *marks_of(production, clip, task.twin),
-                *(light_marks(production, clip) if task.twin is Twin.ENHANCED else ()),
+                *(light_marks(production, clip, made.light) if task.twin is Twin.ENHANCED else ()),
                 *made.notes,
             ),
             light=made.light,

@@ -18,7 +18,7 @@ from daemon.errors import DeliveryError
 from daemon.holders import Use, in_use
 from daemon.log import get
 from daemon.production import Moment, Production
-from daemon.publish import delivering, withdraw
+from daemon.publish import delivering, withdraw, withdraw_folder
 from daemon.slate import Twin
 from daemon.stages.landing import before_path, roll_folder, still_path
 from daemon.store import Card, Clip, Proxy
@@ -68,7 +68,7 @@ class Retention:
     def _remove(self, production: Production, card: Card, proxy: Proxy, now: Moment) -> None:
         """Remove a file that was let go; one that an editor opened since, or a volume refuses, is asked again later."""
         try:
-            _remove_file(roll_folder(production, card), proxy)
+            _remove_files(roll_folder(production, card), proxy, production.staging)
         except DeliveryError as error:
             self._refused[proxy.id] = now.monotonic + _REST_SECONDS
             get().warning("revision.stays", path=proxy.facts.path, code=error.code, why=error.why)
@@ -114,7 +114,7 @@ def _is_ours(movie: Path, size_bytes: int) -> bool:
     return movie.is_file() and not movie.is_symlink() and movie.stat().st_size == size_bytes
 
 
-def _remove_file(folder: Path, proxy: Proxy) -> None:
+def _remove_files(folder: Path, proxy: Proxy, staging: Path) -> None:
     """Remove a proxy's files and its stills; what is not of the size that was delivered is somebody else's, and stays.
 
     Raises:
@@ -123,9 +123,12 @@ def _remove_file(folder: Path, proxy: Proxy) -> None:
     with delivering(folder / proxy.facts.path), ExitStack() as free:
         ours = [folder / file.path for file in proxy.facts.files if _is_ours(folder / file.path, file.size_bytes)]
         for movie in ours:
-            if free.enter_context(in_use(movie)) is Use.OPEN:
+            use = _use_of(movie) if proxy.facts.folder else free.enter_context(in_use(movie))  # stills are too many
+            if use is Use.OPEN:
                 raise DeliveryError(f"{movie.name} stays", why=_WHY[Use.OPEN], fix="it goes once that is closed")
-        for movie in ours:
+        if ours and proxy.facts.folder:
+            withdraw_folder(folder / proxy.facts.folder, [movie.name for movie in ours], staging)
+        for movie in ours if not proxy.facts.folder else ():
             withdraw(movie)
     for path in (still_path(proxy), before_path(proxy)):
         withdraw(folder / path)

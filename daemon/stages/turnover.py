@@ -323,6 +323,7 @@ def clip_of(production: Production, card: Card, clip: Clip, recordings: dict[int
         parts=tuple(f"{store.card(part.card).roll}/{part.name}" for part in parts) if len(parts) > 1 else (),
         assists=asked_for(production.recipes.words(clip=clip.name, roll=card.roll)),
         layers=_layers(production, card, latest.get(Twin.ENHANCED)),
+        undone=production.undone.get(clip.id, ()),
     )
 
 

@@ -29,5 +29,6 @@ def _current(roll: Roll) -> Iterator[tuple[str, str]]:
     for clip in roll.clips:
         for twin in Twin:
             if proxy := clip.current(twin):
-                path = PurePosixPath(proxy.path)
-                yield f"{path.parent}/{clip.file_name}{path.suffix}", proxy.path
+                path = PurePosixPath(proxy.folder or proxy.path)
+                suffix = "" if proxy.folder else path.suffix
+                yield f"{path.parent}/{clip.file_name}{suffix}", str(path)

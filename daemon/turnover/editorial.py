@@ -121,8 +121,9 @@ def _row(roll: Roll, clip: TurnoverClip) -> dict[str, str]:
 
 
 def notes_of(clip: TurnoverClip, plain: Published) -> str:
-    """Return what an editor must know of a clip, of its enhanced twin too."""
-    return "; ".join(dict.fromkeys((*plain.marks, *([clip.held_back.note] if clip.held_back else []))))
+    """Return what an editor must know of a clip, of its enhanced twin and of what was not made, too."""
+    held_back = [clip.held_back.note] if clip.held_back else []
+    return "; ".join(dict.fromkeys((*plain.marks, *held_back, *(one.note for one in clip.undone))))
 
 
 def _channels(clip: TurnoverClip) -> int:

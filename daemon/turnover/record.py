@@ -119,6 +119,7 @@ def complete(roll: Roll, sidecars: dict[str, str]) -> str:
             "written_at": roll.written_at,
             "xxh128": media | sidecars,
             "undelivered": [_undelivered(clip) for clip in roll.undelivered],
+            "undone": [{"clip": clip.name} | undone for clip in roll.clips for undone in _undone(clip)],
             "missing": list(roll.missing),
         },
     )
@@ -153,6 +154,7 @@ def _clip(clip: TurnoverClip) -> dict[str, Any]:
         "recipe": {word: {"value": value, "from": where} for word, value, where in clip.words},
         "sound": recorded(clip.sound),
         "held_back": _held_back(clip.held_back) if clip.held_back else None,
+        "undone": _undone(clip),
         "parts": list(clip.parts),
         "current": {twin: proxy.path for twin in Twin if (proxy := clip.current(twin))},
         "proxies": [_proxy(proxy) for proxy in clip.published],
@@ -240,6 +242,10 @@ def _look(clip_look: ClipLook) -> dict[str, Any]:
         "from": clip_look.origin,
         "leaned_on": list(clip_look.leaned_on),
     }
+
+
+def _undone(clip: TurnoverClip) -> list[dict[str, str]]:
+    return [{"asked": one.asked} | asdict(one.trouble) for one in clip.undone]
 
 
 def _undelivered(clip: UndeliveredClip) -> dict[str, str]:

@@ -73,6 +73,7 @@ def shown_clip(clip: TurnoverClip) -> dict[str, Any]:
         "timecode_source": essence.timecode_source,
         "marks": _marks(clip),
         "layers": _layers(clip),
+        "undone": [one.trouble for one in clip.undone],
         "notes": essence.notes,
         "plain": plain,
         "enhanced": enhanced,
@@ -91,9 +92,10 @@ def shown_clip(clip: TurnoverClip) -> dict[str, Any]:
 
 
 def _marks(clip: TurnoverClip) -> list[str]:
-    """Return what an editor must know of all that was delivered of a clip, each thing once."""
+    """Return what an editor must know of all that was delivered of a clip, and of what was not, each thing once."""
     delivered = (clip.current(twin) for twin in Twin if twin is not Twin.SOUND)
-    return list(dict.fromkeys(mark for proxy in delivered if proxy for mark in proxy.marks))
+    marks = [mark for proxy in delivered if proxy for mark in proxy.marks]
+    return list(dict.fromkeys((*marks, *(one.note for one in clip.undone))))
 
 
 def _layers(clip: TurnoverClip) -> list[tuple[str, str]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import PurePosixPath
 
 from daemon.fidelity import Restraint
-from daemon.slate import ASSISTS, Published, Trouble, Twin, Vendor, VerifiedFile
+from daemon.slate import ASSISTS, Published, Trouble, Twin, Undone, Vendor, VerifiedFile
 from daemon.sounds import ClipSound
 from engines.media.essence import AudioTrack, Essence
 
@@ -22,7 +21,7 @@ class TurnoverClip:
     None where no production sound was looked for, `held_back` where nothing holds the clip's enhancement back. `parts`
     are those that the clip was put together of, over several rolls, as `A002/0001CD`; empty where it lies on one.
     `assists` are what the recipe asks for beside the proxies; `layers` the stills after each assist of the enhanced
-    twin.
+    twin; `undone` is what the recipe asks for and was not made.
     """
 
     name: str
@@ -41,11 +40,12 @@ class TurnoverClip:
     parts: tuple[str, ...] = ()
     assists: tuple[Twin, ...] = ()
     layers: tuple[tuple[str, str], ...] = ()
+    undone: tuple[Undone, ...] = ()
 
     @property
     def file_name(self) -> str:
         """Name of the clip's files in the delivery, without suffix or revision."""
-        return PurePosixPath(min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).path).stem
+        return min((*self.published, *self.let_go), key=lambda proxy: proxy.revision).stem
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from engines.media.essence import CodeRange
 from engines.model.footage import TRAINING, decode_clean, sha256_of
 from engines.model.network import tensors_of
 from engines.model.schedule import follow, rate
-from engines.model.topology import RELIGHT, topology
+from engines.model.topology import LIGHT_SIDE, RELIGHT, topology
 from engines.model.weights import save_weights
 
 _SCALES = (1, 2, 4, 8)
@@ -84,9 +85,9 @@ def train(
                 step, gone, highest=settings.rate, lowest=settings.rate_end, warmup_steps=settings.warmup_steps
             )
         pool, count = (wide, 1) if wide and step % settings.wide_each == 0 else (sets, settings.batch)
-        loss = _rendered_loss(network, [_lit(pool, generator) for _ in range(count)], generator)
+        loss = rendered_loss(network, [lit(pool, generator) for _ in range(count)], generator)
         if filmed and step % settings.filmed_each == 0:
-            loss = loss + settings.filmed * found_again(network, _filmed(filmed, generator), generator)
+            loss = loss + settings.filmed * found_again(network, windows(filmed, generator), generator)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -100,7 +101,7 @@ def train(
     return averaged.eval(), step
 
 
-def _rendered_loss(network: LightNetwork, lit: list[Pair], generator: torch.Generator) -> Tensor:
+def rendered_loss(network: LightNetwork, lit: list[Pair], generator: torch.Generator) -> Tensor:
     """Return how far the light that is found is from the light that is known, in stops."""
     pictures, lights = (torch.stack(part) for part in zip(*lit, strict=True))
     stops = in_stops(_filmed_by_a_camera(pictures, generator))
@@ -156,7 +157,7 @@ def in_stops(linear: Tensor, floor: float = FLOOR) -> Tensor:
     return (linear.clamp(min=0) + floor).log2()
 
 
-def _lit(pool: list[Pair], generator: torch.Generator) -> Pair:
+def lit(pool: list[Pair], generator: torch.Generator) -> Pair:
     """Return a rendered picture and its light, mirrored, its colours exchanged, lit a little more, at any exposure."""
     picture, light = pool[int(torch.randint(len(pool), (), generator=generator))]
     draws = torch.rand(4, generator=generator)
@@ -179,26 +180,27 @@ def _filmed_by_a_camera(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return torch.minimum(noisy, white)
 
 
-def _filmed(filmed: list[Tensor], generator: torch.Generator) -> Tensor:
-    """Return two windows of permitted footage in stops."""
-    windows = []
+def windows(filmed: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """Return two windows of footage in stops, pictures of LIGHT_SIDE and more `[3, h, w]`."""
+    found = []
     for _ in range(2):
         stops = filmed[int(torch.randint(len(filmed), (), generator=generator))]
-        top, left = (int(torch.randint(side - 128 + 1, (), generator=generator)) for side in stops.shape[-2:])
-        windows.append(stops[:, top : top + 128, left : left + 128])
-    return torch.stack(windows)
+        top, left = (int(torch.randint(side - LIGHT_SIDE + 1, (), generator=generator)) for side in stops.shape[-2:])
+        found.append(stops[:, top : top + LIGHT_SIDE, left : left + LIGHT_SIDE])
+    return torch.stack(found)
 
 
 def rendered(settings: Settings) -> tuple[list[Pair], list[Pair]]:
     """Return the small and the wide sets, rendered."""
     rng = np.random.default_rng(settings.seed)
     return tuple(  # type: ignore[return-value] # two of them
-        [_pair(rng, *size) for _ in range(count)]
+        [set_of(rng, *size) for _ in range(count)]
         for count, size in ((settings.sets, settings.size), (settings.wide_sets, settings.wide))
     )
 
 
-def _pair(rng: np.random.Generator, height: int, width: int) -> Pair:
+def set_of(rng: np.random.Generator, height: int, width: int) -> Pair:
+    """Return a set at random, rendered."""
     lit = render(drawn_set(rng), height, width)
     return tuple(torch.from_numpy(x.transpose(2, 0, 1).copy()) for x in (lit.picture, lit.light))  # type: ignore[return-value]
 
@@ -209,7 +211,7 @@ def footage(samples: Path, frames: int = 4) -> tuple[list[Tensor], list[dict[str
     for clip in TRAINING:
         path = samples / clip.path
         for shot in decode_clean(path, clip.divide, min(clip.frames, _FRAMES)):
-            if min(shot.shape[-2:]) >= 128:  # noqa: PLR2004 - as large as what is drawn from it
+            if min(shot.shape[-2:]) >= LIGHT_SIDE:
                 for still in shot[:: max(1, len(shot) // frames)][:frames]:
                     stops = stops_of_packed(still.astype(np.float32), curve_of("rec709", CodeRange.LEGAL, "bt709"))
                     stills.append(torch.from_numpy(stops.transpose(2, 0, 1).copy()))

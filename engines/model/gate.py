@@ -29,6 +29,8 @@ from engines.model.synthetic import Noise, add_noise, luma_deviation, quiet, tol
 from engines.model.weights import Weights
 
 Scores = dict[str, float]
+Bound = tuple[str, float, float, str]
+"""A score's name, the least and the most that it may be, and how it is said with its value."""
 
 _SEED = 77
 _RENDERED = (
@@ -150,11 +152,9 @@ def score(weights: Weights, taken: Exam) -> Scores:
 
 def judge(candidate: Scores, base: Scores, active: Scores, best: Scores) -> tuple[str, ...]:
     """Return why a candidate is refused; empty if all holds."""
-    if not all(math.isfinite(value) for value in candidate.values()):
-        return ("its outputs are not numbers",)
     bounds = (
-        ("mean_db", _floor(base, best, "mean_db"), math.inf, "canaries come out at {:.2f} dB"),
-        ("worst_db", _floor(base, best, "worst_db"), math.inf, "the worst canaries come out at {:.2f} dB"),
+        ("mean_db", floor(base, best, "mean_db"), math.inf, "canaries come out at {:.2f} dB"),
+        ("worst_db", floor(base, best, "worst_db"), math.inf, "the worst canaries come out at {:.2f} dB"),
         ("filmed", 0.0, active["filmed"], "the next frames are foretold with an error of {:.4f}"),
         ("residual_share", min(SHARE[0], base["residual_share"] - 0.05), math.inf, "it copies: noise taken out {:.2f}"),
         ("residual_share", 0.0, max(SHARE[1], base["residual_share"] + 0.05), "it eats detail: taken out {:.2f} noise"),
@@ -168,6 +168,13 @@ def judge(candidate: Scores, base: Scores, active: Scores, best: Scores) -> tupl
         ("flicker", 0.0, base["flicker"] * FLICKER, "still shots flicker by {:.5f}"),
         ("clean_db", min(CLEAN_DB, base["clean_db"]), math.inf, "clean pictures come out at {:.1f} dB"),
     )
+    return refusals(candidate, bounds)
+
+
+def refusals(candidate: Scores, bounds: Sequence[Bound]) -> tuple[str, ...]:
+    """Return a line for each bound that a candidate's scores break; empty if all hold."""
+    if not all(math.isfinite(value) for value in candidate.values()):
+        return ("its outputs are not numbers",)
     return tuple(
         f"{text.format(candidate[name])}, allowed is {low:.4g} to {high:.4g}"
         for name, low, high, text in bounds
@@ -175,7 +182,8 @@ def judge(candidate: Scores, base: Scores, active: Scores, best: Scores) -> tupl
     )
 
 
-def _floor(base: Scores, best: Scores, name: str) -> float:
+def floor(base: Scores, best: Scores, name: str) -> float:
+    """Return the least that a score may be: that of base, and next to that of the best ever promoted."""
     return max(base[name], best[name] - BELOW_BEST_DB)
 
 

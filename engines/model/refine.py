@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,13 +26,13 @@ from torch import Tensor
 from engines.model.grain import Grain
 from engines.model.leaves import dead_leaves
 from engines.model.motion import Brought, bring_back
-from engines.model.network import Network, network_of, tensors_of
+from engines.model.network import Network, network_of
 from engines.model.patches import Patches
 from engines.model.replay import FRAMES
-from engines.model.schedule import follow, rate
 from engines.model.synthetic import add_noise, luma_deviation, random_noise, told
 from engines.model.train import channel_weights, charbonnier
-from engines.model.weights import Tensors, Weights
+from engines.model.tuning import Loop, Tuned, tune
+from engines.model.weights import Weights
 
 _BF16 = torch.backends.cpu.get_cpu_capability() == "AVX512"
 """Whether bfloat16 is the faster one: without AVX-512 torch convolves it by hand, a step of `lite` takes six times as
@@ -46,12 +45,9 @@ _FILMED_WEIGHT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What an update is made of."""
+class Settings(Loop):
+    """What an update is made of, beside the loop."""
 
-    steps: int = 240
-    budget_seconds: float = 120.0
-    seed: int = 0
     filmed: int = 1  # sequences a step of each source
     averaged: int = 2
     rendered: int = 1
@@ -60,19 +56,6 @@ class Settings:
     side: int = 48  # packed pixels
     sheets: int = 6  # rendered pictures of base replay
     rate: float = 2e-4  # with twice that the other camera forgets (docs/log.md, 2026-11-27)
-    warmup_steps: int = 10
-    ema: float = 0.97
-    pull: float = 1e-3  # L2-SP, toward the weights it began from
-    clip_norm: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Tuned:
-    """Candidate weights, the loss of each step, and how long it took."""
-
-    tensors: Tensors
-    curve: tuple[float, ...]
-    seconds: float
 
 
 class Teaching(Protocol):
@@ -112,33 +95,14 @@ def refine(
     generator = torch.Generator().manual_seed(settings.seed)
     network = network_of(parent).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
-    origin, averaged = deepcopy(network), deepcopy(network)
-    lessons = [_lesson(cut, origin) for cut in _chosen(cuts, settings.lessons, generator)]
+    lessons = [_lesson(cut, network) for cut in _chosen(cuts, settings.lessons, generator)]
     replay = Patches([], [dead_leaves(432, 576, settings.seed + n) for n in range(settings.sheets)], generator)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.rate, betas=(0.9, 0.98))
-    curve: list[float] = []
-    for step in range(settings.steps):
-        if clock() - began > settings.budget_seconds:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = rate(
-                step,
-                step / settings.steps,
-                highest=settings.rate,
-                lowest=0.1 * settings.rate,
-                warmup_steps=settings.warmup_steps,
-            )
+
+    def loss_of(learning: Network) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=_BF16):
-            loss = _loss(network, lessons, replay, settings, generator)
-        loss = loss + settings.pull * _apart(network, origin)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
-        optimiser.step()
-        follow(averaged, network, step + 1, settings.ema)
-        curve.append(loss.item())
-        progress(step + 1, settings.steps)
-    return Tuned(tensors_of(averaged), tuple(curve), clock() - began)
+            return _loss(learning, lessons, replay, settings, generator)
+
+    return tune(network, loss_of, settings, progress, clock, began)
 
 
 def _lesson(cut: Teaching, network: Network) -> _Lesson:
@@ -214,12 +178,6 @@ def _replayed(replay: Patches, side: int, generator: torch.Generator) -> _Exampl
     clean = replay.laid(FRAMES, side)
     noisy, deviation = add_noise(clean, random_noise(generator), generator)
     return _Example(noisy, told(clean, noisy, deviation), clean)
-
-
-def _apart(network: Network, origin: Network) -> Tensor:
-    """Return the squared distance of the weights from where they began."""
-    pairs = zip(network.parameters(), origin.parameters(), strict=True)
-    return torch.stack([((now - then.detach()) ** 2).sum() for now, then in pairs]).sum()
 
 
 def _window(pictures: Tensor, side: int, generator: torch.Generator) -> tuple[slice, slice]:

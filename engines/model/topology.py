@@ -114,6 +114,8 @@ _WIDTHS = {
     "mid": (32, 64, 96),
     "full": (48, 96, 160),
 }
+SIZES = tuple(_WIDTHS)
+"""The sizes of restoration."""
 _HIDDEN = {"nano": 8, "lite": 8, "start": 8, "mid": 16, "full": 24}
 
 
@@ -123,6 +125,8 @@ LIGHT_CHANNELS = 3
 """What the illumination network reads: red, green and blue in stops of scene-linear light, less the picture's mean."""
 LIGHT_GRID = 32
 """Rows and columns of its picture, half the proxy's each, are padded to a multiple of this."""
+LIGHT_SIDE = 128
+"""Rows and columns of a window of footage that it learns from."""
 LIGHT_COARSE = 4
 """Its coefficients are this much coarser than what it reads."""
 _LIGHT_SCHEME = 1

@@ -1,7 +1,7 @@
 """An update of a production's model: what is in use sits the exam, learns for the seconds that are left, and is judged.
 
-The order makes an update keep to its seconds: how long one exam takes is known before anything is learned. Reads;
-writes nothing.
+The order makes an update keep to its seconds: how long one exam takes is known before anything is learned. One course
+for every network; what is its own is its `Subject`. Reads; writes nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from engines.backends.base import Backend
-from engines.model.gate import ENGINE_DB, Exam, Scores, engine_db, exam, judge, score
+from engines.model.gate import ENGINE_DB, Scores, engine_db, exam, judge, score
 from engines.model.proof import proof
 from engines.model.refine import Settings, Teaching, refine
 from engines.model.replay import Cut
+from engines.model.tuning import Tuned
 from engines.model.weights import Weights
+
+Progress = Callable[[int, int], None]
+Clock = Callable[[], float]
+_BESIDE = ("mean_db", "worst_db", "own_db", "filmed")
+"""Scores of those that a candidate was judged by, which are kept beside its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,56 +46,106 @@ class Candidate:
     stills: bytes
 
 
+class Subject(Protocol):
+    """What an update is of: how a network sits its exam, how it learns, and what it is judged by."""
+
+    least_engine_db: float
+
+    def score(self, weights: Weights) -> Scores:
+        """Return a network's scores in the exam, those of `_BESIDE` among them."""
+
+    def tune(self, parent: Weights, budget_seconds: float, progress: Progress, clock: Clock) -> Tuned:
+        """Return candidate weights tuned from `parent`."""
+
+    def judge(self, candidate: Scores, base: Scores, active: Scores, best: Scores) -> tuple[str, ...]:
+        """Return why a candidate is refused; empty if all holds."""
+
+    def engine_db(self, weights: Weights) -> float:
+        """Return how near the engine comes to the reference, in dB; infinite where it cannot run beside torch."""
+
+    def stills(self, base: Weights, weights: Weights) -> bytes:
+        """Return a JPEG of held-out footage, by base and by the candidate."""
+
+
+class Restoring:
+    """Restoration as what is tuned; `backend` is None where the engine cannot run beside torch."""
+
+    least_engine_db = ENGINE_DB
+
+    def __init__(
+        self,
+        base: Weights,
+        learned: Sequence[Teaching],
+        held_out: Sequence[Cut],
+        settings: Settings,
+        backend: Backend | None,
+    ) -> None:
+        self._learned, self._settings, self._backend = learned, settings, backend
+        self._taken = exam(held_out, base)
+
+    def score(self, weights: Weights) -> Scores:
+        """Return a network's scores in the exam."""
+        return score(weights, self._taken)
+
+    def tune(self, parent: Weights, budget_seconds: float, progress: Progress, clock: Clock) -> Tuned:
+        """Return candidate weights tuned from `parent`."""
+        settings = replace(self._settings, budget_seconds=budget_seconds)
+        return refine(parent, self._learned, settings, progress, clock)
+
+    def judge(self, candidate: Scores, base: Scores, active: Scores, best: Scores) -> tuple[str, ...]:
+        """Return why a candidate is refused."""
+        return judge(candidate, base, active, best)
+
+    def engine_db(self, weights: Weights) -> float:
+        """Return how near the engine comes to the reference."""
+        return engine_db(weights, self._backend, self._taken.canaries[0]) if self._backend else math.inf
+
+    def stills(self, base: Weights, weights: Weights) -> bytes:
+        """Return a JPEG of a held-out cut's last frame."""
+        return proof(self._taken.filmed[0], (base, weights))
+
+
 def update(
     incumbents: Incumbents,
-    learned: Sequence[Teaching],
-    held_out: Sequence[Cut],
-    settings: Settings,
-    backend: Backend | None,
-    progress: Callable[[int, int], None],
-    clock: Callable[[], float] = time.monotonic,
+    subject_of: Callable[[], Subject],
+    budget_seconds: float,
+    progress: Progress,
+    clock: Clock = time.monotonic,
 ) -> Candidate | None:
-    """Return a candidate and the gate's verdict on it; None where no step fitted into `settings.budget_seconds`.
-
-    `backend` is the engine that must give the reference's pictures with it; None where it cannot run beside torch.
-    """
+    """Return a candidate and the gate's verdict on it; None where no step fitted into `budget_seconds`."""
     began = clock()
-    taken = exam(held_out, incumbents.base)
+    subject = subject_of()
     examined = clock()
-    scores = _scores(incumbents, taken, progress)
+    scores = _scores(incumbents, subject, progress)
     now = clock()
-    left = settings.budget_seconds - (now - began) - (now - examined) / len(scores)
-    tuned = refine(incumbents.active, learned, replace(settings, budget_seconds=left), progress, clock)
+    left = budget_seconds - (now - began) - (now - examined) / len(scores)
+    tuned = subject.tune(incumbents.active, left, progress, clock)
     if not tuned.curve:
         return None
     weights = incumbents.active.with_tensors(tuned.tensors)
-    found, reasons = _judged(weights, incumbents, scores, taken, backend)
-    return Candidate(weights, tuned.curve, found, reasons, proof(taken.filmed[0], (incumbents.base, weights)))
+    found, reasons = _judged(weights, incumbents, scores, subject)
+    return Candidate(weights, tuned.curve, found, reasons, subject.stills(incumbents.base, weights))
 
 
-def _scores(incumbents: Incumbents, taken: Exam, progress: Callable[[int, int], None]) -> dict[str, Scores]:
+def _scores(incumbents: Incumbents, subject: Subject, progress: Progress) -> dict[str, Scores]:
     """Return scores by digest; who is two of the three sits the exam once."""
     scores = {}
     for weights in (incumbents.base, incumbents.active, incumbents.best):
         progress(0, 1)
         if weights.digest not in scores:
-            scores[weights.digest] = score(weights, taken)
+            scores[weights.digest] = subject.score(weights)
     return scores
 
 
 def _judged(
-    weights: Weights, incumbents: Incumbents, known: dict[str, Scores], taken: Exam, backend: Backend | None
+    weights: Weights, incumbents: Incumbents, known: dict[str, Scores], subject: Subject
 ) -> tuple[Scores, tuple[str, ...]]:
     """Return a candidate's scores, beside some of those it was judged by, and why it is refused."""
     base, active, best = (known[x.digest] for x in (incumbents.base, incumbents.active, incumbents.best))
-    found = score(weights, taken)
-    reasons = judge(found, base, active, best)
-    near = engine_db(weights, backend, taken.canaries[0]) if backend else math.inf
-    if near < ENGINE_DB:
+    found = subject.score(weights)
+    reasons = subject.judge(found, base, active, best)
+    near = subject.engine_db(weights)
+    if near < subject.least_engine_db:
         reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
-    beside = {
-        f"{name}_{key}": scores[key]
-        for name, scores in (("base", base), ("active", active))
-        for key in ("mean_db", "worst_db", "own_db", "filmed")
-    }
+    beside = {f"{name}_{key}": scores[key] for name, scores in (("base", base), ("active", active)) for key in _BESIDE}
     return found | beside | {"engine_db": near}, reasons

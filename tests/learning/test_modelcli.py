@@ -6,9 +6,12 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from cart import Cart
 from dailies import Tutor, shoot
+from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from daemon import models
@@ -93,6 +96,21 @@ def test_an_export_is_the_weights_and_their_lineage_and_overwrites_nothing(two: 
     with pytest.raises(ModelError) as gone:
         said(two, "export", refused[:12], str(there))
     assert "refused" in gone.value.why
+
+
+def test_a_network_is_exported_as_onnx_for_a_raster(two: Cart) -> None:
+    active = digests(two)[0]
+    there = two.folder / "elsewhere"
+    told = [Path(line) for line in said(two, "export", active, str(there), "--onnx", "128x90").split()]
+    graph = onnx.load(told[-1])
+    onnx.checker.check_model(graph)
+    weights = models.own_weights(two.config.models / f"{active}.safetensors", "lite")
+    found = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
+    assert found.keys() == weights.tensors.keys()
+    assert all(np.array_equal(found[name], array) for name, array in weights.tensors.items())
+    with pytest.raises(ModelError) as wrong:
+        said(two, "export", active, str(there), "--onnx", "128")
+    assert "128 is no raster" in wrong.value.why
 
 
 def test_damaged_weights_are_not_exported(two: Cart) -> None:

@@ -23,7 +23,7 @@ from engines.model.patches import Patches
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, averaged, cuts
 from engines.model.synthetic import luma_deviation, pack_planes, planes
-from engines.model.update import Incumbents, update
+from engines.model.update import Incumbents, Restoring, update
 from engines.model.weights import base_weights
 
 
@@ -201,9 +201,12 @@ def test_an_update_leaves_itself_the_time_to_be_judged(
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     base, ticks = base_weights("lite"), iter(range(1000))
     settings = Settings(steps=50, side=24, sheets=1, budget_seconds=budget_seconds)
-    incumbents, backend = Incumbents(base, base, base), choose("eager")
     candidate = update(
-        incumbents, [kept_cut()], [kept_cut()], settings, backend, lambda *_: None, lambda: float(next(ticks))
+        Incumbents(base, base, base),
+        lambda: Restoring(base, [kept_cut()], [kept_cut()], settings, choose("eager")),
+        budget_seconds,
+        lambda *_: None,
+        lambda: float(next(ticks)),
     )
     assert steps == (len(candidate.curve) if candidate else 0)
     if candidate:

@@ -8,57 +8,19 @@ import av
 import cv2
 import numpy as np
 import pytest
-from cart import Cart, seal
+from cart import Cart
 from footage import footage
 from PIL import Image
+from screened import NAME, ask, current, offload, screened
 
 from daemon.hashing import hash_bytes
 from daemon.slate import Twin
-
-NAME = "A001C001"
-
-
-def screened(seed: int = 1, frames: int = 8) -> bytes:
-    """A clip of an actor, a grey block that walks, before a green screen."""
-    from io import BytesIO
-
-    from av.video.frame import VideoFrame
-
-    buffer, (width, height) = BytesIO(), (128, 96)
-    with av.open(buffer, "w", format="mov", options={"fflags": "+bitexact"}) as file:
-        stream = file.add_stream("prores_ks", rate=24)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv422p10le"
-        stream.metadata["timecode"] = "01:00:00:00"
-        for number in range(frames):
-            rgb = np.empty((height, width, 3), np.uint8)
-            rgb[:] = (40, 150, 60)
-            rgb[30:90, 30 + 2 * number : 70 + 2 * number] = (150 + seed, 140, 145)
-            frame = VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv422p10le")
-            frame.pts = number
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
-def ask(cart: Cart, **words: object) -> None:
-    cart.recipe.write_text(json.dumps({"clips": {"A001*": words}}), encoding="utf-8")
-
-
-def offload(cart: Cart, movie: bytes) -> None:
-    roll = cart.roll()
-    cart.put(roll, {f"{NAME}.mov": movie})
-    seal(roll)
-
-
-def current(cart: Cart) -> dict[str, str]:
-    (clip,) = cart.record()["clips"]
-    return dict(clip["current"])
 
 
 def test_a_matte_a_plate_and_a_comp_lie_beside_the_proxies_on_the_same_timecode(cart: Cart) -> None:
     still = cart.recipe.parent / "harbour.png"
     Image.new("RGB", (256, 192), (20, 40, 120)).save(still)
-    ask(cart, restore={"strength": 0}, matte={"key": "green"}, plate={"enabled": True}, comp={"over": "harbour.png"})
+    ask(cart, matte={"key": "green"}, plate={"enabled": True}, comp={"over": "harbour.png"})
     offload(cart, screened())
     with cart.shift() as shift:
         shift.drive()
@@ -95,7 +57,7 @@ def _alpha(frame: av.VideoFrame) -> np.ndarray:
 
 
 def test_other_words_make_a_new_matte_and_leave_the_proxies(cart: Cart) -> None:
-    ask(cart, restore={"strength": 0}, matte={"key": "green"})
+    ask(cart, matte={"key": "green"})
     offload(cart, screened())
     with cart.shift() as shift:
         shift.drive()
@@ -106,17 +68,8 @@ def test_other_words_make_a_new_matte_and_leave_the_proxies(cart: Cart) -> None:
         )
         shift.drive()
         assert shift.revisions(NAME) == [("enhanced", 1), ("matte", 1), ("matte", 2), ("plain", 1)]
-        ask(cart, restore={"strength": 0})
+        ask(cart)
         shift.drive()
-    assert set(current(cart)) == {"plain", "enhanced"}
-
-
-def test_a_screen_that_is_not_there_stops_the_matte_alone_and_is_told(cart: Cart) -> None:
-    ask(cart, restore={"strength": 0}, matte={"key": "blue"})
-    offload(cart, screened())
-    with cart.shift() as shift:
-        shift.drive()
-        assert shift.states()[NAME] == "delivered"
     assert set(current(cart)) == {"plain", "enhanced"}
 
 
@@ -130,7 +83,7 @@ def test_a_screen_that_is_not_there_stops_the_matte_alone_and_is_told(cart: Cart
 )
 def test_each_assist_at_zero_gives_the_plain_proxy_bit_for_bit(cart: Cart, words: dict[str, object]) -> None:
     cart.words["provenance"] = {"sign": False}  # each file's signature is another
-    ask(cart, restore={"strength": 0}, **words)
+    ask(cart, **words)
     offload(cart, footage())
     with cart.shift() as shift:
         shift.drive()
@@ -142,22 +95,14 @@ def test_each_assist_at_zero_gives_the_plain_proxy_bit_for_bit(cart: Cart, words
 
 
 def test_a_wire_that_is_taken_out_makes_a_new_enhanced_twin_that_says_what_nobody_has_seen(cart: Cart) -> None:
-    ask(cart, restore={"strength": 0})
+    ask(cart)
     offload(cart, footage(frames=8))
     with cart.shift() as shift:
         shift.drive()
-        ask(cart, restore={"strength": 0}, remove=[{"line": [[20, 0], [20, 95]], "width": 4, "follow": "frame"}])
+        ask(cart, remove=[{"line": [[20, 0], [20, 95]], "width": 4, "follow": "frame"}])
         shift.drive()
         assert shift.revisions(NAME) == [("enhanced", 1), ("enhanced", 2), ("plain", 1)]
     (clip,) = cart.record()["clips"]
     (second,) = [proxy for proxy in clip["proxies"] if proxy["revision"] == 2]
     assert any(mark.startswith("removal: ") for mark in second["marks"])
     assert (cart.delivered() / "report" / f"{NAME}_r2_removal.jpg").is_file()
-
-
-def test_a_comp_whose_clip_was_never_offloaded_waits_and_stops_nothing(cart: Cart) -> None:
-    ask(cart, restore={"strength": 0}, matte={"key": "green"}, comp={"over": "B001C009"})
-    offload(cart, screened())
-    with cart.shift() as shift:
-        shift.drive()
-    assert set(current(cart)) == {"plain", "enhanced", "matte"}

@@ -70,6 +70,14 @@ def test_a_word_for_light_makes_a_new_revision_of_the_enhanced_twin_alone(cart: 
     assert any(path.endswith("_before_relight.jpg") for path in sealed)
 
 
+def test_a_flicker_that_is_not_there_is_not_said_to_be_taken_out(cart: Cart) -> None:
+    cart.recipe.write_text("clips: {A001*: {restore: {strength: 0}, flicker: {strength: 1, mains_hz: 50}}}\n")
+    offload(cart, A001C001=footage(1))
+    cart.serve()
+    assert record_of(cart)["marks"] == ["no flicker was found: nothing is taken out"]
+    assert "flicker_hz" not in record_of(cart)["light"]
+
+
 def test_undone_in_the_recipe_the_twin_is_what_it_was(cart: Cart) -> None:
     cart.recipe.write_text("clips: {A001*: {restore: {strength: 0}, relight: {key_stops: 1}}}\n")
     offload(cart, A001C001=footage(1))

@@ -15,8 +15,9 @@ from footage import footage
 from jsonschema import Draft202012Validator
 
 from daemon.sidecars.ascmhl import parse_generation
-from daemon.slate import Custody, Twin, Vendor
+from daemon.slate import ASSISTS, SEQUENCE, Custody, Twin, Vendor
 from daemon.states import SETTLED_STATES, ClipState
+from daemon.undone import STEPS
 from engines.media.essence import TimecodeSource
 from engines.media.preset import Wrapper
 from engines.model.noise import NoiseProfile
@@ -115,7 +116,9 @@ def test_the_schema_knows_the_words_that_the_code_knows() -> None:
     assert set(kinds["clip"]["properties"]["timecode_from"]["enum"]) == set(TimecodeSource)
     assert set(kinds["custody"]["properties"]["status"]["enum"]) == set(Custody)
     assert set(kinds["proxy"]["properties"]["twin"]["enum"]) == set(Twin)
-    assert set(kinds["rendition"]["properties"]["wrapper"]["enum"]) == set(Wrapper)
+    assert set(kinds["rendition"]["properties"]["wrapper"]["enum"]) == {*Wrapper, SEQUENCE}
+    undone = kinds["clip"]["properties"]["undone"]["items"]["properties"]["asked"]["enum"]
+    assert set(undone) == {*STEPS, *ASSISTS}
     stopped = SETTLED_STATES - {ClipState.DELIVERED, ClipState.FILED}
     assert set(kinds["undelivered"]["properties"]["state"]["enum"]) == stopped
 
