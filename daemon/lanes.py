@@ -41,7 +41,8 @@ def lay_ground(config: Config) -> None:
 
 
 def _written(config: Config) -> tuple[Path, ...]:
-    return config.models, config.luts, config.plans, config.replay, config.fingerprints, config.staging
+    kept = [config.replay] if config.production.training else []  # nothing is kept to learn from before it is approved
+    return config.models, config.luts, config.plans, *kept, config.fingerprints, config.staging
 
 
 def _working(config: Config) -> Ground:

@@ -28,7 +28,8 @@ def dressed_cart() -> Iterator[Cart]:
     folder = _folder()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
-        yield dressed(folder)
+        made = dressed(folder)
+    yield made
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -69,7 +69,7 @@ def test_a_held_clip_is_asked_for_again_by_a_key_and_the_page_says_so(
 
 def test_names_from_a_card_stay_words(browser: Browser, url: str) -> None:
     browser.opens(f"{url}/clips")
-    assert browser.runs("[...document.querySelectorAll('a.name')].some(it => it.textContent.startsWith('<img'))")
+    browser.waits("[...document.querySelectorAll('a.name')].some(it => it.textContent.startsWith('<img'))")
     assert browser.runs("document.querySelectorAll('img, [onerror], [onmouseover]').length") == 0
 
 
