@@ -185,7 +185,7 @@ def run_media(trial: Trial) -> None:
             for task, told in zip(tasks, probing.probed_all(child, tasks), strict=True):
                 trial.judge(_kind(told), task.source.files[0].path, _wrong(told))
         task = _written(trial.folder, "whole.mov", whole["mpeg4.mov"])
-        child._children["probe"][0].process.kill()  # noqa: SLF001 - what a decoder may do to a child
+        child._posts["probe"][0].child.end()  # noqa: SLF001 - what a decoder may do to a child
         died, after = probing.probed_all(child, [task, task])
         trial.control("a child that is killed", int(_kind(died) == _DIED and _kind(after) == "read"), 1)
 

@@ -61,7 +61,9 @@ def test_a_held_clip_is_asked_for_again_by_a_key_and_the_page_says_so(
     dressed_cart: Cart, browser: Browser, url: str
 ) -> None:
     browser.opens(f"{url}/clips?show=stopped")
-    browser.types("jr")
+    browser.types("j")
+    browser.waits("document.querySelector('.selected')")
+    browser.types("r")
     said = browser.waits("document.querySelector('#said p')?.textContent")
     assert QUOTES in said
     assert [wish for wish, _ in asked(dressed_cart)] == ["retry"]
