@@ -53,8 +53,8 @@ def client_of() -> Callable[[Cart], TestClient]:
     return desk_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
-    """A Chromium without a window; the test is skipped where there is none."""
+    """A Chromium without a window, begun anew: no page of before holds on to it. Where there is none, it is skipped."""
     with Browser.found() as found:
         yield found

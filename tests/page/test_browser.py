@@ -17,8 +17,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def url(dressed_cart: Cart, browser: Browser) -> Iterator[str]:
-    del browser  # where there is none, nothing is served
+def url(dressed_cart: Cart) -> Iterator[str]:
     with served(dressed_cart) as address:
         yield address
 
