@@ -15,45 +15,23 @@ import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.faults import shim
+
+if TYPE_CHECKING:
+    from bench.faults.trial import Campaign
 
 
 def main() -> int:
     """Run the campaigns that were asked for and print their table."""
     words = _parsed()
     shim.preloaded(["-m", "bench.faults", *sys.argv[1:]])
-    from bench.faults import (
-        account,
-        connections,
-        copies,
-        corruptions,
-        cuts,
-        finds,
-        flaps,
-        kills,
-        mutations,
-        refusals,
-        restarts,
-        soak,
-    )
-    from bench.faults.trial import Campaign, Trial, memory
+    from bench.faults import account
+    from bench.faults.trial import Trial, memory
     from bench.storage import storage
 
-    campaigns: dict[str, Campaign] = {
-        "kills": Campaign(kills.run, 1000, 4, "kill -9 at a write"),
-        "cuts": Campaign(cuts.run, 300, 3, "power cut"),
-        "refusals": Campaign(refusals.run, 500, 4, "refused call or full volume"),
-        "finds": Campaign(finds.run, 30_000, 600, "file made while no watcher runs"),
-        "corruptions": Campaign(corruptions.run, 5000, 50, "damaged file"),
-        "sidecars": Campaign(mutations.run_sidecars, 200_000, 2000, "mutated sidecar"),
-        "media": Campaign(mutations.run_media, 10_000, 40, "mutated clip"),
-        "flaps": Campaign(flaps.run, 200, 4, "mount flap"),
-        "connections": Campaign(connections.run, 3, 1, "delivery without a network"),
-        "restarts": Campaign(restarts.run, 40, 2, "restart"),
-        "soak": Campaign(soak.run, 900, 30, "second of service"),
-        "copies": Campaign(copies.run, 1000, 16, "partial copy"),
-    }
+    campaigns = _campaigns()
     names = words.only.split(",") if words.only else list(campaigns)
     if unknown := set(names) - campaigns.keys():
         sys.exit(f"no campaign is called {', '.join(sorted(unknown))}; there are {', '.join(campaigns)}")
@@ -81,6 +59,39 @@ def main() -> int:
         return 0
     print(f"the cases with faults are in {folder}", file=sys.stderr)
     return 1
+
+
+def _campaigns() -> dict[str, Campaign]:
+    """Return what can be done, by name; loaded only with the shim in the process."""
+    from bench.faults import (
+        connections,
+        copies,
+        corruptions,
+        cuts,
+        finds,
+        flaps,
+        kills,
+        mutations,
+        refusals,
+        restarts,
+        soak,
+    )
+    from bench.faults.trial import Campaign
+
+    return {
+        "kills": Campaign(kills.run, 1000, 4, "kill -9 at a write"),
+        "cuts": Campaign(cuts.run, 300, 3, "power cut"),
+        "refusals": Campaign(refusals.run, 500, 4, "refused call or full volume"),
+        "finds": Campaign(finds.run, 30_000, 600, "file made while no watcher runs"),
+        "corruptions": Campaign(corruptions.run, 5000, 50, "damaged file"),
+        "sidecars": Campaign(mutations.run_sidecars, 200_000, 2000, "mutated sidecar"),
+        "media": Campaign(mutations.run_media, 10_000, 40, "mutated clip"),
+        "flaps": Campaign(flaps.run, 200, 4, "mount flap"),
+        "connections": Campaign(connections.run, 3, 1, "delivery without a network"),
+        "restarts": Campaign(restarts.run, 40, 2, "restart"),
+        "soak": Campaign(soak.run, 900, 30, "second of service"),
+        "copies": Campaign(copies.run, 1000, 16, "partial copy"),
+    }
 
 
 def _parsed() -> argparse.Namespace:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-import structlog
 from footage import footage
 
-from daemon import cli
 from daemon.capacity import Volume
 from daemon.display import show_status
 from daemon.status import Snapshot
@@ -27,23 +24,11 @@ metrics: {textfile: nearset.prom}
 
 
 @pytest.fixture
-def nearset(monkeypatch, capsys, tmp_path):
+def nearset(monkeypatch, command, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(CONFIG)
     Path("cards/A001").mkdir(parents=True)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["nearset", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    yield call
-    structlog.reset_defaults()
+    return command
 
 
 def test_a_day_is_kept_in_the_log_and_in_figures_and_asked_for_by_clip(nearset):

@@ -38,21 +38,9 @@ def snapshot(work: WorkStatus, *, eta: float) -> Snapshot:
 
 
 @pytest.fixture
-def nearset(monkeypatch, capsys, tmp_path):
+def nearset(monkeypatch, command, tmp_path):
     monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["nearset", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    yield call
-    structlog.reset_defaults()  # the log's stream was this test's, and is closed after it
+    return command
 
 
 @pytest.fixture

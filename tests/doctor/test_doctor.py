@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import structlog
 from machine import NOW, configured, levels
 
-from daemon import cli, log, wire
+from daemon import log, wire
 from daemon.certificates import Certificates
 from daemon.config import Config
 from daemon.doctor import certificates, clocks, disks, examined, kernel, media, mounts, onlookers, permissions, watching
@@ -266,20 +267,14 @@ def test_who_cannot_be_told_is_an_error_and_figures_without_a_folder_a_warning(
 
 
 def test_an_error_ends_with_3_and_a_warning_with_0(
-    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., tuple[int, str, str]]
 ) -> None:
     from daemon.doctor.finding import Finding, Level
 
     for level, code in ((Level.OK, 0), (Level.WARN, 0), (Level.ERROR, 3)):
         one = Finding("disks", "delivery", level, "it is so", "do this")
         monkeypatch.setattr("daemon.doctor.examined", lambda *_, one=one: iter([one]))
-        monkeypatch.setattr("sys.argv", ["nearset", "doctor", "-c", str(tmp_path / "config.yaml")])
-        ended = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            ended = int(stop.code or 0)
-        out = capsys.readouterr().out
+        ended, out, _ = command("doctor", "-c", tmp_path / "config.yaml")
         assert ended == code
         assert [line.split() for line in out.splitlines()][1][0] == {"ok": "lacks"}.get(str(level), str(level))
         assert "do this" in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from cart import Cart
 from office import Office
 
-from daemon import cli, wire
+from daemon import wire
 from daemon.capacity import Volume
 from daemon.destinations import KNOWN, Event, label, leads_to, urls_of
 from daemon.errors import ConfigError
@@ -200,20 +201,13 @@ def test_a_child_that_sends_reaches_the_office_and_nobody_else(office: Office) -
         child.close()
 
 
-def test_a_trial_says_who_took_it(
-    cart: Cart, office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_trial_says_who_took_it(cart: Cart, office: Office, command: Callable[..., tuple[int, str, str]]) -> None:
     cart.words |= {"notify": {"urls": [office.url], "events": ["card_done"]}, "egress": [office.host]}
     assert cart.config
     for words, code, taken in ((["--test"], 0, True), (["--test"], 4, False), ([], 0, None)):
         office.status = 503 if taken is False else 200
-        monkeypatch.setattr("sys.argv", ["nearset", "notify", *words, "--json", "-c", str(cart.folder / "config.yaml")])
-        ended = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            ended = int(stop.code or 0)
-        told = json.loads(capsys.readouterr().out)
+        ended, out, _ = command("notify", *words, "--json", "-c", cart.folder / "config.yaml")
+        told = json.loads(out)
         assert ended == code
         assert told["events"] == ["card_done"]
         assert [(way["to"], way["taken"]) for way in told["ways"]] == [(f"json {office.host}", taken)]

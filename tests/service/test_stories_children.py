@@ -171,7 +171,7 @@ def test_when_the_control_process_dies_its_children_in_the_worker_unit_die_too(c
         continue
     (hand,) = unit.crew._hands
     child.pipe.close()  # what the kernel does for a process that was killed
-    hand.child.process.wait(100)
+    assert hand.child.process.wait(100) is not None, "it ends, and nobody else ends it"
     unit.stop()
 
 
