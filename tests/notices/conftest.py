@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +16,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "ser
 from cart import Cart
 from office import Office
 
-_MEMORY = Path("/dev/shm")
-
 
 @pytest.fixture(autouse=True)
 def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,11 +24,9 @@ def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cart() -> Iterator[Cart]:
+def cart(folder: Path) -> Cart:
     """A production of its own, in memory where there is room."""
-    folder = Path(tempfile.mkdtemp(prefix="cart-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
-    yield Cart(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    return Cart(folder)
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +16,6 @@ from storage import Bucket
 
 from bench.storage import storage
 
-_MEMORY = Path("/dev/shm")
-
 
 @pytest.fixture(autouse=True)
 def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,11 +24,9 @@ def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cart() -> Iterator[Cart]:
+def cart(folder: Path) -> Cart:
     """A production of its own, in memory where there is room."""
-    folder = Path(tempfile.mkdtemp(prefix="cart-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
-    yield Cart(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    return Cart(folder)
 
 
 @pytest.fixture(scope="session")
