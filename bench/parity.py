@@ -25,7 +25,7 @@ from engines.backends import choose
 from engines.backends.base import Backend, Session
 from engines.backends.eager import EagerBackend
 from engines.errors import EngineError
-from engines.model.carry import carried_on
+from engines.model.carry import Flow, carried_on
 from engines.model.footage import decode_clean
 from engines.model.half import half
 from engines.model.noise import NoiseProfile, estimate
@@ -69,9 +69,9 @@ class _HalfSession:
         self._before: tuple[Packed, Packed, Packed] | None = None
         (self._hidden,) = (x.shape for x in session.get_inputs() if x.name == "hidden")
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
         picture = now.astype(np.float16)
-        past = carried_on(now, *self._before) if self._before else (picture, np.zeros(self._hidden, np.float16))
+        past = carried_on(now, *self._before, motion) if self._before else (picture, np.zeros(self._hidden, np.float16))
         given = {"now": picture, "carried": past[0], "noise": noise, "hidden": past[1]}
         given = {name: array.astype(np.float16) for name, array in given.items()}
         output, hidden = self._session.run(["output", "hidden_next"], given)

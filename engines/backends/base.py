@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engines.model.carry import Flow
 from engines.model.packing import Packed
 from engines.model.weights import Weights
 
@@ -19,11 +20,12 @@ class Session(Protocol):
 
     weights: Weights
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
         """Return the restored picture.
 
         Shape: `now` and the result `[1, 8, h, w]`, noise `[1, 3, h, w]`. Range: code values / 1023. The result
-        is valid until the next step.
+        is valid until the next step. `motion` is `carry.flow` from `now` to the picture of the step before, found here
+        where it is not given.
         """
 
     def reset(self) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from engines.backends.base import LightSession, Session
 from engines.light.network import light_network_of
-from engines.model.carry import carried_on
+from engines.model.carry import Flow, carried_on
 from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
@@ -39,8 +39,8 @@ class _EagerSession:
         self._blank = np.zeros((1, weights.topology.hidden, height, width), np.float32)
         self._before: tuple[Packed, Packed, Packed] | None = None
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
-        past = (now, self._blank) if self._before is None else carried_on(now, *self._before)
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
+        past = (now, self._blank) if self._before is None else carried_on(now, *self._before, motion)
         with torch.inference_mode():
             output, state = self._network(*(torch.from_numpy(part) for part in (now, past[0], noise, past[1])))
         self._before = now, output.clamp(0, 1).numpy(), state.numpy()

@@ -12,7 +12,7 @@ from engines.backends.base import Session
 from engines.errors import BackendUnavailable
 from engines.gpu.device import gpu
 from engines.gpu.machine import told
-from engines.model.carry import carried_on
+from engines.model.carry import Flow, carried_on
 from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
@@ -60,9 +60,9 @@ class _EagerCudaSession:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._before: tuple[Packed, Packed, Packed] | None = None
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
         blank = np.zeros((1, self._network.topology.hidden, *self._shape), np.float32)
-        past = (now, blank) if self._before is None else carried_on(now, *self._before)
+        past = (now, blank) if self._before is None else carried_on(now, *self._before, motion)
         with told("the engine failed in a picture"), torch.inference_mode():
             given = (now, past[0], noise, past[1])
             if not self._inputs:

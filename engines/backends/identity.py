@@ -6,6 +6,7 @@ import numpy as np
 
 from engines.backends.base import LightSession, Session
 from engines.light.graph import coarse_size
+from engines.model.carry import Flow
 from engines.model.packing import Packed
 from engines.model.weights import Weights
 
@@ -33,8 +34,8 @@ class _IdentitySession:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
-        del noise
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
+        del noise, motion
         return now
 
     def reset(self) -> None:

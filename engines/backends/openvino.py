@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.backends.base import LightSession, Session
 from engines.light.graph import coarse_size, light_graph
-from engines.model.carry import carried_on
+from engines.model.carry import Flow, carried_on
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
@@ -51,11 +51,11 @@ class _OpenVinoSession:
         self._before = np.zeros_like(self._output)
         self._fresh = True
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
         past = (
             (now, np.zeros_like(self._hidden))
             if self._fresh
-            else carried_on(now, self._before, self._output, self._hidden)
+            else carried_on(now, self._before, self._output, self._hidden, motion)
         )
         for name, array in {"now": now, "carried": past[0], "noise": noise, "hidden": past[1]}.items():
             self._request.set_tensor(name, ov.Tensor(np.ascontiguousarray(array), shared_memory=True))

@@ -20,7 +20,7 @@ from engines.errors import BackendUnavailable, BadPlan, BuildFailed, GpuFault
 from engines.gpu.faults import gpu_error
 from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
-from engines.model.carry import carried_on
+from engines.model.carry import Flow, carried_on
 from engines.model.packing import Packed
 from engines.model.weights import Tensors, Weights
 from engines.plans.canary import parity, reference
@@ -196,9 +196,9 @@ class _TensorRtSession:
         self._before: Packed = np.zeros(shapes["now"], np.float32)
         self._fresh = True
 
-    def step(self, now: Packed, noise: Packed) -> Packed:
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
         here = self._here
-        past = (now, 0) if self._fresh else self._carried(now)
+        past = (now, 0) if self._fresh else self._carried(now, motion)
         with self.machine.working("the engine failed in a picture"):
             for name, array in zip(_GIVEN, (now, past[0], noise, past[1]), strict=True):
                 here[name][:] = array
@@ -210,9 +210,9 @@ class _TensorRtSession:
     def reset(self) -> None:
         self._fresh = True
 
-    def _carried(self, now: Packed) -> tuple[Packed, Packed]:
+    def _carried(self, now: Packed, motion: Flow | None) -> tuple[Packed, Packed]:
         output, hidden = (self._here[name].astype(np.float32) for name in _GOT)
-        return carried_on(now, self._before, output, hidden)
+        return carried_on(now, self._before, output, hidden, motion)
 
     def _run(self) -> None:
         """Run a step: the first by itself, since libraries prepare in it what cannot be recorded, then as recorded."""

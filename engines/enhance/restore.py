@@ -3,6 +3,9 @@
 At the start of a clip and at each cut there is nothing yet to lean on: there the network first goes through the
 pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones.
 
+While the network is at a picture, the next one is made ready beside it: packed, and its motion found, which depends on
+no weights. A processor that is quick at the network would wait for that otherwise (docs/performance.md).
+
 The dial is `strength`: 0 gives back the very picture, 1 what the network says. The network
 adds to what was filmed at most a bounded share of the noise that was told, and starts anew at each cut. Fine
 regular texture under strong noise is smoothed with it (docs/performance.md).
@@ -11,12 +14,15 @@ regular texture under strong noise is smoothed with it (docs/performance.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from engines.backends.base import Backend
 from engines.media.frames import CODE_MAX, Picture
+from engines.model.carry import Flow, flow
 from engines.model.noise import NoiseProfile
 from engines.model.packing import Packed, pack, packed_size, planes_of
 from engines.model.weights import Weights
@@ -26,6 +32,16 @@ LOWEST, HIGHEST = 4, 1019
 are for timing)."""
 _CUT = 0.055
 """Mean absolute change between two luma thumbnails that means a cut, of 0-1; a cut between dark shots can be missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A picture as the network takes it; `motion` is to the one before, None where none was known."""
+
+    packed: Packed
+    small: Packed
+    noise: Packed
+    motion: Flow | None
 
 
 class Restore:
@@ -47,20 +63,31 @@ class Restore:
         self._session = backend.open(weights, *packed_size(height, width)) if strength else None
         self.weights = self._session.weights if self._session else weights
         self._before: npt.NDArray[np.float32] | None = None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="restore")
+        self._next: tuple[Picture, Future[_Ready]] | None = None
 
     def __call__(self, picture: Picture, coming: Sequence[Picture] = ()) -> Picture:
         """Return the restored picture, with strength 0 the same one; `coming` are the next ones, few or none."""
         if self._session is None:
             return picture
-        packed = pack(picture)
-        small = _thumbnail(packed)
-        if self._before is None or _is_cut(self._before, small):
+        known, self._next = self._next, None
+        now = known[1].result() if known and known[0] is picture else self._ready(picture)
+        motion = now.motion
+        if coming:
+            self._next = coming[0], self._beside.submit(self._ready, coming[0], now.packed)
+        if self._before is None or _is_cut(self._before, now.small):
+            motion = None  # the step before is one of a picture that comes
             self._session.reset()
-            for follower in reversed(_same_shot(small, coming)):
+            for follower in reversed(_same_shot(now.small, coming)):
                 self._session.step(follower, self._noise.noise_map(follower))
-        self._before = small
-        restored = self._session.step(packed, self._noise.noise_map(packed))
-        return _blended(picture, packed, restored, self._strength)
+        self._before = now.small
+        restored = self._session.step(now.packed, now.noise, motion)
+        return _blended(picture, now.packed, restored, self._strength)
+
+    def _ready(self, picture: Picture, before: Packed | None = None) -> _Ready:
+        packed = pack(picture)
+        motion = None if before is None else flow(packed[0], before[0])
+        return _Ready(packed, _thumbnail(packed), self._noise.noise_map(packed), motion)
 
 
 def _same_shot(small: Packed, coming: Sequence[Picture]) -> list[Packed]:

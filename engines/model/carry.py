@@ -56,9 +56,11 @@ def flow(now: Floats, before: Floats, *, finely: bool = False) -> Flow:
     return taken
 
 
-def carried_on(now: Floats, before: Floats, output: Floats, hidden: Floats) -> tuple[Floats, Floats]:
+def carried_on(
+    now: Floats, before: Floats, output: Floats, hidden: Floats, motion: Flow | None = None
+) -> tuple[Floats, Floats]:
     """Return the restored picture and the state before, carried to where things are now; all are batches of one."""
-    motion = flow(now[0], before[0])
+    motion = flow(now[0], before[0]) if motion is None else motion
     return carried(output[0], motion)[None], carried_state(hidden[0], motion)[None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -178,6 +179,16 @@ def test_a_shot_does_not_lean_on_the_next_one():
         Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2)
     )
     np.testing.assert_array_equal(seeing(shot_one[0], shot_two).y, alone(shot_one[0]).y)
+
+
+@pytest.mark.parametrize("name", ["eager", "openvino", *GPU])
+def test_what_is_made_ready_beside_the_network_is_what_would_be_found(name):
+    """The same pictures, once the very ones that were announced, once copies of them, which nothing is ready for."""
+    pictures = shot(8, 72, 96)
+    ready, late = (Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2))
+    for number in range(8):
+        announced = restored(ready, pictures, number)
+        np.testing.assert_array_equal(announced.y, restored(late, [replace(one) for one in pictures], number).y)
 
 
 def restored(restore, pictures, number):
