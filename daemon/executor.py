@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Protocol
 
 from daemon import landlock
 from daemon.children import Child, Spawn, spawned
 from daemon.errors import WorkerDied, WorkerHung, WorkersAway
+from daemon.ground import Marks, marks
 from daemon.log import get
 from daemon.slate import Trouble
 from daemon.store import trouble_of
@@ -77,16 +76,12 @@ class Executor(Protocol):
         """Stop everything."""
 
 
-Grounds = tuple[tuple[int, int] | None, ...]
-"""Device and inode of each path of a child's ground, None where nothing was there."""
-
-
 @dataclass(slots=True)
 class _Post:
     """A child at work or waiting for it, on the ground that was there when it started."""
 
     child: Child
-    grounds: Grounds = ()
+    marks: Marks = ()
     task: Running | None = None
     served: int = 0
 
@@ -126,7 +121,7 @@ class LocalExecutor:
         """Begin a task in a free child of the lane."""
         post = next(post for post in self._posts[lane] if post.task is None)
         running = Running(job, token, stage, started=now, heard=now)
-        if post.grounds != _grounds(self.limits[lane]):
+        if post.marks != marks(self.limits[lane].ground):
             fresh = self._renewed(lane, post)
             if fresh is None:
                 self._lose(running, self.away)
@@ -190,8 +185,8 @@ class LocalExecutor:
 
     def _post(self, lane: str) -> _Post:
         limits = self.limits[lane]
-        grounds = _grounds(limits)  # before the start: what is mounted meanwhile makes it another
-        return _Post(self.spawn(lane, limits), grounds)
+        before = marks(limits.ground)  # before the start: what is mounted meanwhile makes it another
+        return _Post(self.spawn(lane, limits), before)
 
     def _hear(self, lane: str, post: _Post, now: float) -> Report | None:
         try:
@@ -252,18 +247,6 @@ class LocalExecutor:
         posts.remove(post)
         self._fill()
         return posts[-1] if len(posts) == self.lanes[lane] else None
-
-
-def _grounds(limits: Limits) -> Grounds:
-    paths = (*limits.ground.reads, *limits.ground.writes) if limits.ground else ()
-    return tuple(map(_mark, paths))
-
-
-def _mark(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        seen = Path(path).stat()
-        return seen.st_dev, seen.st_ino
-    return None
 
 
 def _report(task: Running, message: dict[str, str]) -> Report:

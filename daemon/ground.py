@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,22 @@ class Ground:
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+
+
+Marks = tuple[tuple[int, int] | None, ...]
+"""Device and inode of each path of a ground, None where nothing is there."""
+
+
+def marks(ground: Ground | None) -> Marks:
+    """Return what stands at each path of a ground now: another where a volume was mounted since."""
+    return tuple(map(_mark, (*ground.reads, *ground.writes))) if ground else ()
+
+
+def _mark(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        seen = Path(path).stat()
+        return seen.st_dev, seen.st_ino
+    return None
 
 
 def confine_to(ground: Ground) -> bool:

@@ -69,6 +69,20 @@ def purge(config: Config, at: str) -> Path:
     return receipt
 
 
+def destroy(folder: Path) -> list[Destroyed]:
+    """Destroy a folder of state and return what was in it.
+
+    Raises:
+        PurgeError: it is a link, or something in it cannot be read or removed.
+    """
+    _refuse_links(folder)
+    with _told(folder):
+        destroyed = list(_seen(folder))
+        _remove(folder)
+        fsync_folder(folder.parent)
+    return destroyed
+
+
 def _new_receipt(config: Config, at: str) -> Path:
     """Return a name for the receipt that no other receipt has."""
     start = config.state.root / f"{config.production.code}.purged-{at.replace(':', '')}"
