@@ -35,6 +35,7 @@ class Inline:
     """An executor that does its work in the service's own process; each word of progress is a point."""
 
     away = ""
+    nodes = ()
 
     def __init__(self, *_: object) -> None:
         self._task: tuple[Running, str] | None = None
@@ -46,6 +47,9 @@ class Inline:
         """Return 1 while nothing is under way."""
         del lane
         return int(self._task is None)
+
+    def takes(self, lane: str) -> None:
+        """Take any stage."""
 
     def start(self, lane: str, job: int, token: str, stage: str, task: str, now: float) -> None:
         """Take a task."""

@@ -23,7 +23,7 @@ _DYING_SECONDS = 2.0
 """How long a child that closed its pipe may take to end by itself, so that its exit code is its own."""
 _KILLED_SECONDS = 10.0
 """How long the kernel may take to end one that was killed; more, and it is stuck in a device or mount."""
-_NOT_FOR_MEDIA = ("AWS_", "NEARSET_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
+_NOT_FOR_MEDIA = ("AWS_", "NEARSET_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "RAY_")
 """Beginnings of the environment's words that a process beside hostile media has no use for."""
 
 

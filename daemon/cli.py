@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon import carecli, enginecli, modelcli, pagecli, queuecli
+from daemon import carecli, clustercli, enginecli, modelcli, pagecli, queuecli
 from daemon import config as configuration
 from daemon.clock import SystemClock
 from daemon.errors import ConfigError, NearsetError
@@ -35,6 +35,7 @@ app.add_typer(recipe_app, name="recipe")
 app.add_typer(modelcli.app, name="model")
 app.add_typer(enginecli.app, name="engine")
 app.add_typer(queuecli.app, name="queue")
+app.add_typer(clustercli.app, name="cluster")
 app.command("purge")(modelcli.purge_command)
 app.command("doctor")(carecli.doctor)
 app.command("logs")(carecli.logs)

@@ -6,6 +6,7 @@ Every fault is told at once with its line. That folders keep apart is for `place
 from __future__ import annotations
 
 from datetime import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -238,6 +239,17 @@ class WorkersSection(Section):
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
 
 
+class ClusterSection(Section):
+    """Further machines that do work; only where `executor` is ray."""
+
+    file: Folder | None = Field(None, description="This machine's own node file, the head's: its address and token.")
+    nodes: list[str] = Field(["*"], description="Nodes that this production's data may go to, by names with wildcards.")
+
+    def allows(self, node: str) -> bool:
+        """Return whether this production's data may go to a node."""
+        return any(fnmatchcase(node, pattern) for pattern in self.nodes)
+
+
 class GpuSection(Section):
     """Engines that run on a GPU; only where `engine` names one."""
 
@@ -270,10 +282,20 @@ class Config(Section):
     )
     queue: QueueSection = QueueSection()
     workers: WorkersSection = WorkersSection()
+    executor: Literal["local", "ray"] = Field(
+        "local", description="Where jobs run: on this machine, or on the nodes of a Ray cluster, too."
+    )
+    cluster: ClusterSection = ClusterSection()
     page: PageSection = PageSection()
     log: LogSection = LogSection()
     notify: NotifySection = NotifySection()
     metrics: MetricsSection = MetricsSection()
+
+    @model_validator(mode="after")
+    def _cluster_is_named(self) -> Config:
+        if self.executor == "ray" and self.cluster.file is None:
+            raise ValueError("executor ray needs cluster.file, the head's node file")
+        return self
 
     @property
     def production_state(self) -> Path:

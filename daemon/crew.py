@@ -101,23 +101,27 @@ class _Hand:
 
 
 class HiredChild:
-    """The control process's side: the line to a child of the worker unit."""
+    """The control process's side: the line to a child of another process, that of the worker unit or the ferry.
 
-    def __init__(self, line: socket.socket, lane: str) -> None:
+    `word` says what child is wanted, `gone` how one ended that did so by itself.
+    """
+
+    def __init__(self, line: socket.socket, word: str, gone: str) -> None:
         self.pipe = Connection(line.detach())
-        self.pipe.send_bytes(lane.encode())
+        self._gone = gone
+        with suppress(OSError):  # who hung up at once is found out by the first task
+            self.pipe.send_bytes(word.encode())
 
     def end(self, *, dying: bool = False) -> str:
         """Have it killed, wait until it is gone, and return how it ended."""
         del dying
-        ended = "a child of the worker unit ended, or the unit itself did: its journal says more"
         with socket.socket(fileno=os.dup(self.pipe.fileno())) as line, suppress(OSError):
             line.settimeout(_GONE_SECONDS)
             line.shutdown(socket.SHUT_WR)
             while line.recv(1 << 16):
                 continue
         self.pipe.close()
-        return ended
+        return self._gone
 
 
 def hired(address: Path, lane: str) -> HiredChild:
@@ -126,12 +130,22 @@ def hired(address: Path, lane: str) -> HiredChild:
     Raises:
         WorkersAway: the unit does not answer, or is another user's.
     """
+    return HiredChild(
+        connected(address), lane, "a child of the worker unit ended, or the unit itself did: its journal says more"
+    )
+
+
+def connected(address: Path) -> socket.socket:
+    """Return a line to whoever gives children at a socket.
+
+    Raises:
+        WorkersAway: it does not answer, or is another user's.
+    """
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         line.connect(str(address))
         if (uid := _peer(line)) != os.getuid():
             raise PermissionError(f"it is of user {uid}")
-        return HiredChild(line, lane)
     except OSError as error:
         line.close()
         raise WorkersAway(
@@ -139,6 +153,7 @@ def hired(address: Path, lane: str) -> HiredChild:
             why=f"{address}: {error.strerror or error}",
             fix="start it, `systemctl status 'nearset-worker@*'` says why it is not; jobs wait until then",
         ) from error
+    return line
 
 
 def hiring(address: Path) -> Spawn:

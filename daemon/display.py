@@ -84,7 +84,8 @@ def show_status(snapshot: Snapshot) -> None:
             table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:
-        console.print(Text(f"{work.stage} {work.clip} {work.share} {work.pace} {_eta(work.eta_seconds)}"))
+        where = f" on {work.node}" if work.node else ""
+        console.print(Text(f"{work.stage} {work.clip}{where} {work.share} {work.pace} {_eta(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
 
 
@@ -102,6 +103,18 @@ def _alarms(snapshot: Snapshot) -> Iterator[str]:
         yield f"GPU lost: {snapshot.gpu_lost}; `nearset doctor` tells more"
     if snapshot.no_room:
         yield snapshot.no_room
+
+
+def show_nodes(snapshot: Snapshot) -> None:
+    """Print the machines of a cluster, what each does, and why some get no work."""
+    console = Console(file=sys.stdout)
+    table = Table("node", "state", "lanes", "GPU", "does", "why", "what to do")
+    for node in snapshot.nodes:
+        does = [f"{it.stage} {it.clip} {it.share} {it.pace}".strip() for it in snapshot.work if it.node == node.name]
+        lanes = ", ".join(f"{lane} {count}" for lane, count in node.lanes)
+        cells = (node.name, node.state, lanes, node.gpu, "\n".join(does), node.why, node.fix)
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(table if snapshot.nodes else "no nodes")
 
 
 def show_queue(places: list[Place], paused: dict[str, str]) -> None:

@@ -40,6 +40,7 @@ NearsetError                     nearset
 ├── ModelError                   model                     no such model, or not to be had
 ├── QueueError                   queue                     no such stage to pause
 ├── PageError                    page                      the status page cannot be served; the service goes on
+├── ClusterError                 cluster                   this machine cannot be in the cluster as things are
 ├── PurgeError                   purge                     not all of a production could be destroyed
 ├── NotTold                      notice                    nobody was told; no card waits for that
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
@@ -135,6 +136,12 @@ class BadManifest(CardError):
     """A manifest cannot be trusted: unreadable, out of chain, or contradicting another."""
 
     code = "card.bad_manifest"
+
+
+class ClusterError(NearsetError):
+    """This machine cannot be head or node of a cluster as things are."""
+
+    code = "cluster"
 
 
 class PurgeError(NearsetError):

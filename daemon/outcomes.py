@@ -48,6 +48,8 @@ class Outcome:
     size_bytes: int = 0
     said: Mapping[str, str | bool | int] | None = None
     trouble: Trouble = NO_TROUBLE
+    node: str = ""
+    """The machine of the cluster that did it; empty for this one."""
 
     @property
     def engine(self) -> str:
@@ -62,7 +64,14 @@ class Outcome:
 
 
 def outcome_of(
-    production: Production, clip: Clip, job: Job, ending: Ending, seconds: float, result: str, trouble: Trouble
+    production: Production,
+    clip: Clip,
+    job: Job,
+    ending: Ending,
+    seconds: float,
+    result: str,
+    trouble: Trouble,
+    node: str = "",
 ) -> Outcome:
     """Return how a job ended; `clip` is as it was before."""
     whole_folder = job.stage == "deliver"
@@ -81,6 +90,7 @@ def outcome_of(
         size_bytes=int(said.get("sent_bytes", 0)) or size_bytes,
         said=said,
         trouble=trouble,
+        node=node,
     )
 
 
@@ -101,7 +111,7 @@ def tell(outcome: Outcome) -> None:
     """Write the one line of a job; what has nothing to say of it stays out."""
     words: dict[str, Any] = {"stage": outcome.stage, "clip": outcome.clip, "roll": outcome.roll}
     words |= {"outcome": str(outcome.ending), "seconds": round(outcome.seconds, 2), "attempt": outcome.attempt}
-    words |= {"frames": outcome.frames, "bytes": outcome.size_bytes, **(outcome.said or {})}
+    words |= {"node": outcome.node, "frames": outcome.frames, "bytes": outcome.size_bytes, **(outcome.said or {})}
     if outcome.seconds > 0 and (units := outcome.frames or outcome.size_bytes):
         words["rate"] = round(units / outcome.seconds, 2)
     trouble = outcome.trouble

@@ -88,12 +88,18 @@ class Pace:
             return math.exp(2 * _UNSEEN)
         return math.exp(2 * stdev(seen) * math.sqrt(1 / len(seen) + 1 / max(jobs, 1)))
 
-    def seconds_left(self, production: Production, running: Iterable[Running]) -> tuple[float, float, float]:
+    def seconds_left(
+        self, production: Production, running: Iterable[Running], elsewhere: Iterable[tuple[str, int]] = ()
+    ) -> tuple[float, float, float]:
         """Return how long until all that is known of is hashed and rendered; zeros where nothing is left.
 
-        First what is most likely, then the least and the most, which hold it nineteen times in twenty.
+        First what is most likely, then the least and the most, which hold it nineteen times in twenty. `elsewhere`
+        are the children of each lane on other machines.
         """
-        return self.range(*self._left(production, running), production.config.workers)
+        workers = production.config.workers
+        for lane, count in elsewhere:
+            workers = workers.model_copy(update={lane: getattr(workers, lane) + count})
+        return self.range(*self._left(production, running), workers)
 
     def range(
         self, left: Mapping[str, float], jobs: Mapping[str, int], workers: WorkersSection

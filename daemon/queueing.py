@@ -6,7 +6,7 @@ A part of the store, over the same connection; what its rows mean is in `rows.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from daemon import wire
@@ -117,10 +117,11 @@ class Queueing(Database):
         lease_seconds: float,
         away: Iterable[str],
         ahead_of: int | None = None,
+        only: Collection[str] | None = None,
     ) -> Job | None:
         """Lease the next due job of a lane; see `due`. Returns None where there is none."""
         with self.transaction():
-            job = self.due(lane, now, away, ahead_of)
+            job = self.due(lane, now, away, ahead_of, only)
             if job is None:
                 return None
             self._db.execute(
@@ -129,17 +130,25 @@ class Queueing(Database):
             )
             return self.job(job.id)
 
-    def due(self, lane: str, now: float, away: Iterable[str], ahead_of: int | None = None) -> Job | None:
+    def due(
+        self,
+        lane: str,
+        now: float,
+        away: Iterable[str],
+        ahead_of: int | None = None,
+        only: Collection[str] | None = None,
+    ) -> Job | None:
         """Return the next due job of a lane whose root is not away and whose stage is not paused.
 
-        Only one that comes before a priority, where one is given. None where there is none.
+        Only one that comes before a priority and one of some stages, where these are given. None where there is none.
         """
-        parked = list(away)
+        parked, stages = list(away), sorted(only or ())
         row = self._db.execute(
             f"select jobs.* from {_PLACED} where jobs.state = ? and lane = ? and not_before <= ? and {_RUNS} "
             "and priority < ifnull(?, priority + 1) "
+            f"and (? or jobs.stage in ({', '.join('?' * len(stages))})) "
             f"and cards.root not in ({', '.join('?' * len(parked))}) order by {_ORDER} limit 1",
-            (JobState.QUEUED, lane, now, ahead_of, *parked),
+            (JobState.QUEUED, lane, now, ahead_of, only is None, *stages, *parked),
         ).fetchone()
         return Job.from_row(row) if row else None
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from daemon.children import spawned
 from daemon.clock import SystemClock
+from daemon.cluster import nodefile
+from daemon.cluster.fleet import RayFleet
 from daemon.config import Config
 from daemon.crew import hiring
 from daemon.display import Progress
@@ -118,6 +120,7 @@ def _served(
         settings.workers.task_hours * 3600,
         TORCH_STAGES if must_be_alone(settings) else frozenset(),
         hiring(workers) if workers else spawned,
+        _fleet(settings),
     )
     with ExitStack() as stack:
         await_database(settings.database, notifier, stop.wait, lambda: stop.asked > 0)
@@ -148,6 +151,16 @@ def _served(
                 break
         turns.drain(lambda: stop.asked > 1)
         return service.snapshot(turns.now())
+
+
+def _fleet(settings: Config) -> RayFleet | None:
+    """Return the other machines, where the configuration names a cluster.
+
+    Raises:
+        ConfigError: this machine's node file has faults.
+    """
+    file = settings.cluster.file
+    return RayFleet(settings, nodefile.load(file)) if settings.executor == "ray" and file else None
 
 
 @contextmanager

@@ -196,9 +196,10 @@ class Service:
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
                 away = () if lane == DELIVER else self.production.roots_away
-                if lane == RENDER and not self._has_room(now, away, ahead_of):
+                only = self._executor.takes(lane)
+                if lane == RENDER and not self._has_room(now, away, ahead_of, only):
                     break
-                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of)
+                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of, only)
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
@@ -206,9 +207,9 @@ class Service:
                     lay_ground(self.production.config)
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
 
-    def _has_room(self, now: Moment, away: Iterable[str], ahead_of: int | None) -> bool:
+    def _has_room(self, now: Moment, away: Iterable[str], ahead_of: int | None, only: frozenset[str] | None) -> bool:
         """Return whether the volume of deliveries has room for what is rendered next."""
-        job = self.production.store.due(RENDER, now.utc_seconds, away, ahead_of)
+        job = self.production.store.due(RENDER, now.utc_seconds, away, ahead_of, only)
         return self._capacity.allows(self.production, job, self._executor.running())
 
     def _serves(self, lane: str) -> bool:
@@ -246,7 +247,9 @@ class Service:
         if not trouble:
             self._pace.note(self.production, clip, job.stage, seconds)
         ending = self._stumble(job, trouble, now) if trouble else Ending.DONE
-        outcome = outcome_of(self.production, clip, job, ending, seconds, report.result, trouble or NO_TROUBLE)
+        outcome = outcome_of(
+            self.production, clip, job, ending, seconds, report.result, trouble or NO_TROUBLE, report.node
+        )
         tell(outcome)
         self.tally.note(outcome)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from daemon.berths import Node
 from daemon.capacity import Capacity, Volume
 from daemon.executor import Executor, Running
 from daemon.pace import Pace
@@ -59,6 +60,8 @@ class WorkStatus:
     total: int
     rate: float
     eta_seconds: float | None
+    node: str = ""
+    """The machine of the cluster that it runs on; empty for this one."""
 
     @property
     def share(self) -> str:
@@ -98,6 +101,7 @@ class Snapshot:
     gpu_lost: str = ""
     workers_away: str = ""
     """Why the worker unit gives no children now."""
+    nodes: tuple[Node, ...] = ()
 
     @property
     def line(self) -> str:
@@ -138,7 +142,8 @@ def snapshot(
         for card in store.cards()
     )
     work = tuple(_work(production, task, now) for task in running)
-    eta, *eta_range = (round(seconds, 1) for seconds in pace.seconds_left(production, running))
+    elsewhere = [lane for node in executor.nodes for lane in node.lanes]
+    eta, *eta_range = (round(seconds, 1) for seconds in pace.seconds_left(production, running, elsewhere))
     return Snapshot(
         production.config.production.code,
         now.iso,
@@ -155,6 +160,7 @@ def snapshot(
         store.queued_by_stage(),
         gpu_lost,
         executor.away,
+        executor.nodes,
     )
 
 
@@ -177,4 +183,4 @@ def _work(production: Production, task: Running, now: Moment) -> WorkStatus:
     elapsed = max(now.monotonic - task.started, 1e-3)
     rate = task.done / elapsed
     eta = round((task.total - task.done) / rate, 1) if rate else None
-    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), eta)
+    return WorkStatus(clip.name, task.stage, task.done, task.total, round(rate, 2), eta, task.node)

@@ -245,6 +245,9 @@ class Batch:
         del lane
         return 1
 
+    def takes(self, lane: str) -> None:
+        """Take any stage."""
+
     def start(self, lane: str, job: int, token: str, stage: str, task: str, now: float) -> None:
         """Note whether the bytes that a job is about are whole, where that counts: proving them is no beginning."""
         del lane

@@ -161,7 +161,7 @@ def test_the_example_is_the_one_beside_the_readme_and_it_loads(tmp_path):
 
 
 def test_the_schema_names_every_section():
-    of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model", "queue", "page"}
+    of_work = {"proxy", "enhance", "engine", "gpu", "refine", "model", "queue", "page", "executor", "cluster"}
     assert {
         "production",
         "offload",

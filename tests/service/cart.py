@@ -19,6 +19,7 @@ from footage import footage
 
 from bench.points import Prompt
 from daemon import config as configuration
+from daemon.berths import Node
 from daemon.clock import ManualClock
 from daemon.config import Config
 from daemon.errors import NearsetError
@@ -55,6 +56,7 @@ class Hands:
 
     lag: int = 2
     away: str = ""
+    nodes: tuple[Node, ...] = ()
     done: list[str] = field(default_factory=list)
     mishaps: dict[str, deque[Callable[[], Trouble | None]]] = field(default_factory=dict)
     _tasks: dict[int, tuple[str, Running, str]] = field(default_factory=dict)
@@ -67,6 +69,10 @@ class Hands:
 
     def free(self, lane: str) -> int:
         return 1 - sum(it == lane for it, _, _ in self._tasks.values())
+
+    def takes(self, lane: str) -> frozenset[str] | None:
+        del lane
+        return None
 
     def start(self, lane: str, job: int, token: str, stage: str, task: str, now: float) -> None:
         self._tasks[job] = (lane, Running(job, token, stage, now, now), task)

@@ -1,0 +1,243 @@
+"""The ferry: a process beside the control process that alone speaks Ray. Tasks go over it to hands, answers come back.
+
+Should Ray end it, as Ray does with whoever loses the head, that costs the jobs under way on nodes and nothing else: the
+control process keeps it up. It holds no truth: which machines there are it tells in a file, which job is whose is the
+database's to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from daemon import wire
+from daemon.berths import Node
+from daemon.cluster import facts, freight, nodefile
+from daemon.cluster.hand import Hand, Hello, Warden
+from daemon.cluster.raylet import RESOURCE
+from daemon.config import Config
+from daemon.errors import WorkerDied
+from daemon.lanes import RENDER
+from daemon.log import configure, get
+from daemon.publish import replace
+from daemon.worker import Limits, die_with_parent
+
+_LOOK_SECONDS, _WARDEN_SECONDS = 1.0, 60.0
+_AGAIN_SECONDS = 15.0
+"""Before a node that could not be asked, or failed a hand, is tried again."""
+_LONGEST_WORD = 64 << 20
+AT_WORK, DRAINING, REFUSED, AWAY = "at work", "draining", "refused", "away"
+
+
+@dataclass(slots=True)
+class Machine:
+    """A node as the ferry knows it."""
+
+    id: str
+    told: Node
+    warden: Any = None
+    has: facts.Means | None = None
+    again: float = 0.0
+    asking: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Ferry:
+    """Knows the nodes, and carries for one production."""
+
+    config: Config
+    hand: type
+    machines: dict[str, Machine] = field(default_factory=dict)
+    _refs: dict[str, Any] = field(default_factory=dict)
+    _told: str = ""
+
+    async def look(self, roster: Path) -> None:
+        """Look which nodes there are, ask new ones, and tell of a change."""
+        nodes = await asyncio.to_thread(ray.nodes)
+        alive = {node["NodeID"] for node in nodes if node["Alive"] and RESOURCE in node["Resources"]}
+        for gone in self.machines.keys() - alive:
+            self._lose(self.machines[gone])
+        for id_ in alive:
+            machine = self.machines.setdefault(id_, Machine(id_, Node(id_[:8], REFUSED, "it is being asked")))
+            if machine.again <= time.monotonic() and (machine.asking is None or machine.asking.done()):
+                machine.asking = asyncio.create_task(self._ask(machine))
+        told = json.dumps([json.loads(wire.dump(Node, machine.told)) for machine in self.machines.values()], indent=1)
+        if told != self._told:
+            await asyncio.to_thread(replace, f"{told}\n".encode(), roster, roster.parent)
+            self._told = told
+
+    def _lose(self, machine: Machine) -> None:
+        if machine.told.state == AWAY:
+            return
+        get().warning("node.away", node=machine.told.name)
+        fix = "jobs that it had are tried elsewhere; look at the machine and its network, it joins again by itself"
+        machine.told = Node(machine.told.name, AWAY, "the cluster lost it", fix, machine.told.gpu)
+        machine.warden = machine.has = None
+
+    async def _ask(self, machine: Machine) -> None:
+        """Ask a node what it is and whether it takes work, and keep what it says."""
+        before, name = machine.told, machine.told.name
+        try:
+            machine.told = await asyncio.wait_for(self._standing(machine), _WARDEN_SECONDS)
+            machine.again = time.monotonic() + _LOOK_SECONDS
+        except Exception as error:  # noqa: BLE001 - whatever Ray or an older version says: the node gets no work
+            why = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+            machine.told = Node(name, REFUSED, f"it could not be asked: {why[:300]}", "see its log; it is asked again")
+            machine.warden, machine.again = None, time.monotonic() + _AGAIN_SECONDS
+        if (machine.told.state, machine.told.why) != (before.state, before.why):
+            get().info("node.stands", node=machine.told.name, state=machine.told.state, why=machine.told.why)
+        for older in [it for it in self.machines.values() if it.told.name == machine.told.name and it is not machine]:
+            if older.told.state == AWAY:
+                del self.machines[older.id]  # it came back under a new number
+
+    async def _standing(self, machine: Machine) -> Node:
+        if machine.warden is None:
+            machine.warden = ray.remote(Warden).options(**_on(machine.id)).remote()
+        standing = await machine.warden.standing.remote(self.config.production.code)
+        name = str(standing["name"])
+        if apart := facts.differs(facts.versions(), facts.Versions(**await machine.warden.versions.remote())):
+            return Node(name, REFUSED, f"other versions: {apart}", "install the head's versions there, then join again")
+        if not standing["takes"]:
+            fix = f"add {self.config.production.code} to `productions` of its node file, if it may come there"
+            return Node(name, REFUSED, "its node file does not name this production", fix)
+        if not self.config.cluster.allows(name):
+            return Node(name, REFUSED, "this production does not name it", "add it to `cluster.nodes`, if it may")
+        machine.has = machine.has or wire.load(facts.Means, await machine.warden.means.remote())
+        lanes, why = dict(standing["lanes"]), facts.unfit_for_render(self.config, machine.has)
+        lanes[RENDER] = 0 if why else lanes[RENDER]
+        told = f"it does not render: {why}" if why else ""
+        fix = "see `nearset doctor` there" if why else ""
+        state = DRAINING if standing["draining"] else AT_WORK
+        return Node(name, state, told, fix, machine.has.gpu, tuple(sorted(lanes.items())))
+
+    async def line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a line: who opens it names node and lane, and has a hand there until it closes."""
+        with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            word = json.loads(await _read(reader))
+            machine = next((it for it in self.machines.values() if it.told.name == word["node"]), None)
+            if machine is None or machine.told.state != AT_WORK:
+                return
+            hello = Hello(
+                self.config.production.code,
+                word["lane"],
+                str(self.config.production_state),
+                str(self.config.staging),
+                wire.load(Limits, word["limits"]),
+            )
+            hand: Any = ray.remote(self.hand).options(**_on(machine.id)).remote(wire.dump(Hello, hello))
+            try:
+                await self._serve(reader, writer, hand, machine)
+            finally:
+                ray.kill(hand)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hand: Any, machine: Machine
+    ) -> None:
+        store = freight.Store(self.config.production_state)
+        while True:
+            request = (await _read(reader)).decode()
+            closing = asyncio.create_task(
+                reader.read(1)
+            )  # nobody speaks before the answer: a byte, or an end, is an end
+            carrying = asyncio.create_task(self._carry(writer, hand, store, request, machine))
+            done, _ = await asyncio.wait({closing, carrying}, return_when=asyncio.FIRST_COMPLETED)
+            if carrying not in done:
+                carrying.cancel()
+                return
+            closing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await closing
+            if not carrying.result():
+                return
+
+    async def _carry(
+        self, writer: asyncio.StreamWriter, hand: Any, store: freight.Store, request: str, machine: Machine
+    ) -> bool:
+        """Carry a request to its hand and what it says back; return whether the hand is still good."""
+        said = json.loads(request)
+        carried = store.freight_of(said["task"])
+        refs = {digest: self._ref(store, path, digest) for path, digest in carried.items()}
+        try:
+            async for ref in hand.work.options(num_returns="streaming").remote(request, carried, refs):
+                answer = json.loads(await ref)
+                if answer["kind"] == "made":
+                    freight.take(store.state, answer["path"], answer["latin"].encode("latin-1"))
+                else:
+                    await _write(writer, json.dumps(answer).encode())
+        except ray.exceptions.RayError as error:
+            why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            machine.again = time.monotonic() + _LOOK_SECONDS
+            await _write(writer, _lost(said["stage"], machine.told.name, why))
+            return False
+        return True
+
+    def _ref(self, store: freight.Store, path: str, digest: str) -> Any:
+        if digest not in self._refs and (data := store.data(path, digest)) is not None:
+            self._refs[digest] = ray.put(data)
+        return self._refs.get(digest)
+
+
+def _on(node: str) -> dict[str, Any]:
+    """Return how an actor is kept to a node; it counts against nothing, for berths do the counting."""
+    strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+    return {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": strategy}
+
+
+def _lost(stage: str, node: str, why: str) -> bytes:
+    fix = "it is tried again, elsewhere where there is another; `nearset cluster status` shows the nodes"
+    what = f"{stage} on {node} ended without an answer"
+    return json.dumps({"kind": "error", "code": WorkerDied.code, "what": what, "why": why, "fix": fix}).encode()
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """Read a message as multiprocessing's Connection frames it. Source: multiprocessing/connection.py, _send_bytes."""
+    (size,) = struct.unpack("!i", await reader.readexactly(4))
+    if not 0 <= size <= _LONGEST_WORD:
+        raise ConnectionError(f"a message of {size} bytes")
+    return await reader.readexactly(size)
+
+
+async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(struct.pack("!i", len(data)) + data)
+    await writer.drain()
+
+
+async def carry(config: Config, hand: type, address: Path, roster: Path) -> None:
+    """Carry until the process ends."""
+    ferry = Ferry(config, hand)
+    async with await asyncio.start_unix_server(ferry.line, address):  # in a folder that nobody else may enter
+        while True:
+            await ferry.look(roster)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def main(hand: type = Hand) -> None:
+    """Run the ferry: SOCKET ROSTER PARENT, the configuration as JSON at its standard input."""
+    address, roster, parent = sys.argv[1:]
+    die_with_parent(int(parent))
+    config = Config.model_validate(json.loads(sys.stdin.buffer.read()), context=Path("/"))
+    configure(config.log.level, config.log.format)
+    assert config.cluster.file
+    file = nodefile.load(config.cluster.file)
+    ray.init(
+        address=file.cluster_address,
+        namespace=f"nearset-{config.production.code}",
+        _node_ip_address=file.address,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    asyncio.run(carry(config, hand, Path(address), Path(roster)))
+
+
+if __name__ == "__main__":
+    main()
