@@ -18,7 +18,8 @@ from typing import Protocol
 from daemon import wire
 from daemon.worker import Limits
 
-_INSTALLED = Path(__file__).parents[1]
+INSTALLED = str(Path(__file__).parents[1])
+"""Where nearset's own packages lie, for processes that do not look into the folder they are started in."""
 _DYING_SECONDS = 2.0
 """How long a child that closed its pipe may take to end by itself, so that its exit code is its own."""
 _KILLED_SECONDS = 10.0
@@ -83,7 +84,7 @@ def spawned(lane: str, limits: Limits) -> OwnChild:
 
 def _environment(limits: Limits) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if limits.destinations or not _is_withheld(name)}
-    paths = (str(_INSTALLED), kept.get("PYTHONPATH", ""))
+    paths = (INSTALLED, kept.get("PYTHONPATH", ""))
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
-from pathlib import Path
 
 from daemon import __version__, wire
+from daemon.children import INSTALLED
 from daemon.config import Config
 from daemon.engine import ON_GPU
 from engines.model.topology import RELIGHT, SIZES, topology
@@ -99,7 +99,7 @@ def asked() -> Means:
         subprocess.SubprocessError: it did not answer.
     """
     command = [sys.executable, "-P", "-m", "daemon.cluster.facts"]
-    where = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))))
+    where = os.pathsep.join(filter(None, (INSTALLED, os.environ.get("PYTHONPATH", ""))))
     said = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": where}, capture_output=True, timeout=_ASKED_SECONDS, check=True
     )

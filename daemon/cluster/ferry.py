@@ -22,8 +22,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon import wire
 from daemon.berths import Node
-from daemon.cluster import facts, freight, nodefile
+from daemon.cluster import facts, freight
 from daemon.cluster.hand import Hand, Hello, Warden
+from daemon.cluster.nodefile import NodeFile
 from daemon.cluster.raylet import RESOURCE
 from daemon.config import Config
 from daemon.errors import WorkerDied
@@ -36,6 +37,7 @@ _LOOK_SECONDS, _WARDEN_SECONDS = 1.0, 60.0
 _AGAIN_SECONDS = 15.0
 """Before a node that could not be asked, or failed a hand, is tried again."""
 _LONGEST_WORD = 64 << 20
+_ROOT = Path("/")
 AT_WORK, DRAINING, REFUSED, AWAY = "at work", "draining", "refused", "away"
 
 
@@ -66,7 +68,7 @@ class Ferry:
         nodes = await asyncio.to_thread(ray.nodes)
         alive = {node["NodeID"] for node in nodes if node["Alive"] and RESOURCE in node["Resources"]}
         for gone in self.machines.keys() - alive:
-            self._lose(self.machines[gone])
+            self._lose(gone)
         for id_ in alive:
             machine = self.machines.setdefault(id_, Machine(id_, Node(id_[:8], REFUSED, "it is being asked")))
             if machine.again <= time.monotonic() and (machine.asking is None or machine.asking.done()):
@@ -76,7 +78,12 @@ class Ferry:
             await asyncio.to_thread(replace, f"{told}\n".encode(), roster, roster.parent)
             self._told = told
 
-    def _lose(self, machine: Machine) -> None:
+    def _lose(self, id_: str) -> None:
+        """Note that a node is away; one that never said what it is is forgotten."""
+        machine = self.machines[id_]
+        if machine.told.name == id_[:8]:
+            del self.machines[id_]
+            return
         if machine.told.state == AWAY:
             return
         get().warning("node.away", node=machine.told.name)
@@ -222,17 +229,19 @@ async def carry(config: Config, hand: type, address: Path, roster: Path) -> None
 
 
 def main(hand: type = Hand) -> None:
-    """Run the ferry: SOCKET ROSTER PARENT, the configuration as JSON at its standard input."""
+    """Run the ferry: SOCKET ROSTER PARENT; the configuration and the head's node file as JSON at its standard input."""
     address, roster, parent = sys.argv[1:]
     die_with_parent(int(parent))
-    config = Config.model_validate(json.loads(sys.stdin.buffer.read()), context=Path("/"))
+    said = json.load(sys.stdin.buffer)
+    config, head = (
+        Config.model_validate(said["config"], context=_ROOT),
+        NodeFile.model_validate(said["head"], context=_ROOT),
+    )
     configure(config.log.level, config.log.format)
-    assert config.cluster.file
-    file = nodefile.load(config.cluster.file)
     ray.init(
-        address=file.cluster_address,
+        address=head.cluster_address,
         namespace=f"nearset-{config.production.code}",
-        _node_ip_address=file.address,
+        _node_ip_address=head.address,
         log_to_driver=False,
         configure_logging=False,
     )

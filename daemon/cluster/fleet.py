@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from daemon import wire
 from daemon.berths import Berth, Node
+from daemon.children import INSTALLED
 from daemon.cluster.nodefile import NodeFile
 from daemon.cluster.raylet import environment
 from daemon.config import Config
@@ -85,7 +86,7 @@ class RayFleet:
     def close(self) -> None:
         """Stop the ferry; Ray ends its actors with it, and they their children."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.kill()  # it holds nothing; on a gentler word Ray prints a trace
             self._process.wait()
         self._roster.unlink(missing_ok=True)
         if self._home:
@@ -106,11 +107,19 @@ class RayFleet:
         words = (str(self._address), str(self._roster), str(os.getpid()))
         self._roster.unlink(missing_ok=True)
         self._address.unlink(missing_ok=True)
-        told = {**os.environ, **environment(self.head)}  # Ray reads them as it is loaded
-        self._process = subprocess.Popen([*self.ferry, *words], env=told, stdin=subprocess.PIPE)
+        here = os.pathsep.join(filter(None, (INSTALLED, os.environ.get("PYTHONPATH", ""))))
+        told = {**os.environ, **environment(self.head), "PYTHONPATH": here}  # Ray reads them as it is loaded
+        self._process = subprocess.Popen(
+            [*self.ferry, *words],
+            env=told,
+            cwd=self._address.parent,  # Ray has nodes look for code in the driver's folder: there is none
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
         assert self._process.stdin
         with self._process.stdin as said, suppress(BrokenPipeError):  # it ended at once: seen at the next turn
-            said.write(self.config.model_dump_json().encode())
+            words_in = {"config": self.config.model_dump(mode="json"), "head": self.head.model_dump(mode="json")}
+            said.write(json.dumps(words_in).encode())
         self._started = now
 
     def _read(self) -> None:

@@ -1,0 +1,166 @@
+"""A card goes through two boxes beside the head; one of them loses its power, hangs, or comes back as another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cart import Cart, Shift, seal
+from footage import footage
+
+from bench.boxes import Boxes
+from daemon.cluster.fleet import RayFleet
+from daemon.executor import LocalExecutor, Report
+from daemon.lanes import limits_of
+
+pytestmark = pytest.mark.timeout(300)
+_HUNG = 1e9
+"""Time here is the story's: nothing hangs by it unless the story says so."""
+
+
+class Crews(LocalExecutor):
+    """Children on the boxes alone: this machine hashes and renders nothing; who did what is written down."""
+
+    did: list[tuple[str, bool]]
+
+    def poll(self, now: float, wait_seconds: float) -> list[Report]:
+        del wait_seconds
+        reports = super().poll(now, 0.05)
+        self.did += [(report.node, report.trouble is None) for report in reports]
+        return reports
+
+
+@contextmanager
+def shift(cart: Cart, cluster: Boxes) -> Iterator[tuple[Shift, Crews]]:
+    executor = Crews(
+        {"custody": 0, "render": 0},
+        limits_of(cart.config),
+        _HUNG,
+        12 * _HUNG,
+        fleet=RayFleet(cart.config, cluster.file),
+    )
+    executor.did = []
+    executor.open()
+    try:
+        with cart.shift(executor) as begun:
+            yield begun, executor
+    finally:
+        executor.close()
+
+
+def until(begun: Shift, seen: Callable[[], object], most: int = 1600) -> None:
+    for _ in range(most):
+        if seen():
+            return
+        begun.tick()
+    raise AssertionError(f"it never came to that: {begun.clips()}")
+
+
+def states(executor: Crews) -> dict[str, str]:
+    return {node.name: node.state for node in executor.nodes}
+
+
+def both_at_work(executor: Crews) -> bool:
+    return states(executor) == {"box2": "at work", "box3": "at work"}
+
+
+def renders_on(executor: Crews, name: str) -> bool:
+    return any(task.node == name and task.stage == "render" and task.done for task in executor.running())
+
+
+def long_card(cart: Cart, clips: int, roll: str = "A001", seed: int = 1) -> None:
+    """A card whose clips take a second or two to render."""
+    folder = cart.roll(roll)
+    for number in range(clips):
+        data = footage(seed + number, frames=120, size=(640, 352))
+        cart.put(folder, {f"{roll}C{number + 1:03}_260302_R1AB.mov": data})
+    seal(folder)
+    cart.remember(folder)
+
+
+@pytest.fixture(autouse=True)
+def all_boxes_on(cluster: Boxes) -> Iterator[None]:
+    yield
+    for box in cluster.nodes.values():
+        if not box._all():
+            box.start()
+
+
+def test_a_card_is_delivered_by_two_boxes(cart, cluster):
+    cart.card(*(f"A001C00{number}_260302_R1AB.mov" for number in range(1, 5)))
+    with shift(cart, cluster) as (begun, executor):
+        until(begun, lambda: both_at_work(executor))
+        begun.drive(1600)
+        assert set(begun.clip_states()) == {"delivered"}
+        assert {name for name, _ in executor.did} == {"box2", "box3"}
+        assert all(done for _, done in executor.did)
+        cart.assert_honest()
+
+
+def test_a_box_that_loses_its_power_costs_a_try_and_nothing_else(cart, cluster):
+    long_card(cart, 4)
+    with shift(cart, cluster) as (begun, executor):
+        until(begun, lambda: both_at_work(executor))
+        until(begun, lambda: renders_on(executor, "box2"))
+        cluster.nodes["box2"].kill()
+        until(begun, lambda: ("box2", False) in executor.did)
+        begun.drive(1600)
+        assert set(begun.clip_states()) == {"delivered"}
+        assert states(executor)["box2"] == "away"
+        assert len(cart.movies()) == 8
+        cart.assert_honest()
+
+
+def test_a_box_with_another_version_gets_no_work(cart, cluster, tmp_path):
+    older = tmp_path / "nearset-0.0.9.dist-info"
+    older.mkdir()
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: nearset\nVersion: 0.0.9\n")
+    box = cluster.nodes["box3"]
+    box.kill()
+    box.start(PYTHONPATH=f"{tmp_path}:{box.environment['PYTHONPATH']}")
+    cart.card("A001C001_260302_R1AB.mov")
+    with shift(cart, cluster) as (begun, executor):
+        until(begun, lambda: states(executor) == {"box2": "at work", "box3": "refused"})
+        (refused,) = (node for node in executor.nodes if node.name == "box3")
+        assert "nearset 0.0.9 there" in refused.why
+        assert "join again" in refused.fix
+        begun.drive(1600)
+        assert {name for name, _ in executor.did} == {"box2"}
+        cart.assert_honest()
+    box.kill()
+
+
+def test_a_box_whose_node_file_does_not_name_the_production_gets_nothing_of_it(cart, cluster, tmp_path):
+    cart.words["production"] = {"code": "RIVAL"}
+    cart.card("A001C001_260302_R1AB.mov")
+    with shift(cart, cluster) as (begun, executor):
+        why = "its node file does not name this production"
+        until(begun, lambda: [(node.state, node.why) for node in executor.nodes] == [("refused", why)] * 2)
+        assert executor.free("render") == executor.free("custody") == 0
+    assert not list(Path(cluster.folder).glob("state-*/RIVAL"))
+
+
+def test_who_has_not_the_token_is_not_let_in(cluster, tmp_path):
+    script = (
+        "import ray, sys\n"
+        f"ray.init(address='{cluster.file.cluster_address}', _node_ip_address='{cluster.file.address}')\n"
+    )
+    wrong = tmp_path / "token"
+    wrong.write_text("f" * 64)
+    told = os.environ | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(wrong),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "3",
+        "RAY_gcs_server_request_timeout_seconds": "3",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=told, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert said.returncode != 0
+    assert "InvalidAuthToken" in said.stderr
