@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="More than one box: head and nodes 
 NodeFilePath = Annotated[Path, typer.Argument(help="The machine's node file.")]
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CodeArgument = Annotated[str, typer.Argument(help="The production's code.")]
 TempPath = Annotated[Path, typer.Option("--temp", help="Folder for Ray's sockets and logs; a short path.")]
 DEFAULT_FILE, DEFAULT_CONFIG, DEFAULT_TEMP = Path("/etc/nearset/cluster.yaml"), Path("config.yaml"), Path("/tmp/ray")  # noqa: S108 - Ray's own
 
@@ -50,6 +51,24 @@ def drain(
         node.draining.unlink(missing_ok=True)
     else:
         node.draining.touch()
+
+
+@app.command()
+def forget(
+    code: Annotated[str, typer.Argument(help="The production's code.")], file: NodeFilePath = DEFAULT_FILE
+) -> None:
+    """Destroy what this node holds of a production, where a purge could not reach it; prints what that was."""
+    from daemon.cluster import nodefile
+    from daemon.purge import destroy
+
+    node = nodefile.load(file)
+    if not (home := node.home(code)).exists():
+        raise ClusterError(
+            f"{node.name} holds nothing of {code}",
+            why=f"there is no {home}",
+            fix="nothing to do",
+        )
+    print(json.dumps([asdict(it) for it in destroy(home)], indent=1))
 
 
 @app.command()

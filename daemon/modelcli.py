@@ -13,6 +13,7 @@ from daemon import config as configuration
 from daemon import models
 from daemon.config import Config
 from daemon.errors import ConfigError
+from daemon.purge import Elsewhere
 from daemon.reading import reading
 from daemon.requests import Request, Wish, ask
 
@@ -127,8 +128,19 @@ def purge_command(
     if not yes and typer.prompt(f"This destroys {settings.production_state}. Type the code again") != code:
         raise typer.Abort
     with locked(settings):
-        receipt = purge(settings, SystemClock().utc().isoformat(timespec="seconds"))
+        receipt = purge(settings, SystemClock().utc().isoformat(timespec="seconds"), _purged_on_nodes(settings))
     print(receipt)
+
+
+def _purged_on_nodes(settings: Config) -> Elsewhere:
+    """Have the nodes that ever worked for a production destroy what they hold of it."""
+    from daemon.cluster import nodefile, reaching
+
+    if not (names := reaching.holders(settings.production_state)):
+        return Elsewhere()
+    if settings.cluster.file is None:
+        return Elsewhere({}, dict.fromkeys(names, "the configuration names no cluster any more"))
+    return reaching.purged(settings, nodefile.load(settings.cluster.file), names)
 
 
 def _ask(settings: Config, request: Request, said: str) -> None:

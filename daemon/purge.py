@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from daemon.config import Config
 from daemon.errors import PurgeError
@@ -48,24 +49,33 @@ class Destroyed:
     link: str = ""
 
 
-def purge(config: Config, at: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other machines destroyed of a production, by machine, and why some could not be asked."""
+
+    destroyed: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    unreached: Mapping[str, str] = field(default_factory=dict)
+
+
+def purge(config: Config, at: str, elsewhere: Elsewhere | None = None) -> Path:
     """Destroy a production's state and return its receipt; the caller holds the production's lock.
 
-    A purge that was cut off is gone on with by the next one, under a receipt of its own.
+    `elsewhere` is what the nodes of a cluster destroyed before, for the receipt. A purge that was cut off is gone on
+    with by the next one, under a receipt of its own.
 
     Raises:
         PurgeError: the state folder is a link, or something in it cannot be read or removed; the receipt says that
             the purge is not complete.
     """
-    folder = config.production_state
+    folder, others = config.production_state, elsewhere or Elsewhere()
     _refuse_links(folder)
     receipt = _new_receipt(config, at)
     with _told(folder):
         destroyed = list(_seen(folder))
-        _write(receipt, config, at, destroyed, complete=False)
+        _write(receipt, config, at, destroyed, others, complete=False)
         _remove(folder)
         fsync_folder(config.state.root)
-        _write(receipt, config, at, destroyed, complete=True)
+        _write(receipt, config, at, destroyed, others, complete=True)
     return receipt
 
 
@@ -147,15 +157,23 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _write(receipt: Path, config: Config, at: str, destroyed: list[Destroyed], *, complete: bool) -> None:
+def _write(
+    receipt: Path, config: Config, at: str, destroyed: list[Destroyed], others: Elsewhere, *, complete: bool
+) -> None:
+    code = config.production.code
+    missed = [
+        f"what node {name} holds: {why}; `nearset cluster forget {code}` there destroys it"
+        for name, why in sorted(others.unreached.items())
+    ]
     text = json.dumps(
         {
-            "production": config.production.code,
+            "production": code,
             "purged_at": at,
             "complete": complete,
             "folder": str(config.production_state),
             "destroyed": [asdict(file) for file in destroyed],
-            "out_of_reach": OUT_OF_REACH,
+            "destroyed_on_nodes": dict(others.destroyed),
+            "out_of_reach": [*OUT_OF_REACH, *missed],
         },
         indent=1,
     )

@@ -26,6 +26,7 @@ from daemon.cluster import facts, freight
 from daemon.cluster.hand import Hand, Hello, Warden
 from daemon.cluster.nodefile import NodeFile
 from daemon.cluster.raylet import RESOURCE
+from daemon.cluster.reaching import note_holder
 from daemon.config import Config
 from daemon.errors import WorkerDied
 from daemon.lanes import RENDER
@@ -103,6 +104,9 @@ class Ferry:
             machine.warden, machine.again = None, time.monotonic() + _AGAIN_SECONDS
         if (machine.told.state, machine.told.why) != (before.state, before.why):
             get().info("node.stands", node=machine.told.name, state=machine.told.state, why=machine.told.why)
+            if machine.warden:  # nobody waits for that word
+                it = machine.told
+                machine.warden.stand.remote(self.config.production.code, it.state, it.why, it.fix)
         for older in [it for it in self.machines.values() if it.told.name == machine.told.name and it is not machine]:
             if older.told.state == AWAY:
                 del self.machines[older.id]  # it came back under a new number
@@ -141,6 +145,7 @@ class Ferry:
                 str(self.config.staging),
                 wire.load(Limits, word["limits"]),
             )
+            await asyncio.to_thread(note_holder, self.config.production_state, machine.told.name)
             hand: Any = ray.remote(self.hand).options(**_on(machine.id)).remote(wire.dump(Hello, hello))
             try:
                 await self._serve(reader, writer, hand, machine)

@@ -23,6 +23,7 @@ from daemon.cluster.nodefile import NodeFile
 from daemon.errors import WorkerDied
 from daemon.ground import Ground, Marks, marks
 from daemon.publish import make_folders
+from daemon.publish import replace as write_whole
 from daemon.purge import destroy
 from daemon.worker import Limits
 from engines.errors import NearsetError
@@ -64,6 +65,13 @@ class Warden:
             "draining": file.draining.exists(),
             "takes": production in file.productions,
         }
+
+    def stand(self, production: str, state: str, why: str, fix: str) -> None:
+        """Take how the head sees this node, for its own log and whoever looks here."""
+        path = self._file.standing
+        told = json.loads(path.read_bytes()) if path.is_file() else {}
+        told[production] = {"state": state, "why": why, "fix": fix}
+        write_whole(f"{json.dumps(told, indent=1)}\n".encode(), path, path.parent)
 
     def means(self) -> str:
         """Return its means as JSON; the first time takes seconds."""

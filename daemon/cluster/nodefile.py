@@ -77,6 +77,11 @@ class NodeFile(Section):
         """A file that is there while this machine begins nothing more."""
         return self.state / "draining"
 
+    @property
+    def standing(self) -> Path:
+        """A file that says how the head sees this machine, by production."""
+        return self.state / "standing.json"
+
     def home(self, production: str) -> Path:
         """Return the folder of what a production needs here."""
         return self.state / production

@@ -7,6 +7,7 @@ interface, unless the node file says that other networks may reach it.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ KEPT_TO = "NEARSET_CLUSTER_INTERFACE"
 """The environment's word for the interface that the unit keeps Ray to (RestrictNetworkInterfaces=)."""
 _OBJECTS_BYTES = 256 << 20
 """Ray's store in memory: what is carried are weights and LUTs of some megabytes."""
+_LOOK_SECONDS = 0.5
 _FIRST_SECONDS, _MOST_SECONDS = 2.0, 60.0
 _ENDING_SECONDS = 15.0
 
@@ -99,16 +101,28 @@ def raylet(file: NodeFile, node_file: Path, temp: Path) -> Iterator[subprocess.P
 
 def keep(file: NodeFile, node_file: Path, temp: Path, wait: Callable[[float], bool]) -> None:
     """Keep Ray up until `wait`, which lets seconds pass, says that a stop was asked for."""
-    pause = _FIRST_SECONDS
+    pause, stands = _FIRST_SECONDS, b""
+    file.standing.unlink(missing_ok=True)
     while True:
         began = time.monotonic()
         with raylet(file, node_file, temp) as process:
             while process.poll() is None:
-                if wait(0.5):
+                if wait(_LOOK_SECONDS):
                     return
+                stands = _tell(file, stands)
         stood = time.monotonic() - began
         pause = _FIRST_SECONDS if stood > _MOST_SECONDS else pause
         get().warning("ray.ended", code=process.returncode, stood_seconds=round(stood), again_in_seconds=pause)
         if wait(pause):
             return
         pause = min(2 * pause, _MOST_SECONDS)
+
+
+def _tell(file: NodeFile, before: bytes) -> bytes:
+    """Tell how the head sees this node, where that changed since `before`; return what was told."""
+    now = file.standing.read_bytes() if file.standing.is_file() else b""
+    if now != before and now:
+        for production, standing in json.loads(now).items():
+            say = get().info if standing["state"] == "at work" else get().warning
+            say("node.stands", production=production, **standing)
+    return now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -164,3 +165,26 @@ def test_who_has_not_the_token_is_not_let_in(cluster, tmp_path):
     )
     assert said.returncode != 0
     assert "InvalidAuthToken" in said.stderr
+
+
+def test_a_purge_reaches_the_boxes_and_names_the_one_it_could_not(cart, cluster, command):
+    cart.card("A001C001_260302_R1AB.mov", "A001C002_260302_R1AB.mov")
+    cart.words |= {"executor": "ray", "cluster": {"file": str(cluster.head.file)}}
+    with shift(cart, cluster) as (begun, executor):
+        until(begun, lambda: both_at_work(executor))
+        begun.drive(1600)
+    held = {name: cluster.folder / f"state-{name}" / "TEST" for name in cluster.nodes}
+    assert all(list(home.rglob("*.pem")) for home in held.values()), "the key that signs was there"
+    cluster.nodes["box3"].kill()
+    code, said, _ = command("purge", "TEST", "--yes", "--config", cart.folder / "config.yaml")
+    assert code == 0
+    receipt = json.loads(Path(said.strip().splitlines()[-1]).read_text())
+    assert not held["box2"].exists()
+    assert held["box3"].exists()
+    assert {line["path"] for line in receipt["destroyed_on_nodes"]["box2"]} >= {"certificates/key.pem"}
+    (missed,) = (line for line in receipt["out_of_reach"] if "box3" in line)
+    assert "nearset cluster forget TEST" in missed
+    code, said, _ = command("cluster", "forget", "TEST", cluster.nodes["box3"].file)
+    assert code == 0
+    assert "certificates/key.pem" in {line["path"] for line in json.loads(said)}
+    assert not held["box3"].exists()
