@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from daemon.cluster import nodefile
 from daemon.cluster.nodefile import NodeFile
@@ -101,24 +102,84 @@ class Boxes:
         self.file = nodefile.load(self.head.file)
 
 
+@dataclass
+class Net:
+    """A private network of the boxes: a bridge for the head, and for each node a namespace with a link to it."""
+
+    head: str = "10.77.0.1"
+    _names: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def why_not() -> str:
+        """Return why there can be none here; empty where there can."""
+        if os.geteuid() != 0:
+            return "network namespaces need root"
+        tried = subprocess.run(["ip", "netns", "add", "nearset-trial"], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", "nearset-trial"], capture_output=True, check=False)
+        return "" if tried.returncode == 0 else tried.stderr.decode().strip()
+
+    def __enter__(self) -> Self:
+        """Lay the bridge."""
+        self.__exit__()
+        _ip("link add nearset0 type bridge", f"addr add {self.head}/24 dev nearset0", "link set nearset0 up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take all of it away."""
+        for name in self._names:
+            subprocess.run(["ip", "netns", "del", f"nearset-{name}"], capture_output=True, check=False)
+        subprocess.run(["ip", "link", "del", "nearset0"], capture_output=True, check=False)
+
+    def add(self, name: str) -> tuple[str, str]:
+        """Link a node, and return its namespace and address."""
+        number = len(self._names) + 2
+        space, address = f"nearset-{name}", f"10.77.0.{number}"
+        subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
+        self._names.append(name)
+        _ip(
+            f"netns add {space}",
+            f"link add ns{number} type veth peer name eth0 netns {space}",
+            f"link set ns{number} master nearset0",
+            f"link set ns{number} up",
+            f"-n {space} addr add {address}/24 dev eth0",
+            f"-n {space} link set eth0 up",
+            f"-n {space} link set lo up",
+        )
+        return space, address
+
+    def cut(self, name: str) -> None:
+        """Cut a node's link: nothing comes through, and nobody is told."""
+        _ip(f"link set ns{self._names.index(name) + 2} nomaster")
+
+    def mend(self, name: str) -> None:
+        """Put the link back."""
+        _ip(f"link set ns{self._names.index(name) + 2} master nearset0")
+
+
+def _ip(*commands: str) -> None:
+    for command in commands:
+        subprocess.run(["ip", *command.split()], check=True, capture_output=True)
+
+
 @contextmanager
 def boxes(
-    folder: Path, names: Sequence[str], production: str, *, shared: Mapping[str, Mapping[str, str]] | None = None
+    folder: Path, names: Sequence[str], production: str, *, net: Net | None = None, lanes: int = 1
 ) -> Iterator[Boxes]:
-    """Switch on a head and nodes that take a production; `shared` says by node where the head's folders are there."""
+    """Switch on a head and nodes that take a production, each with so many children to render; `net` is theirs."""
     token = folder / "token"
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
-    address, port = _address(), _free_port()
-    common = f"address: {address}\ninterface: eth0\nport: {port}\ntoken: token\nexposed: true\n"
+    head, port = net.head if net else _address(), _free_port()
+    common = f"interface: eth0\nport: {port}\ntoken: token\nexposed: true\n"
     where = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))))
     made = {}
     for name in ("head", *names):
-        own = "" if name == "head" else f"head: {address}\nproductions: [{production}]\nstate: state-{name}\n"
-        own += "".join(f"shared: {{{a}: {b}}}\n" for a, b in (shared or {}).get(name, {}).items())
-        (folder / f"{name}.yaml").write_text(f"name: {name}\n{common}{own}")
+        space, address = net.add(name) if net and name != "head" else ("", head)
+        own = f"lanes: {{render: {lanes}}}\nhead: {head}\nproductions: [{production}]\nstate: state-{name}\n"
+        said = f"name: {name}\naddress: {address}\n{common}{'' if name == 'head' else own}"
+        (folder / f"{name}.yaml").write_text(said)
         word = "start" if name == "head" else "join"
-        made[name] = Box(name, folder / f"{name}.yaml", folder / name, [word], {"PYTHONPATH": where})
+        made[name] = Box(name, folder / f"{name}.yaml", folder / name, [word], {"PYTHONPATH": where}, space)
     found = Boxes(folder, made.pop("head"), made)
     try:
         for box in (found.head, *found.nodes.values()):

@@ -72,6 +72,7 @@ def _campaigns() -> dict[str, Campaign]:
         flaps,
         kills,
         mutations,
+        nodes,
         refusals,
         restarts,
         soak,
@@ -90,6 +91,7 @@ def _campaigns() -> dict[str, Campaign]:
         "connections": Campaign(connections.run, 3, 1, "delivery without a network"),
         "restarts": Campaign(restarts.run, 40, 2, "restart"),
         "soak": Campaign(soak.run, 900, 30, "second of service"),
+        "nodes": Campaign(nodes.run, 50, 1, "box of a cluster that is struck"),
         "copies": Campaign(copies.run, 1000, 16, "partial copy"),
     }
 
