@@ -28,7 +28,7 @@ from daemon.cluster.nodefile import NodeFile
 from daemon.cluster.raylet import RESOURCE
 from daemon.cluster.reaching import note_holder
 from daemon.config import Config
-from daemon.errors import WorkerDied
+from daemon.errors import DeliveryError, WorkerDied
 from daemon.lanes import RENDER
 from daemon.log import configure, get
 from daemon.publish import replace
@@ -145,7 +145,11 @@ class Ferry:
                 str(self.config.staging),
                 wire.load(Limits, word["limits"]),
             )
-            await asyncio.to_thread(note_holder, self.config.production_state, machine.told.name)
+            try:
+                note_holder(self.config.production_state, machine.told.name)  # one line at a time: all write that file
+            except DeliveryError as error:
+                get().warning("node.not_noted", node=machine.told.name, why=error.why, fix=error.fix)
+                return  # nothing goes where a purge would not look
             hand: Any = ray.remote(self.hand).options(**_on(machine.id)).remote(wire.dump(Hello, hello))
             try:
                 await self._serve(reader, writer, hand, machine)
@@ -156,20 +160,17 @@ class Ferry:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hand: Any, machine: Machine
     ) -> None:
         store = freight.Store(self.config.production_state)
+        coming = asyncio.create_task(_read(reader))
         while True:
-            request = (await _read(reader)).decode()
-            closing = asyncio.create_task(
-                reader.read(1)
-            )  # nobody speaks before the answer: a byte, or an end, is an end
+            request = (await coming).decode()
+            coming = asyncio.create_task(_read(reader))  # of the next one, or of the line's end
             carrying = asyncio.create_task(self._carry(writer, hand, store, request, machine))
-            done, _ = await asyncio.wait({closing, carrying}, return_when=asyncio.FIRST_COMPLETED)
-            if carrying not in done:
+            await asyncio.wait({coming, carrying}, return_when=asyncio.FIRST_COMPLETED)
+            if coming.done() and coming.exception():
                 carrying.cancel()
                 return
-            closing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await closing
-            if not carrying.result():
+            if not await carrying:
+                coming.cancel()
                 return
 
     async def _carry(
