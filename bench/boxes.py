@@ -163,14 +163,18 @@ def _ip(*commands: str) -> None:
 
 @contextmanager
 def boxes(
-    folder: Path, names: Sequence[str], production: str, *, net: Net | None = None, lanes: int = 1
+    folder: Path, names: Sequence[str], production: str, *, net: Net | None = None, lanes: int = 1, further: str = ""
 ) -> Iterator[Boxes]:
-    """Switch on a head and nodes that take a production, each with so many children to render; `net` is theirs."""
+    """Switch on a head and nodes that take a production, each with so many children to render.
+
+    `net` is their network, `further` are words of all node files.
+    """
     token = folder / "token"
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
     head, port = net.head if net else _address(), _free_port()
-    common = f"interface: eth0\nport: {port}\ntoken: token\nexposed: true\n"
+    network = f"network: {head.rpartition('.')[0]}.0/24\n"
+    common = f"interface: eth0\nport: {port}\ntoken: token\nexposed: true\n{network}{further}"
     where = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))))
     made = {}
     for name in ("head", *names):

@@ -240,10 +240,12 @@ def config_units(
     folder: Annotated[Path | None, typer.Option("--write", help="Write them beneath this folder instead.")] = None,
 ) -> None:
     """Print the drop-ins that open a production's folders to its systemd units."""
+    from daemon.cluster import nodefile
     from daemon.dropins import dropins, unresolved
 
     settings = configuration.load(config)
-    for path, text in dropins(settings, config.stem).items():
+    cluster = nodefile.load(settings.cluster.file).network if settings.cluster.file else ""
+    for path, text in dropins(settings, config.stem, cluster).items():
         if folder:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")

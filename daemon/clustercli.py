@@ -21,7 +21,9 @@ NodeFilePath = Annotated[Path, typer.Argument(help="The machine's node file.")]
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="NEARSET_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CodeArgument = Annotated[str, typer.Argument(help="The production's code.")]
-TempPath = Annotated[Path, typer.Option("--temp", help="Folder for Ray's sockets and logs; a short path.")]
+TempPath = Annotated[
+    Path, typer.Option("--temp", envvar="RAY_TMPDIR", help="Folder for Ray's sockets and logs; a short path.")
+]
 DEFAULT_FILE, DEFAULT_CONFIG, DEFAULT_TEMP = Path("/etc/nearset/cluster.yaml"), Path("config.yaml"), Path("/tmp/ray")  # noqa: S108 - Ray's own
 
 

@@ -16,12 +16,15 @@ CONTROL, WORKER = "nearset", "nearset-worker"
 _HEAD = "# Written by `nearset config units`; write it again when folders or egress of the configuration change.\n"
 
 
-def dropins(config: Config, instance: str) -> dict[Path, str]:
-    """Return the text of each drop-in by its path under systemd's folder; `instance` is the configuration's name."""
+def dropins(config: Config, instance: str, cluster: str = "") -> dict[Path, str]:
+    """Return the text of each drop-in by its path under systemd's folder; `instance` is the configuration's name.
+
+    `cluster` is the network of head and nodes, which the ferry speaks to; empty where there is none.
+    """
     targets = [target.path for target in config.delivery.targets if target.path]
     reads = [*(root.path for root in config.offload.roots), *config.offload.stand_ins.folders]
     writes = [config.delivery.root, config.state.root]
-    network = [f"IPAddressAllow={address}" for address in _addresses(config)]
+    network = [f"IPAddressAllow={address}" for address in (*_addresses(config), *filter(None, (cluster,)))]
     return {
         _path(unit, instance): "\n".join((_HEAD, "[Service]", *_lines(reads, [*writes, *more]), *further, ""))
         for unit, more, further in ((CONTROL, targets, network), (WORKER, [], []))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import stat
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,11 @@ def _absolute(paths: dict[str, str]) -> dict[str, str]:
     return {theirs.rstrip("/") or "/": ours.rstrip("/") or "/" for theirs, ours in paths.items()}
 
 
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
+Network = Annotated[str, AfterValidator(_network)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
 
@@ -37,15 +43,25 @@ class Lanes(Section):
     render: int = Field(1, ge=0, le=16, description="Children that render.")
 
 
+class Tls(Section):
+    """What Ray's own connections are closed with; each machine has a certificate of one authority. PEM files."""
+
+    certificate: Folder
+    key: Folder
+    authority: Folder
+
+
 class NodeFile(Section):
     """A machine in a cluster."""
 
     name: Name = Field(description="What it is called in status and logs.")
     address: Address = Field(description="Of this machine on the private interface.")
     interface: str = Field(min_length=1, max_length=15, description="The private interface that has this address.")
+    network: Network = Field(description="Addresses of head and nodes, such as 10.0.0.0/24.")
     head: Address | None = Field(None, description="Address of the head; left out on the head itself.")
     port: int = Field(6399, ge=1024, le=65535, description="Of the head.")
     token: Folder = Field(description="File with the cluster's token, readable by its owner alone.")
+    tls: Tls | None = Field(None, description="Without it the network reads what Ray says, its token too.")
     productions: list[Name] = Field([], description="Codes of the productions whose data may come here.")
     state: Folder = Field(Path("/var/lib/nearset-node"), description="Folder of what a production needs here.")
     shared: Annotated[dict[str, str], AfterValidator(_absolute)] = Field(
@@ -55,6 +71,13 @@ class NodeFile(Section):
     exposed: bool = Field(
         default=False, description="true: other networks reach Ray's ports, too; see docs/cluster.md."
     )
+
+    @model_validator(mode="after")
+    def _is_on_the_network(self) -> NodeFile:
+        for address in filter(None, (self.address, self.head)):
+            if ip_address(address) not in ip_network(self.network):
+                raise ValueError(f"{address} is not in network {self.network}")
+        return self
 
     @model_validator(mode="after")
     def _takes_something(self) -> NodeFile:

@@ -33,7 +33,17 @@ _ENDING_SECONDS = 15.0
 
 def environment(file: NodeFile) -> dict[str, str]:
     """Return what Ray's processes and drivers are told: the token, no statistics, how soon a lost node is given up."""
-    return {
+    tls = (
+        {
+            "RAY_USE_TLS": "1",
+            "RAY_TLS_SERVER_CERT": str(file.tls.certificate),
+            "RAY_TLS_SERVER_KEY": str(file.tls.key),
+            "RAY_TLS_CA_CERT": str(file.tls.authority),
+        }
+        if file.tls
+        else {}
+    )
+    return tls | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(file.token),
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -199,7 +199,9 @@ def fleet(folder: Path) -> RayFleet:
     (folder / "config.yaml").write_text(
         "production: {code: SHOW}\noffload: {roots: [offload]}\ndelivery: {root: delivery}\nstate: {root: state}\n"
     )
-    head = NodeFile(name="head", address="10.0.0.1", interface="eno2", token=str(folder / "token"))
+    head = NodeFile(
+        name="head", address="10.0.0.1", interface="eno2", network="10.0.0.0/24", token=str(folder / "token")
+    )
     return RayFleet(configuration.load(folder / "config.yaml"), head)
 
 

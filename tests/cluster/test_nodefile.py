@@ -11,8 +11,11 @@ from daemon.cluster import nodefile, raylet
 from daemon.cluster.nodefile import NodeFile
 from daemon.errors import ClusterError, ConfigError
 
-HEAD = "name: head\naddress: 10.0.0.1\ninterface: eno2\ntoken: token\n"
-NODE = HEAD.replace("head", "box2").replace("10.0.0.1", "10.0.0.2") + "head: 10.0.0.1\nproductions: [SHOW]\n"
+HEAD = "name: head\naddress: 10.0.0.1\ninterface: eno2\nnetwork: 10.0.0.0/24\ntoken: token\n"
+NODE = (
+    HEAD.replace("head", "box2").replace("address: 10.0.0.1", "address: 10.0.0.2")
+    + "head: 10.0.0.1\nproductions: [SHOW]\n"
+)
 
 
 def node_file(folder: Path, text: str, token: str = "0123456789abcdef" * 4, mode: int = 0o600) -> Path:
@@ -43,11 +46,17 @@ def test_a_node_takes_no_production_that_it_does_not_name(tmp_path):
         ("shared: {media: /mnt}", "absolute paths"),
         ("hosts: [a]", "unknown key"),
         ("address: cart.local", "key stands here twice"),
+        ("tls: {certificate: box2.pem}", "key"),
     ],
 )
 def test_a_fault_is_told_with_its_line(line, told, tmp_path):
-    with pytest.raises(ConfigError, match=rf"cluster\.yaml:7:.*{told}"):
+    with pytest.raises(ConfigError, match=rf"cluster\.yaml:8:.*{told}"):
         nodefile.load(node_file(tmp_path, f"{NODE}{line}\n"))
+
+
+def test_who_is_not_on_the_network_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"10\.0\.1\.2 is not in network 10\.0\.0\.0/24"):
+        nodefile.load(node_file(tmp_path, NODE.replace("10.0.0.2", "10.0.1.2")))
 
 
 def test_a_token_that_others_can_read_is_refused(tmp_path):
