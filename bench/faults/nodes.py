@@ -1,6 +1,6 @@
 """Nodes: boxes of a cluster lose their power, hang, are cut off, come back as others, or lose their head.
 
-A head and two boxes run on this machine, each box in a network namespace of its own where there are any. All work is
+A head and two or three boxes run here, each box in a network namespace of its own where there are any. All work is
 the boxes'; one is struck while it renders. Whatever comes of it, each clip is delivered once and whole, and what a box
 does that was given up and lives on is seen by nobody.
 """
@@ -60,18 +60,22 @@ class Forgetful(Crews):
 
 
 def run(trial: Trial) -> None:
-    """Strike boxes until there were enough cases, one kind after another."""
-    with ExitStack() as stack:
-        net = None if (why := Net.why_not()) else stack.enter_context(Net())
-        if why:
-            trial.figures["links"] = f"not cut: {why}"
-        place = Path(tempfile.mkdtemp(prefix="ns-"))
-        stack.callback(shutil.rmtree, place, ignore_errors=True)
-        strikes = Strikes(trial, stack.enter_context(boxes(place, ["box2", "box3"], "SHOW", net=net)), net)
-        kinds = list(strikes.kinds)
-        while not trial.is_over:
-            strikes.case(kinds[trial.done % len(kinds)])
-        strikes.control()
+    """Strike boxes until there were enough cases, one kind after another, of two boxes and then of three."""
+    why = Net.why_not()
+    if why:
+        trial.figures["links"] = f"not cut: {why}"
+    for count, share in ((2, 0.5), (3, 1.0)):
+        with ExitStack() as stack:
+            net = None if why else stack.enter_context(Net())
+            place = Path(tempfile.mkdtemp(prefix="ns-"))
+            stack.callback(shutil.rmtree, place, ignore_errors=True)
+            names = [f"box{number}" for number in range(2, 2 + count)]
+            strikes = Strikes(trial, stack.enter_context(boxes(place, names, "SHOW", net=net)), net)
+            kinds = list(strikes.kinds)
+            while not trial.is_over and trial.done < share * trial.wanted:
+                strikes.case(kinds[trial.done % len(kinds)])
+            if count == 2:
+                strikes.control()
 
 
 @dataclass
