@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from cart import Cart
 from premises import QUOTES, Reader, clip_id, desk_of
 
+from daemon.berths import Node
 from daemon.reading import reading
 from daemon.states import ClipState
+from daemon.status import WorkStatus
+from daemon.statusfile import write_status
 from daemon.web import words
 
 
@@ -51,6 +55,23 @@ def test_the_queue_says_what_comes_next_and_why_the_rest_waits(reader: Reader) -
     assert "shoot day 20260302" in text
     assert 'hx-post="/stages/refine/resume"' in text
     assert 'hx-post="/stages/render/pause"' in text
+
+
+def test_the_queue_shows_the_nodes_and_why_one_gets_no_work(empty_cart: Cart) -> None:
+    with empty_cart.shift() as shift:
+        seen = shift.service.snapshot(shift.now())
+    nodes = (
+        Node("box2", "at work", gpu="NVIDIA L40S, SM 89", lanes=(("custody", 1), ("render", 2))),
+        Node("box3", "refused", "other versions: nearset 0.0.9 there, 0.1.0 here", "install the head's versions there"),
+    )
+    work = WorkStatus("A001C001", "render", 12, 48, 24.0, 1.5, "box2")
+    write_status(empty_cart.config.production_state, replace(seen, nodes=nodes, work=(work,)))
+    text = Reader(desk_of(empty_cart)).reads("/queue")
+    panel = text[text.index('aria-label="Nodes"') :]
+    assert "render 2" in panel
+    assert panel.index("A001C001") < panel.index("box3")
+    assert "nearset 0.0.9 there" in panel
+    assert "install the head&#39;s versions there" in panel
 
 
 def test_a_clip_is_shown_with_its_pictures_recipe_history_and_custody(dressed_cart: Cart, reader: Reader) -> None:
@@ -122,8 +143,6 @@ def test_before_the_first_run_the_page_says_what_to_do(empty_cart: Cart) -> None
 def test_a_service_that_fell_silent_is_told(empty_cart: Cart) -> None:
     empty_cart.card("A001C001.mov")
     with empty_cart.shift() as shift:
-        from daemon.statusfile import write_status
-
         shift.drive()
         write_status(empty_cart.config.production_state, shift.service.snapshot(shift.now()))
     reader = Reader(desk_of(empty_cart))
