@@ -23,7 +23,9 @@ from engines.media.encode import Output
 from engines.media.essence import Essence
 from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
+from engines.media.source import MediaFiles
 from engines.media.still import jpeg
+from engines.media.stretch import frames_from
 from engines.media.writers import Writers
 
 T = TypeVar("T")
@@ -101,13 +103,28 @@ def pictures(decoder: Decoder, essence: Essence, spec: ProxySpec) -> Iterator[Pi
             yield picture_of(block)
 
 
+def pictures_from(
+    files: MediaFiles,
+    essence: Essence,
+    spec: ProxySpec,
+    first: int,
+    count: int,
+    alive: Callable[[], None] = lambda: None,
+) -> Iterator[Picture]:
+    """Yield `count` working pictures from number `first` on, fewer only at the clip's end; see `frames_from`."""
+    frames = frames_from(files, essence, first, count, alive)
+    yield from (
+        picture_of(frame) for frame in _conformed(frames, essence, spec, first) if isinstance(frame, VideoFrame)
+    )
+
+
 def still_number(essence: Essence) -> int:
     """Return which frame stands for the clip in reports: the middle one."""
     return essence.frames // 2
 
 
-def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> Iterator[Block]:
-    conform = Conform(essence, spec)
+def _conformed(blocks: Iterable[Block], essence: Essence, spec: ProxySpec, first: int = 0) -> Iterator[Block]:
+    conform = Conform(essence, spec, first)
     for block in blocks:
         if isinstance(block, VideoFrame):
             yield from conform(block)
