@@ -36,7 +36,7 @@ from engines.media.proxy import ProxySpec
 
 _VERSION = "1"
 """Raise it when the same restoration makes other pictures, so that parts of before are not joined with those of now."""
-_SUFFIX, RECORD = ".part", ".json"
+_SUFFIX = ".part"
 _BASE, _TAG_DIGITS = "base", 12
 """What stands in a part's name for its weights: a word for the base weights, else the first digits of their digest."""
 _NAME = re.compile(r"([0-9a-f]{32})\.(base|[0-9a-f]{12})\.\d+-\d+\.part")
@@ -128,7 +128,7 @@ class Part:
         """Take a part's word that it is there: what is looked at is its record."""
         del now
         wire.load(Parted, result)
-        if record_of(production, job.key) is None:
+        if record_of(production.staging / job.key) is None:
             raise DeliveryError(
                 f"{job.key} is not there",
                 why="the part was said to be made, and has no record",
@@ -179,12 +179,13 @@ def gathered(production: Production, cut: Cut, *, backfill: bool) -> Joint | Non
     """
     weights = _weights(production, cut, _begun(_under_way(production), _there(production)))
     parts = cut.parts(weights)
-    found = {name: record_of(production, name) for name in parts}
+    staging = production.staging
+    found = {name: record_of(staging / name) for name in parts}
     made_by = {name: record.model for name, record in found.items() if record}
     if len(set(made_by.values())) > 1:
-        newest = made_by[max(made_by, key=lambda name: _record(production, name).stat().st_mtime_ns)]
+        newest = made_by[max(made_by, key=lambda name: (staging / name).stat().st_mtime_ns)]
         for name in (name for name, model in made_by.items() if model != newest):
-            _record(production, name).unlink()
+            record_path(staging / name).unlink()
             found[name] = None
     for name in (name for name, record in found.items() if record is None):
         production.store.add_job(
@@ -206,8 +207,8 @@ def gathered(production: Production, cut: Cut, *, backfill: bool) -> Joint | Non
 def kept(production: Production) -> frozenset[str]:
     """Return the names in the staging folder of parts that are whole and still wanted, and of their records."""
     wanted = _wanted(production, _under_way(production), _there(production))
-    whole = [name for name in wanted if _record(production, name).exists()]
-    return frozenset((*whole, *(_record(production, name).name for name in whole)))
+    whole = [staged for staged in map(production.staging.joinpath, wanted) if record_of(staged)]
+    return frozenset(path.name for staged in whole for path in (staged, record_path(staged)))
 
 
 def between_bytes(production: Production, clip: Clip) -> int:
@@ -216,17 +217,18 @@ def between_bytes(production: Production, clip: Clip) -> int:
     return part_bytes(cut.working, cut.essence.frames) if cut else 0
 
 
-def record_of(production: Production, name: str) -> Parted | None:
+def record_of(staged: Path) -> Parted | None:
     """Return the record of a part; None where it is not there, whole."""
-    with delivering(production.staging / name):
+    with delivering(staged):
         try:
-            return wire.load(Parted, _record(production, name).read_bytes())
+            return wire.load(Parted, record_path(staged).read_bytes()) if staged.is_file() else None
         except (FileNotFoundError, ValueError):  # a child that read hostile media may write anything
             return None
 
 
-def _record(production: Production, name: str) -> Path:
-    return production.staging / f"{name}{RECORD}"
+def record_path(staged: Path) -> Path:
+    """Return where the record of a part lies: it is written last, and vouches for it."""
+    return staged.with_name(f"{staged.name}.json")
 
 
 def _task(production: Production, cut: Cut, weights: Model | None, name: str, first: int, end: int) -> PartTask:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from daemon import wire
 from daemon.publish import delivering, disk_full, fsync_file, make_folders
-from daemon.stages.part import RECORD, Parted, PartTask
+from daemon.stages.part import Parted, PartTask, record_of, record_path
 from daemon.stages.probe import opened
 from daemon.stages.rendering import noise_of, restoration
 from daemon.worker import Progress
@@ -37,18 +37,19 @@ def work(task_text: str, progress: Progress) -> str:
 
     task = wire.load(PartTask, task_text)
     staged = Path(task.staging) / task.staged
-    record = staged.with_name(f"{staged.name}{RECORD}")
+    if record := record_of(staged):
+        return wire.dump(Parted, record)  # a child before made it, and its word was not heard
     new = staged.with_name(f"{staged.name}.new")
     with delivering(staged):
         make_folders(staged.parent)
-        record.unlink(missing_ok=True)
+        record_path(staged).unlink(missing_ok=True)
     try:
         with opened(task.source.place, task.source.files) as files:
             made, model, engine = _made(task, files, new, progress)
         fsync_file(new)
         new.replace(staged)
         told = wire.dump(Parted, Parted(model, engine, **asdict(made)))
-        write_whole(record, told.encode())
+        write_whole(record_path(staged), told.encode())
     except BaseException as error:
         new.unlink(missing_ok=True)
         if is_full(error):

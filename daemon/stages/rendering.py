@@ -311,7 +311,7 @@ def _parts_of(joint: Joint, staging: Path, frames: int) -> tuple[Enhance, str, s
     Raises:
         BadPart: a part is gone, or they are not one clip's.
     """
-    from daemon.stages.part import RECORD, Parted
+    from daemon.stages.part import record_of
     from engines.enhance.parts import Joined, Made
     from engines.media.intermediate import bad_part
 
@@ -319,10 +319,9 @@ def _parts_of(joint: Joint, staging: Path, frames: int) -> tuple[Enhance, str, s
     models: list[str] = []
     engines: list[str] = []
     for name in joint.parts:
-        try:
-            told = wire.load(Parted, (staging / f"{name}{RECORD}").read_bytes())
-        except (OSError, ValueError) as error:
-            raise bad_part(name, f"its record cannot be read ({error})") from error
+        told = record_of(staging / name)
+        if told is None:
+            raise bad_part(name, "it is gone, or its record is")
         parts.append((staging / name, Made(told.first, told.end, told.digest, told.head, told.tail)))
         models.append(told.model)
         engines.append(told.engine)

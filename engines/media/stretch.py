@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import islice
 
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -81,8 +82,10 @@ def _found_by_time(files: MediaFiles, essence: Essence) -> MediaFile | None:
     if more:
         return None
     with translated(part.picture.name), open_container(part.picture) as container:
-        rate = main_video(container, part.picture.name).average_rate
-    return part.picture if rate and snapped(rate) == essence.rate else None
+        video = main_video(container, part.picture.name)
+        declared = (video.average_rate, video.guessed_rate, video.base_rate)
+    is_borne_out = any(rate and snapped(rate) == essence.rate for rate in declared)  # else the recipe names another
+    return part.picture if is_borne_out else None
 
 
 def _sought(
@@ -94,7 +97,10 @@ def _sought(
     start = next(container.decode(video), None)
     if start is None or start.pts is None or video.time_base is None:
         return
-    container.seek(start.pts + int(first / essence.rate / video.time_base), stream=video)
+    try:
+        container.seek(start.pts + int(first / essence.rate / video.time_base), stream=video)
+    except FFmpegError:
+        return  # an MXF that was cut short has no index
     wanted = first
     for frame in container.decode(video):
         number = _number(frame, start.pts, video, essence)
