@@ -19,11 +19,13 @@ from pathlib import Path
 
 from daemon import wire
 from daemon.assists import assists
+from daemon.config import Config
 from daemon.engine import EngineChoice, choice_of
 from daemon.errors import DeliveryError
 from daemon.estimates import part_bytes
 from daemon.production import Moment, Production, key_of
 from daemon.publish import delivering
+from daemon.recipe import Words
 from daemon.slate import Twin
 from daemon.stages.probe import Source, source_of, words_of
 from daemon.stages.render import LANE, PRIORITY, Joint, Restore, plain_alone, restore_of, specs_of
@@ -141,13 +143,11 @@ def cut_of(production: Production, clip: Clip) -> Cut | None:
     """Return how a probed clip's restoration is cut; None where it is made at once."""
     longest, essence = production.config.workers.split_minutes, clip.essence
     if longest is None or essence is None or essence.seconds <= longest * 60:
-        return None
+        return None  # most clips are, and nothing more is looked up for them
     words = words_of(production, clip)
-    restore = restore_of(production, words)
-    done = assists(words, essence, production.recipes.folder)
-    is_whole = not restore.strength or words.light.strength or (done and done.removes)
-    if is_whole or plain_alone(production.config, essence, words):
+    if not is_cut(production.config, essence, words, production.recipes.folder):
         return None
+    restore = restore_of(production, words)
     try:
         working = specs_of(production, clip, words).working
     except EngineError:
@@ -164,6 +164,15 @@ def cut_of(production: Production, clip: Clip) -> Cut | None:
         *map(str, bounds),
     )
     return Cut(clip, essence, working, restore, base[:32], bounds)
+
+
+def is_cut(config: Config, essence: Essence, words: Words, folder: Path) -> bool:
+    """Return whether what was measured so is restored in parts; `folder` is the recipe's."""
+    longest = config.workers.split_minutes
+    if longest is None or essence.seconds <= longest * 60 or plain_alone(config, essence, words):
+        return False
+    done = assists(words, essence, folder)
+    return bool(words.restore.strength) and not words.light.strength and not (done and done.removes)
 
 
 def bounds_of(frames: int, longest: int) -> tuple[int, ...]:
