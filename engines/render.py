@@ -10,6 +10,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
@@ -116,6 +117,16 @@ def pictures_from(
     yield from (
         picture_of(frame) for frame in _conformed(frames, essence, spec, first) if isinstance(frame, VideoFrame)
     )
+
+
+@contextmanager
+def ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
+    """Give what an iterable yields, which works ahead of its reader in a thread, by a bounded number."""
+    station = _Ahead(source)
+    try:
+        yield station
+    finally:
+        station.close()
 
 
 def still_number(essence: Essence) -> int:

@@ -62,7 +62,7 @@ def _made(task: PartTask, files: MediaFiles, new: Path, progress: Progress) -> t
     """Return the part as it was made, and the model and engine that made it."""
     from engines.enhance import LOOK_AHEAD
     from engines.enhance.parts import begins, make_part
-    from engines.render import pictures_from
+    from engines.render import ahead, pictures_from
 
     own = Path(task.models) / f"{task.weights}.safetensors" if task.weights else None
     noise = noise_of(files, task.essence, task.working)
@@ -70,7 +70,8 @@ def _made(task: PartTask, files: MediaFiles, new: Path, progress: Progress) -> t
     start = begins(task.first)
     count = task.end + LOOK_AHEAD - start
     seen = pictures_from(files, task.essence, task.working, start, count, alive=partial(progress, 0, count))
-    made = make_part(_told(seen, progress, count), restore, task.first, task.end, new)
+    with ahead(seen) as pictures:
+        made = make_part(_told(pictures, progress, count), restore, task.first, task.end, new)
     return made, restore.weights.name, engine
 
 
