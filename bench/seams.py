@@ -64,7 +64,6 @@ REAL = (
     "footage/media3_concert_50p.mov",
     "footage/videocontext_bar_lowlight.webm",
     "footage/intel_asl_book.mkv",
-    "noise/media3_pixel7_dark.mp4",
 )
 OVERLAPS = (0, 1, 2, 4, 8, 12, 16, 24, 32, 48)
 STARTS = (12, 30)

@@ -53,17 +53,20 @@ def parts(cart: Cart) -> list[str]:
     return sorted(path.name.removesuffix(".json") for path in cart.staging.glob("*.part.json"))
 
 
-@pytest.fixture
-def whole(tmp_path: Path) -> Cart:
+def made_whole(folder: Path, recipe: str = "") -> Cart:
     """The same clip on another cart, which does not cut it."""
-    other = Cart(tmp_path / "whole", {"provenance": {"sign": False}})
+    other = Cart(folder / "whole", {"provenance": {"sign": False}})
+    other.recipe.write_text(recipe)
     interview(other)
     other.serve()
     return other
 
 
-def test_a_clip_made_in_parts_is_byte_for_byte_what_it_is_made_at_once(cart: Cart, whole: Cart) -> None:
+@pytest.mark.parametrize("words", ["{}", "{relight: {exposure_stops: 0.5}, reframe: {zoom: 1.1}}"])
+def test_a_clip_made_in_parts_is_byte_for_byte_what_it_is_made_at_once(cart: Cart, tmp_path: Path, words: str) -> None:
+    whole = made_whole(tmp_path, f"defaults: {words}\n")
     cart.words |= {"workers": SECOND, "provenance": {"sign": False}}
+    cart.recipe.write_text(f"defaults: {words}\n")
     interview(cart)
     with cart.shift() as shift:
         shift.drive()
@@ -80,7 +83,8 @@ def test_a_clip_made_in_parts_is_byte_for_byte_what_it_is_made_at_once(cart: Car
     cart.assert_honest()
 
 
-def test_a_service_that_is_killed_in_the_midst_takes_up_the_parts_that_are_whole(cart: Cart, whole: Cart) -> None:
+def test_a_service_that_is_killed_in_the_midst_takes_up_the_parts_that_are_whole(cart: Cart, tmp_path: Path) -> None:
+    whole = made_whole(tmp_path)
     cart.words |= {"workers": SECOND, "provenance": {"sign": False}}
     interview(cart)
     with cart.shift() as shift:
