@@ -14,7 +14,9 @@ from footage import footage
 from structlog.testing import capture_logs
 
 from daemon import models, wire
+from daemon.pace import Pace
 from daemon.pipeline import work_of
+from daemon.planning import forecast, plan_offload
 from daemon.slate import Refined
 from daemon.states import JobState
 from daemon.volumes import GIB
@@ -27,10 +29,11 @@ from engines.model.weights import Weights, base_weights, save_weights
 SECOND = {"split_minutes": 1 / 60, "retry_seconds": 0}
 
 
-def interview(cart: Cart, frames: int = 60) -> None:
-    """Offload a card with one long clip on it, two and a half times as long as a part may be."""
+def interview(cart: Cart, frames: int = 60, clips: int = 1) -> None:
+    """Offload a card with long clips on it, each two and a half times as long as a part may be."""
     folder = cart.roll()
-    cart.put(folder, {"A001C001.mov": footage(1, frames=frames)})
+    for number in range(1, clips + 1):
+        cart.put(folder, {f"A001C{number:03}.mov": footage(number, frames=frames)})
     seal(folder)
     cart.remember(folder)
 
@@ -358,3 +361,27 @@ def test_leaving_the_word_out_makes_the_clip_at_once_and_its_parts_go(cart: Cart
         assert shift.states() == {"A001C001": DELIVERED}
         assert not shift.production.store.jobs(JobState.QUEUED, JobState.LEASED)
     cart.assert_honest()
+
+
+def test_a_clip_is_joined_before_another_ones_parts_are_begun(cart: Cart) -> None:
+    """So that it is delivered, and its parts give their room back."""
+    cart.words["workers"] = SECOND
+    interview(cart, clips=2)
+    cart.serve()
+    made = [stage for stage in cart.hands.done if stage in {"part", "render"}]
+    assert made == ["render", "render", *(["part"] * 3 + ["render"]) * 2]
+    cart.assert_honest()
+
+
+def test_a_plan_counts_the_room_that_one_clips_parts_take_in_between(cart: Cart) -> None:
+    interview(cart, clips=2)
+
+    def planned() -> tuple[list[int], int]:
+        rows = plan_offload(cart.config, cart.offload, Pace())
+        return [row.parts_bytes for row in rows], forecast(cart.config, rows, Pace()).needed_bytes
+
+    at_once = planned()
+    cart.words["workers"] = SECOND
+    takes = 128 * 96 * 60 * 12 // 8
+    assert at_once[0] == [0, 0]
+    assert planned() == ([takes, takes], at_once[1] + takes)
