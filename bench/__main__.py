@@ -15,6 +15,7 @@ _BENCHES = (
     ("signing", "what C2PA costs a proxy, by its size (no goal)"),
     ("colour", "a look on a 1080p frame in 12 ms on two cores, within 1e-3 of OpenColorIO"),
     ("look", "grades at 10 clips half as far off as the show alone, at 5 below the nearest clip; shots matched to 1.5"),
+    ("seams", "a clip enhanced in parts within 55 dB of one made at once at every seam, and no jump across it"),
     ("restore", "restore at least +1.5 dB over hqdn3d, atadenoise, nlmeans at 8x nlmeans's speed"),
     ("day", "a day of 200 tiny clips: sidecars whole, memory flat, `nearset verify` within 5 s"),
     ("relight", "light told 20 % better than blur and gamma, flicker -20 dB, match 0.1 stop, 25 % of restore's time"),

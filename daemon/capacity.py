@@ -13,7 +13,7 @@ from pathlib import Path
 
 from daemon import wire
 from daemon.errors import DiskLow, NearsetError
-from daemon.estimates import proxy_bytes
+from daemon.estimates import part_bytes, proxy_bytes
 from daemon.executor import Running
 from daemon.log import get
 from daemon.pace import twins_left
@@ -21,8 +21,9 @@ from daemon.production import Moment, Production
 from daemon.recipe import RecipeBook
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Trouble
+from daemon.stages.part import Part, PartTask, between_bytes
 from daemon.stages.probe import words_of
-from daemon.stages.render import RenderTask, specs_of
+from daemon.stages.render import Render, RenderTask, specs_of
 from daemon.states import ClipState
 from daemon.store import Clip, Job, trouble_of
 from daemon.volumes import GIB, STATE_KEEP_BYTES, room_at, said
@@ -68,6 +69,7 @@ class Capacity:
         states = (ClipState.READY, ClipState.PROBED, ClipState.PROXIED)
         clips = production.store.clips(states=states)
         needed = sum(self._need(production, clip) * len(twins_left(production, clip)) for clip in clips)
+        needed += max((between_bytes(production, clip) for clip in clips), default=0)  # one clip's parts at a time
         config = production.config
         keep = int(config.delivery.keep_free_gib * GIB)
         places = [
@@ -89,13 +91,21 @@ class Capacity:
         under_way = sum(_left(store.job(task.job), task) for task in running)
         keep = int(production.config.delivery.keep_free_gib * GIB)
         slack = int(keep * _SLACK) if self.trouble.code else 0
-        need = keep + slack + under_way + _task_bytes(job)
+        need = keep + slack + under_way + self._to_begin(production, job)
         try:
             size, free = room_at(production.config.production_delivery)
         except OSError:
             return True  # the job will say what is wrong with the volume
         self._tell(_trouble(production, need, free) if size and free < need else NO_TROUBLE)
         return not self.trouble.code
+
+    def _to_begin(self, production: Production, job: Job) -> int:
+        """Return about how many bytes a job needs to be of use: a part needs those behind it, and their twin."""
+        if job.stage != Part.name:
+            return _task_bytes(job)
+        task = wire.load(PartTask, job.task)
+        rest = part_bytes(task.working, task.essence.frames - task.first)
+        return rest + self._need(production, production.store.clip(job.clip))
 
     def _tell(self, trouble: Trouble) -> None:
         before, self.trouble = self.trouble, trouble
@@ -135,7 +145,10 @@ def _left(job: Job, task: Running) -> int:
 
 def _task_bytes(job: Job) -> int:
     """Return about how many bytes a job will write to the delivery volume; of a rendering alone that can be told."""
-    if job.stage != "render":
+    if job.stage == Part.name:
+        part = wire.load(PartTask, job.task)
+        return part_bytes(part.working, part.end - part.first)
+    if job.stage != Render.name:
         return 0
     task = wire.load(RenderTask, job.task)
     return sum(proxy_bytes(task.essence, spec) for spec in task.proxies)

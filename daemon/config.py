@@ -237,6 +237,9 @@ class WorkersSection(Section):
     task_hours: float = Field(12.0, gt=0, le=240, description="Longest time that one task may take.")
     drain_seconds: float = Field(20.0, ge=0, le=3600, description="How long a stop waits for what is under way.")
     memory_gib: int = Field(16, ge=2, le=1024, description="Address space a child may use.")
+    split_minutes: float | None = Field(
+        None, gt=0, le=1440, description="Longer clips are enhanced in parts of so long, then joined; default never."
+    )
 
 
 class ClusterSection(Section):

@@ -11,6 +11,7 @@ NearsetError                     nearset
 │   │   ├── NoScreen             media.no_screen           an assist cannot be made; the proxies are
 │   │   ├── BadMask              media.bad_mask
 │   │   ├── BadPlate             media.bad_plate
+│   │   ├── BadPart              media.bad_part            parts of a long clip that do not join; they are made anew
 │   │   ├── EncodeFailed         media.encode_failed
 │   │   └── ContractBroken       media.contract_broken
 │   ├── BackendUnavailable       engine.unavailable        an engine is missing; another serves only where allowed

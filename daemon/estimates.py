@@ -1,4 +1,7 @@
-"""Estimates: about how large a proxy will be, before it is made: its codec's bitrate times its length, and sound."""
+"""Estimates: about how large a proxy will be, before it is made: its codec's bitrate times its length, and sound.
+
+And about how large the parts are that a long clip is enhanced in.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,15 @@ _BITS_A_PIXEL = {
 }
 """Bits a pixel of our own proxies without sound, mean over three clips at 960x540 and 1280x720. Source: our
 measurement, 2026-11-24; what is filmed moves all but DNxHR by half either way."""
+
+_BITS_A_PIXEL_BETWEEN = 12.0
+"""Bits a pixel of enhanced pictures in a part: a little more than the 6.3 to 10.7 of four real files. Source: our
+measurement, 2026-11-27 (`bench/seams.py`)."""
+
+
+def part_bytes(working: ProxySpec, frames: int) -> int:
+    """Return about how many bytes so many enhanced pictures take until they are joined."""
+    return int(working.width * working.height * frames * _BITS_A_PIXEL_BETWEEN / 8)
 
 
 def proxy_bytes(essence: Essence, spec: ProxySpec) -> int:

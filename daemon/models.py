@@ -149,14 +149,14 @@ def point(production: Production) -> None:
     """Tell the children which weights are active; written whole, and again at each start of the service."""
     models = production.store.models(state=ModelState.ACTIVE)
     digests = {model.size: model.digest for model in models}
-    versions = {model.size: _version(production.store, model) for model in models}
+    versions = {model.size: version(production.store, model) for model in models}
     text = json.dumps({**digests, _VERSIONS: versions}, indent=1, sort_keys=True)
     folder = production.config.models
     make_folders(folder, mode=0o700)
     write_whole(f"{text}\n".encode(), folder / _POINTER, staging=folder)
 
 
-def _version(store: Store, model: Model) -> int:
+def version(store: Store, model: Model) -> int:
     """Return which model of its size this is, as people count them: the base weights are 0, the first of its own 1."""
     return [other.digest for other in store.models(size=model.size)].index(model.digest) + 1
 

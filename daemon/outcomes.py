@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from daemon import wire
 from daemon.log import get
 from daemon.pace import HASHED, units_of
 from daemon.production import Production
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Trouble
+from daemon.stages.part import Part, PartTask
 from daemon.store import Clip, Job
 
 _OF_FRAMES = frozenset({"render", "assist"})
@@ -77,7 +79,7 @@ def outcome_of(
     whole_folder = job.stage == "deliver"
     said = _said(result)
     done = ending is Ending.DONE
-    frames = clip.essence.frames if done and clip.essence and job.stage in _OF_FRAMES else 0
+    frames = _frames(clip, job) if done else 0
     size_bytes = int(units_of(production, clip, HASHED)) if done and job.stage == "manifest" else 0
     return Outcome(
         stage=job.stage,
@@ -92,6 +94,14 @@ def outcome_of(
         trouble=trouble,
         node=node,
     )
+
+
+def _frames(clip: Clip, job: Job) -> int:
+    """Return how many frames a job goes through, 0 where that says nothing of it."""
+    if job.stage == Part.name:
+        task = wire.load(PartTask, job.task)
+        return task.end - task.first
+    return clip.essence.frames if clip.essence and job.stage in _OF_FRAMES else 0
 
 
 def _said(result: str) -> dict[str, str | bool | int]:

@@ -6,6 +6,7 @@
     probe     measure what the clip holds                                      [child: probe]
     circles   mark the circled takes, which come first in every stage
     spans     make one clip of a recording that goes on on another roll, or let its half wait
+    part      enhance a long clip in parts, several at once, for render to join              [child: decode, enhance]
     render    plain proxy first, then the enhanced twin                        [child: decode, enhance, grade, encode]
     publish   put a finished proxy in place, whole and never over another
     listen    read what a sound roll's files say, and take their fingerprints                     [child: listen]
@@ -36,6 +37,7 @@ from daemon.stages.listen import Listen
 from daemon.stages.looks import Looks
 from daemon.stages.manifest import Manifests
 from daemon.stages.mix import Mix
+from daemon.stages.part import Part
 from daemon.stages.probe import Probe
 from daemon.stages.refine import Refine
 from daemon.stages.render import Render
@@ -71,7 +73,7 @@ class WorkingStage(Stage, Protocol):
 def stages() -> tuple[Stage, ...]:
     """Return the line, fresh, in order."""
     gate = (Intake(), Manifests(), Looks(), Probe(), Circles(), Spans())
-    made = (Render(), Listen(), Rooms(), Sync(), Mix(), Assist(), Turnover(), Deliver(), Retention())
+    made = (Part(), Render(), Listen(), Rooms(), Sync(), Mix(), Assist(), Turnover(), Deliver(), Retention())
     return (*gate, *made, Sampling(), Refine())
 
 
@@ -87,11 +89,25 @@ def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
     from daemon import provenance, sending  # noqa: PLC0415 - as below
     from daemon.doctor import media  # noqa: PLC0415 - as below
-    from daemon.stages import assist, deliver, listen, manifest, mix, probe, refine, rendering, room, sample, sync  # noqa: PLC0415 - named here so that the table reads whole
+    from daemon.stages import (  # noqa: PLC0415 - named here so that the table reads whole
+        assist,
+        deliver,
+        listen,
+        manifest,
+        mix,
+        parting,
+        probe,
+        refine,
+        rendering,
+        room,
+        sample,
+        sync,
+    )
 
     work: dict[str, Work] = {
         "manifest": manifest.work,
         "probe": probe.work,
+        "part": parting.work,
         "render": rendering.work,
         "listen": listen.work,
         "room": room.work,

@@ -15,7 +15,7 @@ from daemon import cards, recipe
 from daemon.beneath import mark, open_beneath, read_small
 from daemon.config import Config
 from daemon.errors import NearsetError, RootAway
-from daemon.estimates import proxy_bytes
+from daemon.estimates import part_bytes, proxy_bytes
 from daemon.executor import LocalExecutor
 from daemon.pace import BENCHED, HASHED, Pace
 from daemon.presets import Specs, specs_for
@@ -23,6 +23,7 @@ from daemon.probing import probed, prober
 from daemon.publish import delivering
 from daemon.scan import scan
 from daemon.slate import CameraFile, CardPlace, ClipKind, FoundCard, FoundClip, Twin
+from daemon.stages.part import is_cut
 from daemon.stages.probe import ProbeTask, Source
 from daemon.stages.render import plain_alone
 from daemon.volumes import GIB, room_at, said
@@ -38,7 +39,8 @@ _INDEX_BYTES = 64 * 1024 * 1024
 class PlannedClip:
     """One clip of a plan; `note` says why nothing is made where that is so.
 
-    `work_seconds` are of both twins, `enhanced_seconds` of one of them, `hash_seconds` come before.
+    `work_seconds` are of both twins, `enhanced_seconds` of one of them, `hash_seconds` come before. `parts_bytes`
+    is what it takes in between, where it is enhanced in parts.
     """
 
     roll: str
@@ -52,6 +54,7 @@ class PlannedClip:
     note: str
     enhanced_seconds: float = 0.0
     hash_seconds: float = 0.0
+    parts_bytes: int = 0
 
     def cells(self) -> tuple[str, ...]:
         """Return the row of a table."""
@@ -112,6 +115,7 @@ def forecast(config: Config, rows: Sequence[PlannedClip], pace: Pace) -> Forecas
     _, quick, slow = pace.range(seconds, jobs, config.workers)
     seen = sum(pace.jobs(twin) for twin in (Twin.PLAIN, Twin.ENHANCED))
     needed = sum(row.plain_bytes + row.enhanced_bytes for row in rows)
+    needed += max((row.parts_bytes for row in rows), default=0)  # one clip's parts at a time
     keep = int(config.delivery.keep_free_gib * GIB)
     with delivering(config.production_delivery):
         _, free = room_at(config.production_delivery)
@@ -169,7 +173,12 @@ def _planned(place: CardPlace, card: FoundCard, clip: FoundClip, plan: _Plan) ->
     except NearsetError as error:
         return PlannedClip(card.roll, clip.name, "", "", essence.seconds, 0, 0, 0, error.what)
     row = _estimated(card, clip, essence, specs, plain_alone(plan.config, essence, words), plan.pace)
-    return replace(row, hash_seconds=sum(file.mark.size_bytes for file in source.files) / plan.pace.rate(HASHED))
+    between = is_cut(plan.config, essence, words, plan.book.folder)
+    return replace(
+        row,
+        hash_seconds=sum(file.mark.size_bytes for file in source.files) / plan.pace.rate(HASHED),
+        parts_bytes=part_bytes(specs.working, essence.frames) if between else 0,
+    )
 
 
 def _source(place: CardPlace, clip: FoundClip) -> Source:

@@ -28,13 +28,14 @@ from daemon.queueing import LEARNING
 from daemon.requests import Request, Wish, take_requests
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Trouble
-from daemon.stages import landing
+from daemon.stages import landing, part
 from daemon.stages.assist import Assist
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import revise
 from daemon.stages.manifest import substituted
 from daemon.stages.render import LANE as RENDER
+from daemon.stages.render import joins
 from daemon.stages.turnover import Turnover
 from daemon.states import CLIP_TABLE, GATE_STATES, SETTLED_STATES, ClipEvent, ClipState, JobEvent, JobState
 from daemon.status import Snapshot, snapshot
@@ -130,14 +131,12 @@ class Service:
             self._stuck[stage.name] = str(error)
 
     def _sweep(self) -> None:
-        """Remove from the staging folder what no intent needs; a volume that refuses keeps it until later."""
+        """Remove from the staging folder what no intent and no join needs; a volume that refuses keeps it for now."""
         self._littered = False
         intended = self.production.store.intended()
+        needed = frozenset(name for it in intended for name in (it.staged, *it.staged_files, it.still))
         try:
-            sweep(
-                self.production.staging,
-                keep=frozenset(name for it in intended for name in (it.staged, *it.staged_files, it.still)),
-            )
+            sweep(self.production.staging, keep=needed | part.kept(self.production))
         except DeliveryError as error:
             get().warning("staging.not_swept", code=error.code, why=error.why, fix=error.fix)
 
@@ -244,7 +243,7 @@ class Service:
         seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
         clip = store.clip(job.clip)
         trouble = report.trouble or self._settled(job, report.result, now)
-        if not trouble:
+        if not trouble and not joins(job):
             self._pace.note(self.production, clip, job.stage, seconds)
         ending = self._stumble(job, trouble, now) if trouble else Ending.DONE
         outcome = outcome_of(

@@ -17,6 +17,7 @@ from daemon.store import Card, Clip
 _UNITS = {
     "manifest": ("MB", 1e6),
     "probe": ("MB", 1e6),
+    "part": ("frames", 1),
     "render": ("frames", 1),
     "sample": ("frames", 1),
     "refine": ("steps", 1),

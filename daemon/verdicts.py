@@ -28,6 +28,7 @@ VERDICTS: dict[str, Verdict] = {
     "media.no_screen": Verdict.HOLD,
     "media.bad_mask": Verdict.HOLD,
     "media.bad_plate": Verdict.HOLD,
+    "media.bad_part": Verdict.HOLD,
     "media.contract_broken": Verdict.HOLD,
     "media.encode_failed": Verdict.RETRY,
     "engine.unavailable": Verdict.HOLD,

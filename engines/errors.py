@@ -170,3 +170,9 @@ class BadPlate(MediaError):
     """A plate is not there, cannot be read, or does not fit the clip that it goes with."""
 
     code = "media.bad_plate"
+
+
+class BadPart(MediaError):
+    """A part of a clip that was enhanced in parts is gone, damaged, or not of the pictures that it must be of."""
+
+    code = "media.bad_part"

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
@@ -23,7 +24,9 @@ from engines.media.encode import Output
 from engines.media.essence import Essence
 from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
+from engines.media.source import MediaFiles
 from engines.media.still import jpeg
+from engines.media.stretch import frames_from
 from engines.media.writers import Writers
 
 T = TypeVar("T")
@@ -101,13 +104,38 @@ def pictures(decoder: Decoder, essence: Essence, spec: ProxySpec) -> Iterator[Pi
             yield picture_of(block)
 
 
+def pictures_from(
+    files: MediaFiles,
+    essence: Essence,
+    spec: ProxySpec,
+    first: int,
+    count: int,
+    alive: Callable[[], None] = lambda: None,
+) -> Iterator[Picture]:
+    """Yield `count` working pictures from number `first` on, fewer only at the clip's end; see `frames_from`."""
+    frames = frames_from(files, essence, first, count, alive)
+    yield from (
+        picture_of(frame) for frame in _conformed(frames, essence, spec, first) if isinstance(frame, VideoFrame)
+    )
+
+
+@contextmanager
+def ahead(source: Iterable[T]) -> Iterator[Iterator[T]]:
+    """Give what an iterable yields, which works ahead of its reader in a thread, by a bounded number."""
+    station = _Ahead(source)
+    try:
+        yield station
+    finally:
+        station.close()
+
+
 def still_number(essence: Essence) -> int:
     """Return which frame stands for the clip in reports: the middle one."""
     return essence.frames // 2
 
 
-def _conformed(blocks: Iterator[Block], essence: Essence, spec: ProxySpec) -> Iterator[Block]:
-    conform = Conform(essence, spec)
+def _conformed(blocks: Iterable[Block], essence: Essence, spec: ProxySpec, first: int = 0) -> Iterator[Block]:
+    conform = Conform(essence, spec, first)
     for block in blocks:
         if isinstance(block, VideoFrame):
             yield from conform(block)

@@ -44,7 +44,9 @@ def main() -> int:
             print(f"{name}: {wanted} times a {campaign.told}, seed {words.seed}", file=sys.stderr, flush=True)
             place = folder / name
             place.mkdir()
-            trial = Trial(name, wanted, words.seed, place, words.presets, endpoint, words.quick, words.minutes)
+            trial = Trial(
+                name, wanted, words.seed, place, words.presets, endpoint, words.quick, words.minutes, words.parts
+            )
             campaign.run(trial)
             trial.seconds = time.monotonic() - trial.began
             trials.append(trial)
@@ -104,6 +106,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=0, help="how many cases of each instead of the usual number")
     parser.add_argument("--minutes", type=float, default=math.inf, help="how long each may take at most")
     parser.add_argument("--presets", default="", help="what is delivered in kills and cuts, by names with commas")
+    parser.add_argument("--parts", action="store_true", help="in kills, enhance every clip in three parts")
     parser.add_argument("--storage", action="store_true", help="in kills, deliver to S3-compatible storage, too")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")
     parser.add_argument("--json", action="store_true")

@@ -38,7 +38,8 @@ from daemon.targets.s3 import S3Target, Storage
 
 for _name in (
     *("daemon.display", "daemon.enhancing", "daemon.provenance", "daemon.service", "daemon.statusfile", "daemon.watch"),
-    *("daemon.stages.rendering", "daemon.targets.shipping", "engines.backends.identity", "engines.colour.transform"),
+    *("daemon.stages.parting", "daemon.stages.rendering", "daemon.targets.shipping", "engines.backends.identity"),
+    *("engines.colour.transform", "engines.enhance.parts", "engines.media.intermediate", "engines.media.stretch"),
     *("engines.enhance.restore", "engines.media.contract", "engines.media.decode", "engines.media.probe"),
     *("engines.render", "PIL.JpegImagePlugin", "PyOpenColorIO", "cryptography.hazmat.backends.openssl.backend"),
 ):
@@ -56,9 +57,11 @@ delivery: {root: disk/delivery, presets: [PRESETS], targets: [TARGETS]}
 egress: [EGRESS]
 state: {root: disk/state}
 engine: identity
-workers: {retry_seconds: RETRY}
+workers: {retry_seconds: RETRY, split_minutes: SPLIT}
 log: {level: warning, format: json}
 """
+_SPLIT = "0.002"
+"""Minutes: a clip of six frames is enhanced in three parts."""
 _NAS = "{name: nas, path: disk/nas}"
 _LAB = '{name: lab, url: "s3://%s", endpoint: "%s", credentials: keys.ini}'
 _KEYS = "[default]\naws_access_key_id = key\naws_secret_access_key = secret\n"
@@ -104,6 +107,7 @@ class Case:
     presets: str = PRESET
     storage: str = ""
     retry_seconds: float = 0.0
+    in_parts: bool = False
     before: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -132,6 +136,7 @@ class Case:
             targets += f", {_LAB % (self.bucket, self.storage)}"
             self._lab().storage.call_s3("create_bucket", Bucket=self.bucket)
         words = {"RETRY": str(self.retry_seconds), "PRESETS": self.presets, "TARGETS": targets, "EGRESS": allowed}
+        words["SPLIT"] = _SPLIT if self.in_parts else "null"
         text = _CONFIG
         for word, value in words.items():
             text = text.replace(word, value)

@@ -116,7 +116,8 @@ class Kills:
     @contextmanager
     def _case(self) -> Iterator[Case]:
         with self.trial.place() as folder:
-            yield Case(folder, self.trial.presets or PRESET, self.trial.storage).shoot(self.card)
+            presets, parts = self.trial.presets or PRESET, self.trial.in_parts
+            yield Case(folder, presets, self.trial.storage, in_parts=parts).shoot(self.card)
 
 
 def _end(case: Case) -> list[str]:

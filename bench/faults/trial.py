@@ -35,6 +35,7 @@ class Trial:
     storage: str = ""
     is_quick: bool = False
     most_minutes: float = math.inf
+    in_parts: bool = False
     tally: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     figures: dict[str, str] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Trial:
     def title(self) -> str:
         """What was tried, with what was delivered where that was not the usual."""
         also = [f"of {self.presets}"] if self.presets else []
+        also += ["of clips in parts"] if self.in_parts else []
         return " ".join([self.name, *also, *(["to S3-compatible storage, too"] if self.storage else [])])
 
     @property

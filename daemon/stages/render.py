@@ -6,7 +6,7 @@ The work side is `rendering.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from daemon import wire
 from daemon.assists import Assists, assists
@@ -37,6 +37,8 @@ from engines.media.proxy import ProxySpec
 
 LANE = "render"
 PRIORITY = {Twin.PLAIN: 20, Twin.ENHANCED: 40}
+JOINS = PRIORITY[Twin.ENHANCED] - 1
+"""The priority of a render that joins parts: before another clip's parts, since it delivers a clip and frees room."""
 _VERSION = "1"
 """Raise it when the same recipe makes another picture, so that clips are made again."""
 
@@ -51,6 +53,17 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class Joint:
+    """The parts that a clip was enhanced in, by their names in the staging folder, in order; see `part.py`.
+
+    `version` says which model of its size made them, as people count them.
+    """
+
+    parts: tuple[str, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class RenderTask:
     """One twin to make: a proxy for each preset, of one decode and one enhancement.
 
@@ -60,7 +73,8 @@ class RenderTask:
     try went too far from the source. `guide` is the guide mix, where a preset holds it. `origin` is None where what is
     made is not signed.
 
-    Which weights restore it is read from the folder `models` as the child starts: those that are active then.
+    Which weights restore it is read from the folder `models` as the child starts: those that are active then. Where
+    there is a `joint`, its parts are restored already.
     """
 
     source: Source
@@ -84,6 +98,7 @@ class RenderTask:
     share: float = 1.0
     guide: Guide | None = None
     origin: Origin | None = None
+    joint: Joint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,9 @@ class Render:
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""
-        under_way = production.store.under_way(self.name)
+        from daemon.stages.part import Part
+
+        under_way = production.store.under_way(self.name) | production.store.under_way(Part.name)
         for clip in production.store.clips(states=[ClipState.PROBED, ClipState.PROXIED]):
             if clip.id in under_way or clip.id in production.waiting:
                 continue
@@ -182,7 +199,9 @@ class Render:
         land(production, store.proxy(store.intend(clip.id, job.key, task.staged, facts, still)), now)
 
     def _want(self, production: Production, clip: Clip, twin: Twin, event: ClipEvent, now: Moment) -> None:
-        """Fire the event if the current proxy is what the recipe wants, else queue it."""
+        """Fire the event if the current proxy is what the recipe wants, else queue it, or first the parts of it."""
+        from daemon.stages.part import cut_of, gathered
+
         store = production.store
         assert clip.essence is not None
         words = words_of(production, clip)
@@ -196,15 +215,25 @@ class Render:
         if clip.want != (wanted := wanted_of(production, clip, words)):
             store.set_clip(clip.id, want=wanted)
         task = _task(production, clip, clip.essence, words, twin, want)
+        if twin is Twin.ENHANCED and (cut := cut_of(production, clip)):
+            joint = gathered(production, cut, backfill=bool(landed))
+            if joint is None:
+                return
+            task = replace(task, joint=joint)
         store.add_job(
             key=want,
             clip=clip.id,
             stage=self.name,
             lane=LANE,
-            priority=PRIORITY[twin],
+            priority=JOINS if task.joint else PRIORITY[twin],
             task=wire.dump(RenderTask, task),
             backfill=bool(landed),
         )
+
+
+def joins(job: Job) -> bool:
+    """Return whether a job joins parts that were enhanced before."""
+    return job.stage == Render.name and wire.load(RenderTask, job.task).joint is not None
 
 
 def why_not_enhanced(production: Production, clip: Clip) -> str:
@@ -257,7 +286,7 @@ def _goes_too_far(production: Production, clip: Clip, fidelity: Fidelity) -> boo
 def _unrestrained(production: Production, clip: Clip, words: Words, twin: Twin) -> str:
     """Return the key of a proxy as it is where nothing holds its enhancement back."""
     assert clip.essence is not None
-    restore = _restore(production, words) if twin is Twin.ENHANCED else None
+    restore = restore_of(production, words) if twin is Twin.ENHANCED else None
     look = _look(production, clip, words)
     done = assists(words, clip.essence, production.recipes.folder) if twin is Twin.ENHANCED else None
     return key_of(
@@ -332,7 +361,8 @@ def _look(production: Production, clip: Clip, words: Words) -> Look | None:
     return found.look if found and not found.look.changes_nothing else None
 
 
-def _restore(production: Production, words: Words) -> Restore:
+def restore_of(production: Production, words: Words) -> Restore:
+    """Return how words have an enhanced twin restored."""
     return Restore(words.restore.strength, production.config.enhance.restore.model, production.config.engine)
 
 
@@ -347,7 +377,7 @@ def _task(production: Production, clip: Clip, essence: Essence, words: Words, tw
         want=want,
         revision=f"{want} {production.store.next_revision(clip.id, twin)}",
         tape=production.config.production.code,
-        restore=_restore(production, words) if twin is Twin.ENHANCED else None,
+        restore=restore_of(production, words) if twin is Twin.ENHANCED else None,
         look=(look := _look(production, clip, words)),
         show=production.looks.show(look.space) if look else None,
         staging=str(production.staging),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
-from daemon.engine import backend_of
+from daemon.engine import EngineChoice, backend_of
 from daemon.guides import opened as opened_guide
 from daemon.hashing import hash_file
 from daemon.presets import Written
@@ -23,7 +23,7 @@ from daemon.slate import Twin
 from daemon.stages.landing import LAYERS, SHEET
 from daemon.stages.probe import opened
 from daemon.stages.relight import Lighting, joined, lighting, write_before
-from daemon.stages.render import Rendered, RenderTask
+from daemon.stages.render import Joint, Rendered, RenderTask, Restore
 from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
 from engines.colour.look import Look
@@ -34,10 +34,14 @@ from engines.media.layout import file_count
 if TYPE_CHECKING:
     from daemon.enhancing import Steps
     from engines.enhance import Enhance
+    from engines.enhance.restore import Restore as RestoreEngine
     from engines.media.decode import Decoder
     from engines.media.encode import Output
+    from engines.media.essence import Essence
     from engines.media.frames import Picture
+    from engines.media.proxy import ProxySpec
     from engines.media.source import MediaFiles
+    from engines.model.noise import NoiseProfile
 
 _NOISE_PICTURES = 8
 """Pictures from the head of a clip that its noise is measured on."""
@@ -252,27 +256,78 @@ def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, s
     """Return what enhances the twin, model, engine and measured noise for the record, and the mark of review copies."""
     if task.restore is None:
         return None, "", "", {}, ""
-    from daemon.models import (  # the registry plans with the stages after this one
-        active_version,
-        active_weights,
-        own_weights,
-    )
+    from daemon.models import active_version, active_weights  # the registry plans with the stages after this one
+
+    models, size = Path(task.models), task.restore.model
+    noise = noise_of(files, task.essence, task.working)
+    if task.joint:
+        enhance, model, engine = _parts_of(task.joint, Path(task.staging), task.essence.frames)
+        return enhance, model, engine, asdict(noise), _mark(task.joint.version)
+    restore, engine = restoration(task.restore, task.engine, active_weights(models, size), task.working, noise)
+    return restore, restore.weights.name, engine, asdict(noise), _mark(active_version(models, size))
+
+
+def _mark(version: int) -> str:
+    """Return what review copies say of an enhanced picture."""
+    return f"ENHANCED - model v{version}"
+
+
+def restoration(
+    restore: Restore, engine: EngineChoice, own: Path | None, working: ProxySpec, noise: NoiseProfile
+) -> tuple[RestoreEngine, str]:
+    """Return what restores a clip's pictures, and the engine that runs it; `own` weights, None for base.
+
+    Raises:
+        BadWeights: they cannot be used. BackendUnavailable: the engine cannot run here.
+    """
+    from daemon.models import own_weights  # the registry plans with the stages after this one
     from engines.enhance.restore import Restore as RestoreEngine
+    from engines.model.weights import base_weights
+
+    backend = backend_of(replace(engine, name=restore.engine))
+    weights = own_weights(own, restore.model) if own else base_weights(restore.model)
+    made = RestoreEngine(backend, weights, working.height, working.width, strength=restore.strength, noise=noise)
+    return made, backend.describe()
+
+
+def noise_of(files: MediaFiles, essence: Essence, working: ProxySpec) -> NoiseProfile:
+    """Return a clip's noise, as its first pictures show it.
+
+    Raises:
+        MediaError: the clip breaks. EngineError: the noise is no number.
+    """
     from engines.media.decode import decoder_for
     from engines.model.noise import estimate
-    from engines.model.weights import base_weights
     from engines.render import first_pictures
 
-    backend = backend_of(replace(task.engine, name=task.restore.engine))
-    own = active_weights(Path(task.models), task.restore.model)
-    weights = own_weights(own, task.restore.model) if own else base_weights(task.restore.model)
-    noise = estimate(first_pictures(decoder_for(files, task.essence), task.essence, task.working, _NOISE_PICTURES))
+    noise = estimate(first_pictures(decoder_for(files, essence), essence, working, _NOISE_PICTURES))
     _check_measured(asdict(noise), files[0].name)
-    enhance = RestoreEngine(
-        backend, weights, task.working.height, task.working.width, strength=task.restore.strength, noise=noise
-    )
-    mark = f"ENHANCED - model v{active_version(Path(task.models), task.restore.model)}"
-    return enhance, enhance.weights.name, backend.describe(), asdict(noise), mark
+    return noise
+
+
+def _parts_of(joint: Joint, staging: Path, frames: int) -> tuple[Enhance, str, str]:
+    """Return a clip's restoration as its parts hold it, and the model and engines that made them.
+
+    Raises:
+        BadPart: a part is gone, or they are not one clip's.
+    """
+    from daemon.stages.part import record_of
+    from engines.enhance.parts import Joined, Made
+    from engines.media.intermediate import bad_part
+
+    parts: list[tuple[Path, Made]] = []
+    models: list[str] = []
+    engines: list[str] = []
+    for name in joint.parts:
+        told = record_of(staging / name)
+        if told is None:
+            raise bad_part(name, "it is gone, or its record is")
+        parts.append((staging / name, Made(told.first, told.end, told.digest, told.head, told.tail)))
+        models.append(told.model)
+        engines.append(told.engine)
+    if len(set(models)) > 1:
+        raise bad_part(joint.parts[0], f"the parts are of several models: {joined(*models)}")
+    return Joined(parts, frames), models[0], joined(*engines)
 
 
 def _check_measured(noise: dict[str, float], name: str) -> None:

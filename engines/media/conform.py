@@ -29,16 +29,16 @@ _TURNS = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
 
 
 class Conform:
-    """Turns a clip's frames, in presentation order, into working frames numbered from 0."""
+    """Turns a clip's frames, in presentation order, into working frames numbered on from `first`."""
 
-    def __init__(self, essence: Essence, spec: ProxySpec) -> None:
+    def __init__(self, essence: Essence, spec: ProxySpec, first: int = 0) -> None:
         self._essence, self._spec = essence, spec
         self._scaler = VideoReformatter()
         self._filters = _filters(essence, spec)
         self._graph: Graph | None = None
         self._last: VideoFrame | None = None
         self._to_legal: tuple[Plane, Plane] | None = None
-        self._number = 0
+        self._number = first
 
     def __call__(self, frame: VideoFrame) -> Iterator[VideoFrame]:
         """Yield the working frames that a source frame gives: one, or none while a filter gathers."""
