@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from daemon.cluster import ferry, freight
 from daemon.cluster.hand import Hand
-from daemon.publish import make_folders
 
 
 class WaitingHand(Hand):
@@ -23,10 +21,8 @@ class WaitingHand(Hand):
         """Yield progress each quarter of a second, and at the end an empty result."""
         del refs
         said = json.loads(request)
-        paths = self._tried(said["token"])
         freight.lay(self._home, carried, lambda _: b"")
-        make_folders(Path(paths.path(self._hello.staging)))
-        ends = time.monotonic() + json.loads(paths.here(said["task"]))["seconds"]
+        ends = time.monotonic() + json.loads(self._fenced(said["task"], said["token"]))["seconds"]
         while (left := ends - time.monotonic()) > 0:
             time.sleep(min(left, 0.25))
             yield json.dumps({"kind": "progress", "done": 1, "total": 1})

@@ -142,7 +142,6 @@ class Ferry:
                 self.config.production.code,
                 word["lane"],
                 str(self.config.production_state),
-                str(self.config.staging),
                 wire.load(Limits, word["limits"]),
             )
             try:

@@ -30,7 +30,7 @@ from daemon.lanes import CUSTODY, RENDER, limits_of
 from daemon.log import get
 from daemon.worker import Limits
 
-STAGES = {CUSTODY: frozenset({"manifest", "probe"}), RENDER: frozenset({"render", "mix", "assist"})}
+STAGES = {CUSTODY: frozenset({"manifest", "probe"}), RENDER: frozenset({"render", "part", "mix", "assist"})}
 """What nodes do, by lane. Learning and sound's search stay where the production's state is, delivering where it is."""
 FERRY = (sys.executable, "-P", "-m", "daemon.cluster.ferry")
 ROSTER = "nodes.json"

@@ -49,7 +49,7 @@ class Store:
     def _needed(self, task: str) -> list[Path]:
         found: list[Path] = []
         if self._names(task, MODELS) and (pointer := self.state / MODELS / _POINTER).is_file():
-            told = pointer.read_text(encoding="utf-8")
+            told = pointer.read_text(encoding="utf-8") + task  # a part names the weights that its clip was begun with
             weights = (path for path in pointer.parent.iterdir() if path.stem in told and path.suffix == ".safetensors")
             found += [*sorted(weights), pointer]  # the pointer last: what it names is there then
         if self._names(task, LUTS) and (folder := self.state / LUTS).is_dir():

@@ -41,7 +41,6 @@ class Hello:
     production: str
     lane: str
     state: str
-    staging: str
     limits: Limits
 
 
@@ -101,10 +100,10 @@ class Hand:
     def work(self, request: str, carried: Mapping[str, str], refs: Mapping[str, ray.ObjectRef[bytes]]) -> Iterator[str]:
         """Yield what the child says of a task, as JSON, its answer last; `refs` hold what is carried, by digest."""
         said: dict[str, str] = json.loads(request)
-        paths = self._tried(said["token"])
+        paths = self._places
         try:
             freight.lay(self._home, carried, lambda digest: ray.get(refs[digest]))
-            make_folders(Path(paths.path(self._hello.staging)))
+            task = self._fenced(said["task"], said["token"])
             before = freight.made_here(self._home)
             child = self._ready()
         except NearsetError as error:
@@ -116,7 +115,7 @@ class Hand:
             yield _told("cluster.node", f"{self._file.name} cannot work", why, fix)
             return
         try:
-            child.pipe.send_bytes(json.dumps({"stage": said["stage"], "task": paths.here(said["task"])}).encode())
+            child.pipe.send_bytes(json.dumps({"stage": said["stage"], "task": task}).encode())
             while (answer := json.loads(child.pipe.recv_bytes()))["kind"] == "progress":
                 yield json.dumps(answer)
         except (EOFError, OSError):
@@ -151,10 +150,13 @@ class Hand:
         """Where the head's folders are here."""
         return Paths((*self._file.shared.items(), (self._hello.state, str(self._home))))
 
-    def _tried(self, token: str) -> Paths:
-        """Return the same for one try, whose staging folder is its own."""
-        staging = self._hello.staging
-        return Paths((*self._places.pairs, (staging, f"{self._places.path(staging)}/{token}")))
+    def _fenced(self, task: str, token: str) -> str:
+        """Return a task with paths of here; what it stages goes into a folder of this try alone, which is made."""
+        said = json.loads(self._places.here(task))
+        if staging := said.get("staging"):
+            said["staging"] = f"{staging}/{token}"
+            make_folders(Path(said["staging"]))
+        return json.dumps(said)
 
 
 def _node() -> NodeFile:

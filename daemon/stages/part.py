@@ -210,7 +210,7 @@ def gathered(production: Production, cut: Cut, *, backfill: bool) -> Joint | Non
         return None
     from daemon.models import version  # the registry plans with the stages after this one
 
-    return Joint(tuple(parts), version(production.store, weights) if weights else 0)
+    return Joint(tuple(parts), version(production.store, weights) if weights else 0, str(staging))
 
 
 def kept(production: Production) -> frozenset[str]:

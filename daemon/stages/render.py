@@ -54,13 +54,14 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The parts that a clip was enhanced in, by their names in the staging folder, in order; see `part.py`.
+    """The parts that a clip was enhanced in, by their names in a folder, in order; see `part.py`.
 
     `version` says which model of its size made them, as people count them.
     """
 
     parts: tuple[str, ...]
     version: int
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)

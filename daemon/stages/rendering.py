@@ -261,7 +261,7 @@ def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, s
     models, size = Path(task.models), task.restore.model
     noise = noise_of(files, task.essence, task.working)
     if task.joint:
-        enhance, model, engine = _parts_of(task.joint, Path(task.staging), task.essence.frames)
+        enhance, model, engine = _parts_of(task.joint, task.essence.frames)
         return enhance, model, engine, asdict(noise), _mark(task.joint.version)
     restore, engine = restoration(task.restore, task.engine, active_weights(models, size), task.working, noise)
     return restore, restore.weights.name, engine, asdict(noise), _mark(active_version(models, size))
@@ -305,7 +305,7 @@ def noise_of(files: MediaFiles, essence: Essence, working: ProxySpec) -> NoisePr
     return noise
 
 
-def _parts_of(joint: Joint, staging: Path, frames: int) -> tuple[Enhance, str, str]:
+def _parts_of(joint: Joint, frames: int) -> tuple[Enhance, str, str]:
     """Return a clip's restoration as its parts hold it, and the model and engines that made them.
 
     Raises:
@@ -315,14 +315,15 @@ def _parts_of(joint: Joint, staging: Path, frames: int) -> tuple[Enhance, str, s
     from engines.enhance.parts import Joined, Made
     from engines.media.intermediate import bad_part
 
+    folder = Path(joint.folder)
     parts: list[tuple[Path, Made]] = []
     models: list[str] = []
     engines: list[str] = []
     for name in joint.parts:
-        told = record_of(staging / name)
+        told = record_of(folder / name)
         if told is None:
             raise bad_part(name, "it is gone, or its record is")
-        parts.append((staging / name, Made(told.first, told.end, told.digest, told.head, told.tail)))
+        parts.append((folder / name, Made(told.first, told.end, told.digest, told.head, told.tail)))
         models.append(told.model)
         engines.append(told.engine)
     if len(set(models)) > 1:

@@ -49,6 +49,13 @@ def test_a_render_takes_the_active_weights_its_look_and_the_key(head, tmp_path):
     assert (node / "certificates" / "key.pem").stat().st_mode & 0o077 == 0
 
 
+def test_a_part_takes_the_weights_that_its_clip_was_begun_with(head, tmp_path):
+    node = tmp_path / "node"
+    said = json.dumps({"models": str(head / "models"), "weights": "bb22"})
+    assert carried(head, node, said) == 3
+    assert (node / "models" / "bb22.safetensors").read_bytes() == b"retired weights"
+
+
 def test_a_probe_takes_nothing(head, tmp_path):
     assert carried(head, tmp_path / "node", json.dumps({"root": "/media/offload"})) == 0
 

@@ -103,6 +103,19 @@ def test_a_card_is_delivered_by_two_boxes(cart, cluster):
         cart.assert_honest()
 
 
+def test_a_long_clip_is_enhanced_by_both_boxes_at_once_and_joined(cart, cluster):
+    cart.words["workers"] = {"split_minutes": 0.02}
+    long_card(cart, 1)
+    with shift(cart, cluster) as (begun, executor):
+        until(begun, lambda: both_at_work(executor))
+        until(begun, lambda: {it.node for it in executor.running() if it.stage == "part"} == {"box2", "box3"})
+        begun.drive(1600)
+        assert begun.clip_states() == ["delivered"]
+        assert all(done for _, done in executor.did)
+        assert len(cart.movies()) == 2
+        cart.assert_honest()
+
+
 def test_a_box_that_loses_its_power_costs_a_try_and_nothing_else(cart, cluster):
     long_card(cart, 4)
     with shift(cart, cluster) as (begun, executor):
