@@ -44,8 +44,8 @@ SIGN_SECONDS = 4e-9 * PROXY_BYTES_A_FRAME
 """A frame. "Fidelity and signing", 2026-11-27: 4 ms a MB."""
 DISPATCH_SECONDS = 0.050
 """A job. The goal for Ray and the ferry, and no measurement: TODO-LEAD, `python -m bench.cluster`."""
-TURN_SECONDS, TURN_SECONDS_A_CLIP, TURN_SECONDS_A_JOB = 0.0, 1e-3, 4e-3
-"""The head. "A day on a cluster, simulated", 2026-11-27, `python -m bench.headday`."""
+TURN_SECONDS, TURN_SECONDS_A_CLIP, TURN_SECONDS_A_JOB = 69e-3, 0.675e-3, 6.1e-3
+"""The head. "A day on a cluster, simulated", 2026-11-27, `bench.headday`: with up to 800 clips."""
 SETTLE_SECONDS = 10.0
 """`offload.settle_seconds`, between a card's last byte and the first look at it."""
 
@@ -189,6 +189,9 @@ def main() -> None:
     for name in STORAGE:
         table(f"Cards over ten hours, {name}, of the time after the last byte", come[name])
         table(f"All cards at once, {name}", once[name])
+    spared = replace(costs(STORAGE["25 GbE"]), turn_seconds_a_clip=0.0)
+    found = [line(day.within(0), gpus, spared, tail=True) for gpus in GPUS]
+    table("All cards at once, 25 GbE, were a turn of the head no longer for clips without news", found)
     if len(sys.argv) > 1:
         halves = (
             panel("Cards come over ten hours", "minutes", 60, come),
