@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+from bench.points import Inline
 from daemon import config as configuration
 from daemon import wire
 from daemon.capacity import Capacity
@@ -30,7 +31,7 @@ offload: {roots: [offload]}
 delivery: {root: delivery}
 state: {root: state}
 """
-_UHD = Essence(
+UHD = Essence(
     container="mov",
     codec="prores",
     profile="",
@@ -71,7 +72,7 @@ def main() -> None:
                 later = Moment(60.0 * number, _NOW.utc)
                 print(f"room, {word}: {_cost(lambda later=later: capacity.look(production, later), 1):.1f} ms")
             pace = Pace()
-            print(f"status: {_cost(lambda: snapshot(production, [], _NOW, pace, capacity, ''), 5):.1f} ms")
+            print(f"status: {_cost(lambda: snapshot(production, Inline(), _NOW, pace, capacity, ''), 5):.1f} ms")
     seen = _held()
     print(f"figures: {_cost(lambda: exposition(seen, Tally(), _NOW), 20):.2f} ms")
     print(f"news: {_cost(lambda: composed('BENCH', news_of(seen)), 20):.2f} ms")
@@ -86,7 +87,7 @@ def _probe(production: Production) -> None:
         for number in range(_CLIPS):
             name = f"A001C{number:04}"
             clip = store.add_clip(card, FoundClip(name, ClipKind.MOVIE, (f"{name}.mov",)), _NOW.iso)
-            store.set_clip(clip, essence=wire.dump(Essence, _UHD), reel="A001")
+            store.set_clip(clip, essence=wire.dump(Essence, UHD), reel="A001")
             for event in way:
                 store.happen(clip, event, _NOW.iso)
 

@@ -36,9 +36,12 @@ def analyze(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize(("unit", "most"), [("nearset", 2.0), ("nearset-worker", 1.0)])
+@pytest.mark.parametrize(
+    ("unit", "most"),
+    [("nearset@SHOW", 2.0), ("nearset-worker@SHOW", 1.0), ("nearset-cluster-head", 2.0), ("nearset-cluster-node", 2.0)],
+)
 def test_a_unit_is_as_closed_as_it_is_said_to_be(installed: Path, unit: str, most: float) -> None:
-    done = analyze("security", "--offline=true", f"--threshold={most * 10:.0f}", installed / f"{unit}@SHOW.service")
+    done = analyze("security", "--offline=true", f"--threshold={most * 10:.0f}", installed / f"{unit}.service")
     assert done.returncode == 0, done.stdout
     exposure = re.search(r"exposure level for .*: ([\d.]+)", done.stdout)
     assert exposure
@@ -52,6 +55,10 @@ def test_systemd_has_nothing_to_say_against_units_or_drop_ins(installed: Path, t
     for path, text in dropins(configuration.load(config), "SHOW").items():
         (installed / path).parent.mkdir()
         (installed / path).write_text(text)
+    for role in ("head", "node"):
+        network = installed / f"nearset-cluster-{role}.service.d" / "network.conf"
+        network.parent.mkdir()
+        network.write_text(networked())
     done = analyze("verify", *installed.glob("*.service"))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -67,6 +74,52 @@ def test_what_a_unit_must_have(unit: str) -> None:
     assert networks[unit] in lines
     allowed = [line for line in lines if line.startswith("DeviceAllow=")]
     assert all("nvidia" in line for line in allowed)
+
+
+CLUSTER = ("nearset-cluster-head.service", "nearset-cluster-node.service")
+
+
+@pytest.mark.parametrize("unit", CLUSTER)
+def test_a_cluster_is_kept_to_one_network_by_the_kernel_and_to_none_without_a_drop_in(unit: str) -> None:
+    lines = (UNITS / unit).read_text().splitlines()
+    for line in ("RestrictNetworkInterfaces=lo", "IPAddressDeny=any", "IPAddressAllow=localhost", "User=nearset"):
+        assert line in lines
+    assert not any("NEARSET_CLUSTER_INTERFACE=" in line for line in lines)
+    assert any("RAY_AUTH_MODE=token" in line and "RAY_USAGE_STATS_ENABLED=0" in line for line in lines)
+    assert [line for line in lines if line.startswith(("CapabilityBoundingSet=", "AmbientCapabilities="))] == [
+        "CapabilityBoundingSet=",
+        "AmbientCapabilities=",
+    ]
+
+
+@pytest.mark.parametrize("unit", CLUSTER)
+def test_a_cluster_is_brought_back_whatever_ended_it_but_a_configuration_that_is_wrong(unit: str) -> None:
+    lines = (UNITS / unit).read_text().splitlines()
+    for line in ("Restart=always", "RestartPreventExitStatus=2", "KillMode=mixed", "LimitCORE=0"):
+        assert line in lines
+    counted = {
+        "nearset-cluster-head.service": "StartLimitBurst=5",
+        "nearset-cluster-node.service": "StartLimitIntervalSec=0",
+    }
+    assert counted[unit] in lines
+
+
+def test_the_drop_in_of_the_guide_names_one_interface_to_kernel_and_program_alike() -> None:
+    text = networked()
+    kernel = re.search(r"^RestrictNetworkInterfaces=(\S+)$", text, re.MULTILINE)
+    program = re.search(r"^Environment=NEARSET_CLUSTER_INTERFACE=(\S+)$", text, re.MULTILINE)
+    assert kernel
+    assert program
+    assert kernel[1] == program[1]
+    assert f"BindsTo=sys-subsystem-net-devices-{kernel[1]}.device" in text
+
+
+def networked() -> str:
+    """The drop-in that the guide shows."""
+    guide = (UNITS.parent / "docs" / "deploy.md").read_text()
+    found = re.search(r"```\n(\[Unit\]\nBindsTo=sys-subsystem-net.*?)```", guide, re.DOTALL)
+    assert found
+    return found[1]
 
 
 CONFIG = """\
