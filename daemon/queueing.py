@@ -6,12 +6,12 @@ A part of the store, over the same connection; what its rows mean is in `rows.py
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from daemon import wire
 from daemon.database import Database
-from daemon.rows import NO_TROUBLE, Clip, Job, Waiting
+from daemon.rows import NO_TROUBLE, Able, Clip, Job, Waiting
 from daemon.slate import Trouble
 from daemon.states import JOB_TABLE, JobEvent, JobState, fire
 
@@ -27,6 +27,7 @@ _ORDER = (
 """A person's word first and what was tried before last; in between a stage's circled takes, then what was never
 delivered, the newest shoot day first (a card without one was not probed yet, so it is new), then as planned."""
 _PLACED = "jobs join clips on clips.id = jobs.clip join cards on cards.id = clips.card"
+_ALL = Able()
 _RUNS = "jobs.stage not in (select stage from pauses)"
 
 
@@ -117,11 +118,11 @@ class Queueing(Database):
         lease_seconds: float,
         away: Iterable[str],
         ahead_of: int | None = None,
-        only: Collection[str] | None = None,
+        able: Able = _ALL,
     ) -> Job | None:
         """Lease the next due job of a lane; see `due`. Returns None where there is none."""
         with self.transaction():
-            job = self.due(lane, now, away, ahead_of, only)
+            job = self.due(lane, now, away, ahead_of, able)
             if job is None:
                 return None
             self._db.execute(
@@ -136,19 +137,21 @@ class Queueing(Database):
         now: float,
         away: Iterable[str],
         ahead_of: int | None = None,
-        only: Collection[str] | None = None,
+        able: Able = _ALL,
     ) -> Job | None:
         """Return the next due job of a lane whose root is not away and whose stage is not paused.
 
-        Only one that comes before a priority and one of some stages, where these are given. None where there is none.
+        Only one that whoever is free is `able` to do, and that comes before a priority, where one is given. None where
+        there is none.
         """
-        parked, stages = list(away), sorted(only or ())
+        parked, stages, but = list(away), sorted(able.stages or ()), sorted(able.but)
         row = self._db.execute(
             f"select jobs.* from {_PLACED} where jobs.state = ? and lane = ? and not_before <= ? and {_RUNS} "
             "and priority < ifnull(?, priority + 1) "
             f"and (? or jobs.stage in ({', '.join('?' * len(stages))})) "
+            f"and jobs.id not in ({', '.join('?' * len(but))}) "
             f"and cards.root not in ({', '.join('?' * len(parked))}) order by {_ORDER} limit 1",
-            (JobState.QUEUED, lane, now, ahead_of, only is None, *stages, *parked),
+            (JobState.QUEUED, lane, now, ahead_of, able.stages is None, *stages, *but, *parked),
         ).fetchone()
         return Job.from_row(row) if row else None
 

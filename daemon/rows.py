@@ -141,6 +141,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Able:
+    """Which jobs whoever is free now takes: those of some stages, None for all, `but` not these by number."""
+
+    stages: frozenset[str] | None = None
+    but: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A job of the queue as a person sees it, with the clip that it is for.
 

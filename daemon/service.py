@@ -26,7 +26,7 @@ from daemon.production import Moment, Production
 from daemon.publish import sweep
 from daemon.queueing import LEARNING
 from daemon.requests import Request, Wish, take_requests
-from daemon.rows import NO_TROUBLE
+from daemon.rows import NO_TROUBLE, Able
 from daemon.slate import Trouble
 from daemon.stages import landing, part
 from daemon.stages.assist import Assist
@@ -64,6 +64,7 @@ class Service:
         self._teller = Teller()
         self._stuck: dict[str, str] = {}
         self._littered = False
+        self._doubted: set[int] = set()
         self._stirred = False
         self._drains = False
 
@@ -195,10 +196,10 @@ class Service:
                 token = uuid.uuid4().hex
                 ahead_of = LEARNING if self._serves(lane) else None
                 away = () if lane == DELIVER else self.production.roots_away
-                only = self._executor.takes(lane)
-                if lane == RENDER and not self._has_room(now, away, ahead_of, only):
+                able = self._able(lane)
+                if lane == RENDER and not self._has_room(now, away, ahead_of, able):
                     break
-                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of, only)
+                job = store.claim(lane, token, now.utc_seconds, _LEASE_SECONDS, away, ahead_of, able)
                 if job is None:
                     break
                 self._started[job.id] = now.monotonic
@@ -206,9 +207,14 @@ class Service:
                     lay_ground(self.production.config)
                 self._executor.start(lane, job.id, token, job.stage, job.task, now.monotonic)
 
-    def _has_room(self, now: Moment, away: Iterable[str], ahead_of: int | None, only: frozenset[str] | None) -> bool:
+    def _able(self, lane: str) -> Able:
+        """Return what whoever is free in a lane takes: on nodes alone, nothing that a node could not do."""
+        stages = self._executor.takes(lane)
+        return Able(stages, frozenset() if stages is None else frozenset(self._doubted))
+
+    def _has_room(self, now: Moment, away: Iterable[str], ahead_of: int | None, able: Able) -> bool:
         """Return whether the volume of deliveries has room for what is rendered next."""
-        job = self.production.store.due(RENDER, now.utc_seconds, away, ahead_of, only)
+        job = self.production.store.due(RENDER, now.utc_seconds, away, ahead_of, able)
         return self._capacity.allows(self.production, job, self._executor.running())
 
     def _serves(self, lane: str) -> bool:
@@ -245,7 +251,7 @@ class Service:
         trouble = report.trouble or self._settled(job, report.result, now)
         if not trouble and not joins(job):
             self._pace.note(self.production, clip, job.stage, seconds)
-        ending = self._stumble(job, trouble, now) if trouble else Ending.DONE
+        ending = self._stumble(job, trouble, now, report.node) if trouble else Ending.DONE
         outcome = outcome_of(
             self.production, clip, job, ending, seconds, report.result, trouble or NO_TROUBLE, report.node
         )
@@ -264,14 +270,23 @@ class Service:
             return Trouble("worker", f"the answer of {job.stage} cannot be read", str(error), "look at the clip")
         return None
 
-    def _stumble(self, job: Job, trouble: Trouble, now: Moment) -> Ending:
-        """Retry, hold or give up, by the table of verdicts; a root that went away costs no attempt."""
+    def _stumble(self, job: Job, trouble: Trouble, now: Moment, node: str) -> Ending:
+        """Retry, hold or give up, by the table of verdicts; a root that went away costs no attempt.
+
+        A node's word stops no clip: its volumes may not be mounted. What would be held is tried on this machine first.
+        """
         store = self.production.store
         clip = store.clip(job.clip)
         workers = self.production.config.workers
         verdict = verdict_of(trouble.code)
         away = self._away(job) or (trouble.code == "root.away" and job.lane != DELIVER)
+        doubted = node and (verdict is not Verdict.RETRY or trouble.code == "root.away")
+        self._doubted = (self._doubted | {job.id}) if doubted else self._doubted - {job.id}
         with store.transaction():
+            if doubted:
+                store.uncount(job.id)
+                store.finish(job.id, JobEvent.STUMBLED, trouble=trouble)
+                return Ending.RETRIED
             if away:
                 store.uncount(job.id)
                 store.finish(job.id, JobEvent.STUMBLED, trouble=trouble)

@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_in
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from daemon.worker import Limits, die_with_parent
 _LOOK_SECONDS, _WARDEN_SECONDS = 1.0, 60.0
 _AGAIN_SECONDS = 15.0
 """Before a node that could not be asked, or failed a hand, is tried again."""
+_WITHOUT_VOLUMES = frozenset({"root.away", "clip.file_missing", "delivery"})
+"""What a node says whose volumes are not mounted, or not as the head's are."""
 _LONGEST_WORD = 64 << 20
 _ROOT = Path("/")
 AT_WORK, DRAINING, REFUSED, AWAY = "at work", "draining", "refused", "away"
@@ -185,6 +188,7 @@ class Ferry:
                 if answer["kind"] == "made":
                     freight.take(store.state, answer["path"], answer["latin"].encode("latin-1"))
                 else:
+                    self._weigh(machine, answer)
                     await _write(writer, json.dumps(answer).encode())
         except ray.exceptions.RayError as error:
             why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -192,6 +196,16 @@ class Ferry:
             await _write(writer, _lost(said["stage"], machine.told.name, why))
             return False
         return True
+
+    def _weigh(self, machine: Machine, answer: dict[str, Any]) -> None:
+        """Let a node rest that does not find what is on the shared volumes; the head tries what it could not do."""
+        if answer["kind"] != "error" or answer["code"] not in _WITHOUT_VOLUMES:
+            return
+        why = f"it does not find what is there: {answer['why']}"
+        fix = "see that the shared volumes are mounted there as `shared` in its node file says; it is asked again"
+        machine.told = replace_in(machine.told, state=REFUSED, why=why, fix=fix)
+        machine.again = time.monotonic() + _AGAIN_SECONDS
+        get().warning("node.stands", node=machine.told.name, state=REFUSED, why=why)
 
     def _ref(self, store: freight.Store, path: str, digest: str) -> Any:
         if digest not in self._refs and (data := store.data(path, digest)) is not None:

@@ -20,7 +20,7 @@ from daemon.children import OwnChild, spawned
 from daemon.cluster import facts, freight, nodefile
 from daemon.cluster.mapping import Paths
 from daemon.cluster.nodefile import NodeFile
-from daemon.errors import WorkerDied
+from daemon.errors import RootAway, WorkerDied
 from daemon.ground import Ground, Marks, marks
 from daemon.publish import make_folders
 from daemon.publish import replace as write_whole
@@ -112,7 +112,7 @@ class Hand:
         except OSError as error:
             why = f"{error.strerror or error} ({error.filename})"
             fix = "see that the shared volumes are mounted there as `shared` in its node file says"
-            yield _told("cluster.node", f"{self._file.name} cannot work", why, fix)
+            yield _told(RootAway.code, f"{self._file.name} cannot work", why, fix)
             return
         try:
             child.pipe.send_bytes(json.dumps({"stage": said["stage"], "task": task}).encode())

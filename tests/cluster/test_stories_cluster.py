@@ -37,14 +37,9 @@ class Crews(LocalExecutor):
 
 
 @contextmanager
-def shift(cart: Cart, cluster: Boxes) -> Iterator[tuple[Shift, Crews]]:
-    executor = Crews(
-        {"custody": 0, "render": 0},
-        limits_of(cart.config),
-        _HUNG,
-        12 * _HUNG,
-        fleet=RayFleet(cart.config, cluster.file),
-    )
+def shift(cart: Cart, cluster: Boxes, own: int = 0) -> Iterator[tuple[Shift, Crews]]:
+    fleet = RayFleet(cart.config, cluster.file)
+    executor = Crews({"custody": own, "render": own}, limits_of(cart.config), _HUNG, 12 * _HUNG, fleet=fleet)
     executor.did = []
     executor.open()
     try:
@@ -178,6 +173,27 @@ def test_who_has_not_the_token_is_not_let_in(cluster, tmp_path):
     )
     assert said.returncode != 0
     assert "InvalidAuthToken" in said.stderr
+
+
+def test_a_box_whose_volume_is_not_mounted_stops_no_clip(cart, cluster, tmp_path):
+    """It says that the files are missing; the head looks itself before it believes that of a clip."""
+    box = cluster.nodes["box3"]
+    before = box.file.read_text()
+    box.kill()
+    box.file.write_text(f"{before}shared: {{{cart.folder}: {tmp_path}/not-mounted}}\n")
+    box.start()
+    with shift(cart, cluster, own=1) as (begun, executor):
+        until(begun, lambda: both_at_work(executor))
+        long_card(cart, 3)
+        until(begun, lambda: ("box3", False) in executor.did)
+        until(begun, lambda: states(executor)["box3"] == "refused")
+        assert "mounted there" in next(node.fix for node in executor.nodes if node.name == "box3")
+        begun.drive(1600)
+        assert set(begun.clip_states()) == {"delivered"}
+        assert ("box3", True) not in executor.did
+        cart.assert_honest()
+    box.kill()
+    box.file.write_text(before)
 
 
 def test_a_purge_reaches_the_boxes_and_names_the_one_it_could_not(cart, cluster, command):
