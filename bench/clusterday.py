@@ -42,8 +42,8 @@ PROXY_BYTES_A_FRAME = 71e6 / (60 * FRAMES_A_SECOND)
 """"Fidelity and signing", 2026-11-27: a minute of DNxHR LB at 960x540 is 71 MB, and signing writes it a second time."""
 SIGN_SECONDS = 4e-9 * PROXY_BYTES_A_FRAME
 """A frame. "Fidelity and signing", 2026-11-27: 4 ms a MB."""
-DISPATCH_SECONDS = 0.050
-"""A job. The goal for Ray and the ferry, and no measurement: TODO-LEAD, `python -m bench.cluster`."""
+DISPATCH_SECONDS = 23.0e-3
+"""A job. "Cluster", 2026-11-27, `python -m bench.cluster`: median from its claim to its end; the goal is 50 ms."""
 TURN_SECONDS, TURN_SECONDS_A_CLIP, TURN_SECONDS_A_JOB = 69e-3, 0.675e-3, 6.1e-3
 """The head. "A day on a cluster, simulated", 2026-11-27, `bench.headday`: with up to 800 clips."""
 SETTLE_SECONDS = 10.0
