@@ -295,9 +295,10 @@ def test_every_error_has_a_code_of_its_own_that_continues_its_parents() -> None:
 def test_the_control_process_loads_no_media_and_no_network() -> None:
     code = (
         "import sys, daemon.cli, daemon.service, daemon.pipeline, daemon.executor, daemon.watch, daemon.statusfile\n"
-        "import daemon.children, daemon.crew, daemon.lanes, daemon.turns, daemon.worker\n"
+        "import daemon.children, daemon.crew, daemon.lanes, daemon.running, daemon.turns, daemon.worker\n"
+        "import daemon.cluster.fleet\n"
         "daemon.pipeline.stages()\n"
-        "print([name for name in ('torch', 'av', 'openvino', 'onnx', 'tensorrt', 'PyOpenColorIO')"
+        "print([name for name in ('torch', 'av', 'openvino', 'onnx', 'tensorrt', 'PyOpenColorIO', 'ray')"
         " if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
