@@ -42,6 +42,7 @@ NearsetError                     nearset
 ├── QueueError                   queue                     no such stage to pause
 ├── PageError                    page                      the status page cannot be served; the service goes on
 ├── ClusterError                 cluster                   this machine cannot be in the cluster as things are
+│   └── BadFreight               cluster.bad_freight       what a node was brought came with other bytes
 ├── PurgeError                   purge                     not all of a production could be destroyed
 ├── NotTold                      notice                    nobody was told; no card waits for that
 ├── EgressError                  egress                    a connection was not opened; nothing left the machine
@@ -143,6 +144,12 @@ class ClusterError(NearsetError):
     """This machine cannot be head or node of a cluster as things are."""
 
     code = "cluster"
+
+
+class BadFreight(ClusterError):
+    """A file came to a node, or from one, with other bytes than were told, or under a name that is none of ours."""
+
+    code = "cluster.bad_freight"
 
 
 class PurgeError(NearsetError):

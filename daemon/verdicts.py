@@ -61,6 +61,7 @@ VERDICTS: dict[str, Verdict] = {
     "delivery.disk_low": Verdict.PARK,
     "confinement": Verdict.HOLD,
     "delivery.disk_full": Verdict.RETRY,
+    "cluster.bad_freight": Verdict.RETRY,
     "worker": Verdict.RETRY,
     "worker.died": Verdict.RETRY,
     "worker.hung": Verdict.RETRY,

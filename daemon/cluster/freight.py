@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.errors import BadFreight
 from daemon.publish import make_folders, replace
-from engines.errors import NearsetError
 
 MODELS, LUTS, CERTIFICATES = "models", "luts", "certificates"
 _POINTER = "active.json"
@@ -22,12 +22,6 @@ _MOST_BYTES = 256 << 20
 
 Freight = Mapping[str, str]
 """SHA-256 of files, by their paths in the production's folder of state."""
-
-
-class BadFreight(NearsetError):
-    """A file came with other bytes than were told, or under a name that is none of ours."""
-
-    code = "cluster.bad_freight"
 
 
 @dataclass(slots=True)

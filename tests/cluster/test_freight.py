@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from daemon.cluster import freight
-from daemon.cluster.freight import BadFreight, Store
+from daemon.cluster.freight import Store
+from daemon.errors import BadFreight
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ _NOT_OF_JOBS = {
     "engine",
     "media",
     "page",
+    "cluster",
     "purge",
     "queue",
     "root.away",
