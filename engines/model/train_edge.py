@@ -2,8 +2,9 @@
 
     python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--seed N] [--parent FILE]
 
-Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. The loss
-is the error of alpha and of its gradient, edges counting more than the flat.
+Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. Keys cost
+more than steps do, so patches are cut from a pool of them, mirrored at will, in which new ones take the place of old.
+The loss is the error of alpha and of its gradient, edges counting more than the flat.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import time
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,10 +35,15 @@ from engines.model.weights import save_weights
 
 Floats = npt.NDArray[np.float32]
 
-_SIDE = 256
-"""Pixels of a composite; four patches are cut from each."""
-_PATCH = 96
-_BATCH = 8
+_SIDE = 384
+"""Pixels of a composite."""
+_POOL, _RENEWED_EVERY = 512, 6
+"""Composites that patches are cut from, and steps between two new ones."""
+_PATCH = 160
+"""Pixels: ten of the cells that the network sees far by, so that most of what it learns from is not at a border."""
+_BATCH = 4
+_SMOKE = 0.25
+"""Of the keys have smoke, more than a tenth: it is what goes wrong most."""
 _RATE = 1.5e-3
 _EDGE_WEIGHT = 4.0
 _STILLS = 2
@@ -47,6 +54,8 @@ _AVERAGED = 0.995
 """What the averaged network, which ships, keeps of itself at each step."""
 _NEW = 0.1
 """Scale of a layer's first weights where it joins a trained network."""
+MIRRORED = (1, 0, 3, 2, 5, 4, 7, 6, 8, 9, 10, 11)
+"""What `packed` gives, left for right: the phases of luma and alpha change places."""
 
 
 class EdgeNetwork(nn.Module):
@@ -86,11 +95,11 @@ def fronts(samples: Path) -> list[Floats]:
     ]
 
 
-def example(stills: list[Floats], rng: np.random.Generator) -> tuple[Keyed, KeyColour]:
+def composite(stills: list[Floats], rng: np.random.Generator) -> tuple[Keyed, KeyColour]:
     """Return a composite to learn from, and the colour of its screen."""
     colour = KeyColour.GREEN if rng.random() < 0.6 else KeyColour.BLUE  # noqa: PLR2004 - green is the commoner
     front = made_up(_SIDE, _SIDE, rng) if rng.random() < 0.5 else _cut(stills, rng)  # noqa: PLR2004 - half
-    alpha = coverage(_SIDE, _SIDE, rng)
+    alpha = coverage(_SIDE, _SIDE, rng, smoke=_SMOKE)
     return keyed(kept_apart(front, colour), alpha, colour, rng), colour
 
 
@@ -101,25 +110,40 @@ def _cut(stills: list[Floats], rng: np.random.Generator) -> Floats:
     return tall[top : top + _SIDE, left : left + _SIDE]
 
 
-def batch(stills: list[Floats], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Return inputs `[N, 12, 64, 64]` and true alpha as phases `[N, 4, 64, 64]`."""
-    inputs: list[Floats] = []
-    truths: list[Floats] = []
-    while len(inputs) < _BATCH:
-        made, colour = example(stills, rng)
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A key as the network reads it `[12, h, w]`, and its true alpha as phases `[4, h, w]`, in half floats."""
+
+    inputs: npt.NDArray[np.float16]
+    truth: npt.NDArray[np.float16]
+
+
+def example(stills: list[Floats], rng: np.random.Generator) -> Example:
+    """Return a key to learn from; one whose screen is not found is made again."""
+    while True:
+        made, colour = composite(stills, rng)
         try:
-            screen = screen_of(made.picture, colour)
+            found = measured(made.picture, screen_of(made.picture, colour))
         except NoScreen:
             continue
-        found = measured(made.picture, screen)
-        reading = packed(found.luma, found.along, found.beside, found.alpha)
+        inputs = packed(found.luma, found.along, found.beside, found.alpha)
         truth = packed(made.alpha, found.along, found.beside, made.alpha)[:4]
-        for _ in range(2):
-            top, left = rng.integers((_SIDE - _PATCH) // 2 + 1, size=2)
-            window = (slice(None), slice(top, top + _PATCH // 2), slice(left, left + _PATCH // 2))
-            inputs.append(reading[window])
-            truths.append(truth[window])
-    return torch.from_numpy(np.stack(inputs[:_BATCH])), torch.from_numpy(np.stack(truths[:_BATCH]))
+        return Example(inputs.astype(np.float16), truth.astype(np.float16))
+
+
+def batch(pool: list[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return inputs `[N, 12, h, w]` and true alpha as phases `[N, 4, h, w]`, patches of the pool."""
+    pairs = [_patch(pool[rng.integers(len(pool))], rng) for _ in range(_BATCH)]
+    inputs, truths = (np.stack(planes).astype(np.float32) for planes in zip(*pairs, strict=True))
+    return torch.from_numpy(inputs), torch.from_numpy(truths)
+
+
+def _patch(one: Example, rng: np.random.Generator) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
+    top, left = rng.integers((_SIDE - _PATCH) // 2 + 1, size=2)
+    window = (slice(None), slice(top, top + _PATCH // 2), slice(left, left + _PATCH // 2))
+    if rng.random() < 0.5:  # noqa: PLR2004 - half
+        return one.inputs[window], one.truth[window]
+    return one.inputs[window][MIRRORED, :, ::-1], one.truth[window][MIRRORED[:4], :, ::-1]
 
 
 def loss_of(added: Tensor, inputs: Tensor, truth: Tensor) -> Tensor:
@@ -150,13 +174,16 @@ def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None =
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     stills = fronts(samples)
+    pool = [example(stills, rng) for _ in range(_POOL)]
     network = started(parent)
     averaged = deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 2e-5)
     began, curve, mean = time.monotonic(), [], 0.0
     for step in range(1, steps + 1):
-        inputs, truth = batch(stills, rng)
+        if step % _RENEWED_EVERY == 0:
+            pool[rng.integers(_POOL)] = example(stills, rng)
+        inputs, truth = batch(pool, rng)
         loss = loss_of(network(inputs), inputs, truth)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch says no more
@@ -185,8 +212,10 @@ def _card(samples: Path, step: int, steps: int, seed: int, curve: list[float], p
         "of_steps": steps,
         "batch": _BATCH,
         "patch": _PATCH,
+        "pool": f"{_POOL} keys of {_SIDE} pixels, a new one every {_RENEWED_EVERY} steps",
         "curve": curve,
         "loss": "alpha L1, edges five times, plus L1 of its gradient",
+        "keys": f"spill up to 0.15, mixed in light, {_SMOKE:.0%} with smoke",
         "fronts": "half made up, half stills of the footage below",
         "alpha": "rendered by engines/model/keys.py",
         "torch": torch.__version__,
