@@ -14,6 +14,7 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from engines.enhance.camera import along, between, grey, inside, left_over, places, sampled
@@ -31,8 +32,10 @@ from engines.enhance.screen import (
 )
 from engines.enhance.shapes import Mask
 from engines.media.frames import CODE_MAX, Picture
-from engines.media.ycbcr import codes_of
+from engines.media.ycbcr import BLACK, NEUTRAL, codes_of
 from engines.model.edge import EdgeSession, edge_weights
+
+Codes = npt.NDArray[np.uint16]
 
 MATTE_FORMAT = "yuva444p10le"
 _THIN = 0.1
@@ -169,13 +172,21 @@ def frame_of_matte(matte: Matte, like: VideoFrame) -> VideoFrame:
 
 
 def over(matte: Matte, front: Picture, back: Picture) -> Picture:
-    """Return a front over a back by a matte, in code values."""
-    half = cv2.resize(matte.alpha, (front.width // 2, front.height), interpolation=cv2.INTER_AREA)
-    mixed = [
-        np.rint(share * one.astype(np.float32) + (1 - share) * other).astype(np.uint16)
-        for share, one, other in zip((matte.alpha, half, half), planes(front), planes(back), strict=True)
-    ]
-    return Picture(front.number, *mixed)
+    """Return a front over a back by a matte, mixed as light; where only one of them shows its codes are its own."""
+    share = matte.alpha
+    lights = zip(light_of(front), light_of(back), strict=True)
+    rgb = [rgb_of_light(share * one + (1 - share) * other) for one, other in lights]
+    size = (front.width // 2, front.height)
+    y, *chroma = cv2.split(cv2.transform(cv2.merge(rgb), _TO_CODES))
+    halves = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) + NEUTRAL for plane in chroma]
+    half = np.asarray(cv2.resize(share, size, interpolation=cv2.INTER_AREA), np.float32)
+    mixed = zip((share, half, half), planes(front), planes(back), (y + BLACK, *halves), strict=True)
+    return Picture(front.number, *(_of_one(*each) for each in mixed))
+
+
+def _of_one(share: Floats, front: Codes, back: Codes, mixed: Floats) -> Codes:
+    codes = np.clip(np.rint(mixed), 4, 1019).astype(np.uint16)
+    return np.where(share >= 1, front, np.where(share <= 0, back, codes))
 
 
 def freed(picture: Picture, alpha: Floats, screen: Screen, spill: np.float32) -> Picture:

@@ -26,7 +26,8 @@ Light = tuple[Floats, Floats, Floats]
 """Red, green and blue light `[H, W]`, 1 at white."""
 
 _GAMMA = 2.4
-"""From code values to light, whatever the camera's curve. On keys of five curves the true one did no better."""
+"""From code values to light, whatever the camera's curve: where contrast was shrunk as log does (six keys, 2026-11-27),
+undoing that first did no better."""
 _DARK = 1e-9
 """What nothing is taken for, of 0-1: a power of 0 takes a processor seven times as long."""
 _DIRECTIONS = {"green": (-0.3854, -0.4542), "blue": (0.5, -0.0459)}
@@ -95,7 +96,7 @@ class Measured:
     """A picture in its screen's measure.
 
     Shape: `luma` and `alpha` `[H, W]`, `along` and `beside` `[H, W/2]`. Range: `along` is 1 and the others 0 on bare
-    screen; `alpha`, by colour alone, 0-1 with 1 where no screen is seen. Luma is of code values, the others are of light.
+    screen; `alpha`, by colour alone, 0-1 with 1 where no screen is seen. Luma is of code values, the others of light.
     """
 
     luma: Floats
@@ -241,7 +242,7 @@ def _commonest(cb: Floats, cr: Floats) -> tuple[float, float]:
 
 
 def _spread(plane: Floats, bare: npt.NDArray[np.bool_]) -> Floats:
-    """Return a plane's values on bare screen, carried over to where it is covered: ever finer normalised convolution."""
+    """Return a plane's values on bare screen, carried on where it is covered: ever finer normalised convolution."""
     share = bare.astype(np.float32)
     found = np.full(plane.shape, plane[bare].mean(), np.float32)
     for part in _REACHES:

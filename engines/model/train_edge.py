@@ -1,17 +1,20 @@
 """Training of the network that refines a key's edges, on keys that we make ourselves.
 
-    python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--seed N] [--parent FILE]
+    python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--pool N] [--seed N] [--settle]
+        [--parent FILE]
 
 Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. Keys cost
 more than steps do, so patches are cut from a pool of them, mirrored at will, in which new ones take the place of old.
-The loss is the error of alpha and of its gradient, edges counting more than the flat.
+The loss is the error of alpha and of its gradient, edges counting more than the flat. With `--settle` the last layer is
+solved for in the end, over the pool; with `--steps 0` too, that is all.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections import deque
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +34,11 @@ from engines.model.edge import AROUND, AROUND_DILATIONS, DILATIONS, INPUTS, NAME
 from engines.model.footage import TRAINING, decode_stills, sha256_of
 from engines.model.keys import Keyed, coverage, kept_apart, keyed, made_up
 from engines.model.schedule import follow
+from engines.model.settle_edge import settle
 from engines.model.weights import save_weights
 
 Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 
 _SIDE = 384
 """Pixels of a composite."""
@@ -76,22 +81,30 @@ class EdgeNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return what is to be added to alpha: `[N, 12, h, w]` to `[N, 4, h, w]`."""
+        added: Tensor = self.last()(self.kept(inputs))
+        return added
+
+    def last(self) -> nn.Conv2d:
+        """Return the last layer."""
+        return cast("nn.Conv2d", self.get_submodule(f"conv{len(DILATIONS)}"))
+
+    def kept(self, inputs: Tensor) -> Tensor:
+        """Return what the last layer reads: `[N, 24, h, w]`."""
         around = functional.avg_pool2d(inputs, AROUND)
         for number in range(len(AROUND_DILATIONS)):
             around = torch.relu(self.get_submodule(f"around{number}")(around))
         kept = torch.relu(self.get_submodule("conv0")(inputs)) + functional.interpolate(around, scale_factor=AROUND)
         for number in range(1, len(DILATIONS)):
             kept = kept + torch.relu(self.get_submodule(f"conv{number}")(kept))
-        added: Tensor = self.get_submodule(f"conv{len(DILATIONS)}")(kept)
-        return added
+        return kept
 
 
-def fronts(samples: Path) -> list[Floats]:
-    """Return stills of the footage that may be trained on, R'G'B' 0-1."""
+def fronts(samples: Path, count: int) -> list[Floats]:
+    """Return stills of the footage that may be trained on, R'G'B' 0-1, `count` of each clip; one is its first."""
     return [
         np.clip(rgb_of(np.moveaxis(still.astype(np.float32), 0, -1)), 0, 1)
         for footage in TRAINING
-        for still in decode_stills(samples / footage.path, footage.frames, _STILLS)
+        for still in decode_stills(samples / footage.path, footage.frames if count > 1 else 1, count)
     ]
 
 
@@ -114,8 +127,8 @@ def _cut(stills: list[Floats], rng: np.random.Generator) -> Floats:
 class Example:
     """A key as the network reads it `[12, h, w]`, and its true alpha as phases `[4, h, w]`, in half floats."""
 
-    inputs: npt.NDArray[np.float16]
-    truth: npt.NDArray[np.float16]
+    inputs: Halves
+    truth: Halves
 
 
 def example(stills: list[Floats], rng: np.random.Generator) -> Example:
@@ -131,19 +144,30 @@ def example(stills: list[Floats], rng: np.random.Generator) -> Example:
         return Example(inputs.astype(np.float16), truth.astype(np.float16))
 
 
-def batch(pool: list[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Return inputs `[N, 12, h, w]` and true alpha as phases `[N, 4, h, w]`, patches of the pool."""
-    pairs = [_patch(pool[rng.integers(len(pool))], rng) for _ in range(_BATCH)]
-    inputs, truths = (np.stack(planes).astype(np.float32) for planes in zip(*pairs, strict=True))
-    return torch.from_numpy(inputs), torch.from_numpy(truths)
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """The pool of keys, and what its keys are made of."""
 
+    stills: list[Floats]
+    pool: list[Example]
+    rng: np.random.Generator
 
-def _patch(one: Example, rng: np.random.Generator) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
-    top, left = rng.integers((_SIDE - _PATCH) // 2 + 1, size=2)
-    window = (slice(None), slice(top, top + _PATCH // 2), slice(left, left + _PATCH // 2))
-    if rng.random() < 0.5:  # noqa: PLR2004 - half
-        return one.inputs[window], one.truth[window]
-    return one.inputs[window][MIRRORED, :, ::-1], one.truth[window][MIRRORED[:4], :, ::-1]
+    def renew(self) -> None:
+        """Put a new key in the place of one."""
+        self.pool[self.rng.integers(len(self.pool))] = example(self.stills, self.rng)
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Return inputs `[N, 12, h, w]` and true alpha as phases `[N, 4, h, w]`, patches of the pool."""
+        pairs = [self._patch(self.pool[self.rng.integers(len(self.pool))]) for _ in range(_BATCH)]
+        inputs, truths = (np.stack(planes).astype(np.float32) for planes in zip(*pairs, strict=True))
+        return torch.from_numpy(inputs), torch.from_numpy(truths)
+
+    def _patch(self, one: Example) -> tuple[Halves, Halves]:
+        top, left = self.rng.integers((_SIDE - _PATCH) // 2 + 1, size=2)
+        window = (slice(None), slice(top, top + _PATCH // 2), slice(left, left + _PATCH // 2))
+        if self.rng.random() < 0.5:  # noqa: PLR2004 - half
+            return one.inputs[window], one.truth[window]
+        return one.inputs[window][MIRRORED, :, ::-1], one.truth[window][MIRRORED[:4], :, ::-1]
 
 
 def loss_of(added: Tensor, inputs: Tensor, truth: Tensor) -> Tensor:
@@ -169,21 +193,51 @@ def started(parent: Path | None) -> EdgeNetwork:
     return network
 
 
-def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is done: so many steps, with a pool of so many keys, and whether the last layer is solved for in the end."""
+
+    steps: int
+    pool: int
+    settles: bool
+    seed: int
+
+
+def train(samples: Path, out: Path, course: Course, parent: Path | None = None) -> None:
     """Train, and save weights and card as it goes."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    stills = fronts(samples)
-    pool = [example(stills, rng) for _ in range(_POOL)]
+    torch.manual_seed(course.seed)
+    rng = np.random.default_rng(course.seed)
+    stills = fronts(samples, _STILLS if course.steps else 1)
+    lessons = Lessons(stills, [example(stills, rng) for _ in range(course.pool)], rng)
     network = started(parent)
     averaged = deepcopy(network)
+    curve: list[float] = []
+
+    def save(step: int, **more: Any) -> None:
+        tensors = {name: value.numpy().astype(np.float32) for name, value in averaged.state_dict().items()}
+        out.mkdir(parents=True, exist_ok=True)
+        save_weights(out / f"{NAME}.safetensors", tensors, _card(samples, course, step, curve, parent) | more)
+
+    for step, loss in enumerate(_steps(network, averaged, lessons, course.steps), 1):
+        if step % _EVERY == 0:
+            curve.append(round(loss, 5))
+            print(f"step {step}  loss {curve[-1]}", flush=True)  # noqa: T201 - a command
+            save(step)
+    if course.settles:
+        errors = [round(error, 5) for error in settle(averaged, lessons.pool, rng)]
+        print("error of alpha, round by round", *errors, flush=True)  # noqa: T201 - a command
+        save(course.steps, last_layer=f"solved for over {course.pool} keys; error of alpha {errors}")
+
+
+def _steps(network: EdgeNetwork, averaged: EdgeNetwork, lessons: Lessons, steps: int) -> Iterator[float]:
+    """Take so many steps; give the mean loss of the last few after each."""
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, 2e-5)
-    began, curve, mean = time.monotonic(), [], 0.0
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps), 2e-5)
+    losses: deque[float] = deque(maxlen=_EVERY)
     for step in range(1, steps + 1):
         if step % _RENEWED_EVERY == 0:
-            pool[rng.integers(_POOL)] = example(stills, rng)
-        inputs, truth = batch(pool, rng)
+            lessons.renew()
+        inputs, truth = lessons.batch()
         loss = loss_of(network(inputs), inputs, truth)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch says no more
@@ -191,28 +245,24 @@ def train(samples: Path, out: Path, steps: int, seed: int, parent: Path | None =
         optimiser.step()
         schedule.step()
         follow(averaged, network, step, _AVERAGED)
-        mean += float(loss.detach())
-        if step % _EVERY == 0:
-            curve.append(round(mean / _EVERY, 5))
-            mean = 0.0
-            print(f"step {step}  loss {curve[-1]}  {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201 - a command
-            tensors = {name: value.numpy().astype(np.float32) for name, value in averaged.state_dict().items()}
-            out.mkdir(parents=True, exist_ok=True)
-            save_weights(out / f"{NAME}.safetensors", tensors, _card(samples, step, steps, seed, curve, parent))
+        losses.append(float(loss.detach()))
+        yield sum(losses) / len(losses)
 
 
-def _card(samples: Path, step: int, steps: int, seed: int, curve: list[float], parent: Path | None) -> dict[str, Any]:
+def _card(samples: Path, course: Course, step: int, curve: list[float], parent: Path | None) -> dict[str, Any]:
     before = json.loads(parent.with_suffix(".json").read_text(encoding="utf-8")) if parent else None
     return {
         "name": NAME,
-        "command": f"python -m engines.model.train_edge --samples SAMPLES --out OUT --steps {steps} --seed {seed}"
-        + (" --parent PARENT" if parent else ""),
-        "seed": seed,
+        "command": "python -m engines.model.train_edge --samples SAMPLES --out OUT "
+        f"--steps {course.steps} --pool {course.pool} --seed {course.seed}"
+        + (" --parent PARENT" if parent else "")
+        + (" --settle" if course.settles else ""),
+        "seed": course.seed,
         "steps": step,
-        "of_steps": steps,
+        "of_steps": course.steps,
         "batch": _BATCH,
         "patch": _PATCH,
-        "pool": f"{_POOL} keys of {_SIDE} pixels, a new one every {_RENEWED_EVERY} steps",
+        "pool": f"{course.pool} keys of {_SIDE} pixels, a new one every {_RENEWED_EVERY} steps",
         "curve": curve,
         "loss": "alpha L1, edges five times, plus L1 of its gradient",
         "keys": f"spill up to 0.15, mixed in light, {_SMOKE:.0%} with smoke",
@@ -223,7 +273,7 @@ def _card(samples: Path, step: int, steps: int, seed: int, curve: list[float], p
             {"path": footage.path, "licence": footage.licence, "sha256": sha256_of(samples / footage.path)}
             for footage in TRAINING
         ],
-        "parent": {word: before.get(word) for word in ("command", "steps", "curve", "seed", "parent")}
+        "parent": {word: before.get(word) for word in ("command", "steps", "curve", "seed", "last_layer", "parent")}
         if before
         else None,
     }
@@ -235,10 +285,13 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--pool", type=int, default=_POOL)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--parent", type=Path)
+    parser.add_argument("--settle", action="store_true")
     arguments = parser.parse_args()
-    train(arguments.samples, arguments.out, arguments.steps, arguments.seed, arguments.parent)
+    course = Course(arguments.steps, arguments.pool, arguments.settle, arguments.seed)
+    train(arguments.samples, arguments.out, course, arguments.parent)
 
 
 if __name__ == "__main__":

@@ -240,6 +240,12 @@ def test_over_is_the_front_where_covered_and_the_back_where_not(seed):
     assert np.array_equal(over(Matte(np.zeros((8, 16), np.float32), one), one, other).cb, other.cb)
 
 
+def test_half_of_a_white_actor_over_black_is_half_of_his_light():
+    white, black = (picture_of_rgb(np.full((8, 16, 3), level, np.float32)) for level in (1.0, 0.0))
+    mixed = over(Matte(np.full((8, 16), 0.5, np.float32), white), white, black)
+    assert np.abs(rgb_of(mixed) - 0.5 ** (1 / 2.4)).max() < 0.01
+
+
 @given(st.integers(8, 60), st.integers(8, 60), st.integers(1, 4))
 @settings(max_examples=30, deadline=None)
 def test_a_mask_is_made_of_whole_pairs_at_any_scale(x, y, scale):
