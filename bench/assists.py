@@ -23,14 +23,18 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.keyers import chromakeys, unwired
+from bench.relight import CURVE, LINEAR, MATRIX, PICTURES, beat, relit
 from engines.enhance.camera import survey
 from engines.enhance.comp import Comp, Placing
+from engines.enhance.flicker import Deflicker
 from engines.enhance.matte import Difference, Key, Limits, ended
 from engines.enhance.plate import Plate, Sight, numbers_of, plate_of
 from engines.enhance.removal import REACH, Removal
 from engines.enhance.screen import KeyColour, measured, screen_of
 from engines.enhance.shapes import Mask, Shape, mask_of
 from engines.enhance.steady import Framing, Steady
+from engines.light.dials import Bring, Dials
+from engines.light.flicker import find, grid_of
 from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
 from engines.media.still import rgb_of
@@ -136,7 +140,7 @@ def _three(numbers: Any) -> str:
 
 def wires(samples: Path) -> dict[str, Any]:
     """Return how far the filled wires are from the truth, against delogo and removelogo on the same pixels."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path, size, first in MOVING:
         clean = shot(samples / path, size, _FRAMES, first)
         ends = _across_the_way(clean)
@@ -276,6 +280,12 @@ def rates(samples: Path) -> dict[str, Any]:
     removal = Removal(lambda _: mask, move)
     steady = Steady(move, size, strength=1.0, framing=Framing(zoom=1.1))
     difference = Difference(plate, limits=Limits())
+    own = grid_of(clean[0], CURVE)
+    flicker = find([own + beat(4.0, 0.1, 0.0, 24.0, one, own.shape[0])[:, None] for one in range(PICTURES)], 24.0)
+    assert flicker is not None, "a beat over the whole picture is found"
+    deflicker = Deflicker(flicker, 1.0, LINEAR, MATRIX)
+    relight = relit(Dials(key_stops=0.5, fill_stops=-0.3), Bring())
+    relight(clean[0])
     spent = {
         "key": _cpu_ms(lambda _: key(made.picture), 3),
         "difference": _cpu_ms(lambda number: difference(clean[number]), 2),
@@ -283,6 +293,9 @@ def rates(samples: Path) -> dict[str, Any]:
         "survey": _cpu_ms(lambda number: survey(clean[number : number + 2]), 4),
         "removal": _cpu_ms(lambda number: removal(wired[number], wired[number + 1 : number + 17]), 3),
         "steady and reframe": _cpu_ms(lambda number: steady(clean[number]), 3),
+        "flicker, looking for it": _cpu_ms(lambda number: grid_of(clean[number], CURVE), 4),
+        "flicker, taking it out": _cpu_ms(lambda number: deflicker(clean[number]), 4),
+        "relight": _cpu_ms(lambda number: relight(clean[1 + number]), 8),
         "plate, each of its pictures": _cpu_ms(lambda _: plate_of(sights, 7), 1) / count,
     }
     for name, ms in spent.items():

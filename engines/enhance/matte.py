@@ -14,7 +14,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from engines.enhance.camera import along, between, grey, inside, left_over, places, sampled
@@ -34,8 +33,6 @@ from engines.enhance.shapes import Mask
 from engines.media.frames import CODE_MAX, Picture
 from engines.media.ycbcr import BLACK, NEUTRAL, codes_of
 from engines.model.edge import EdgeSession, edge_weights
-
-Codes = npt.NDArray[np.uint16]
 
 MATTE_FORMAT = "yuva444p10le"
 _THIN = 0.1
@@ -180,13 +177,12 @@ def over(matte: Matte, front: Picture, back: Picture) -> Picture:
     y, *chroma = cv2.split(cv2.transform(cv2.merge(rgb), _TO_CODES))
     halves = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) + NEUTRAL for plane in chroma]
     half = np.asarray(cv2.resize(share, size, interpolation=cv2.INTER_AREA), np.float32)
-    mixed = zip((share, half, half), planes(front), planes(back), (y + BLACK, *halves), strict=True)
-    return Picture(front.number, *(_of_one(*each) for each in mixed))
-
-
-def _of_one(share: Floats, front: Codes, back: Codes, mixed: Floats) -> Codes:
-    codes = np.clip(np.rint(mixed), 4, 1019).astype(np.uint16)
-    return np.where(share >= 1, front, np.where(share <= 0, back, codes))
+    codes = (np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in (y + BLACK, *halves))
+    found = (
+        np.where(of >= 1, one, np.where(of <= 0, other, mixed))
+        for of, one, other, mixed in zip((share, half, half), planes(front), planes(back), codes, strict=True)
+    )
+    return Picture(front.number, *found)
 
 
 def freed(picture: Picture, alpha: Floats, screen: Screen, spill: np.float32) -> Picture:

@@ -81,7 +81,8 @@ class Screen:
 
     def light(self, height: int, width: int) -> Light:
         """Return its light at a raster."""
-        red, green, blue = (cv2.resize(plane, (width, height)) for plane in _lit(*np.moveaxis(self.rgb, -1, 0)))
+        lit = _lit(*np.moveaxis(self.rgb, -1, 0))
+        red, green, blue = (np.asarray(cv2.resize(plane, (width, height)), np.float32) for plane in lit)
         return red, green, blue
 
     @property
@@ -109,9 +110,13 @@ def light_of(picture: Picture) -> Light:
     """Return the light of a picture, 0 below black."""
     of_cr, green_of_cb, green_of_cr, of_cb = chroma_weights("bt709")
     raster = (picture.width, picture.height)
-    cb, cr = (cv2.resize(_float(plane) - NEUTRAL, raster) / LUMA_SPAN for plane in (picture.cb, picture.cr))
-    luma = (_float(picture.y) - BLACK) / LUMA_SPAN
-    return _lit(luma + of_cr * cr, luma + green_of_cb * cb + green_of_cr * cr, luma + of_cb * cb)
+    cb, cr = (
+        np.asarray(cv2.resize(_float(plane) - NEUTRAL, raster) / LUMA_SPAN, np.float32)
+        for plane in (picture.cb, picture.cr)
+    )
+    luma = np.asarray((_float(picture.y) - BLACK) / LUMA_SPAN, np.float32)
+    rgb = (luma + of_cr * cr, luma + green_of_cb * cb + green_of_cr * cr, luma + of_cb * cb)
+    return _lit(*(np.asarray(plane, np.float32) for plane in rgb))
 
 
 def rgb_of_light(light: Floats) -> Floats:
@@ -122,7 +127,7 @@ def rgb_of_light(light: Floats) -> Floats:
 def purity_of(light: Light, colour: KeyColour) -> tuple[Floats, Floats]:
     """Return how far the screen's channel is above the mean of the others, and how far these are apart."""
     main, one, other = (light[channel] for channel in colour.channels)
-    return main - (one + other) / 2, one - other
+    return np.asarray(main - (one + other) / 2, np.float32), one - other
 
 
 def screen_of(picture: Picture, colour: KeyColour, allowed: npt.NDArray[np.bool_] | None = None) -> Screen:
@@ -169,9 +174,9 @@ def measured(picture: Picture, screen: Screen) -> Measured:
     beside = (apart - along * screen_apart) / screen_pure
     alpha = 1 - np.clip(along - _OFF_AXIS * np.abs(beside), 0, 1)
     alpha = np.clip((alpha - _NOISE) / (_ACTOR - _NOISE), 0, 1)
-    half = [cv2.resize(plane, (width // 2, height), interpolation=cv2.INTER_AREA) for plane in (along, beside)]
-    along, beside = (np.clip(plane, -3, 3).astype(np.float32) for plane in half)
-    return Measured(_luma_of(picture, screen), along, beside, alpha.astype(np.float32))
+    halves = (cv2.resize(plane, (width // 2, height), interpolation=cv2.INTER_AREA) for plane in (along, beside))
+    near, far = (np.clip(plane, -3, 3).astype(np.float32) for plane in halves)
+    return Measured(_luma_of(picture, screen), near, far, alpha.astype(np.float32))
 
 
 def planes(picture: Picture) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
@@ -217,7 +222,7 @@ def _luma_of(picture: Picture, screen: Screen) -> Floats:
     size = np.maximum(2 * np.hypot(cb - NEUTRAL, cr - NEUTRAL), 2.0)
     raster = (picture.width, picture.height)
     luma = (_float(picture.y) - cv2.resize(y, raster)) / cv2.resize(size.astype(np.float32), raster)
-    return np.clip(luma, -3, 3).astype(np.float32)
+    return np.asarray(np.clip(luma, -3, 3), np.float32)
 
 
 def _small(picture: Picture) -> tuple[int, int]:

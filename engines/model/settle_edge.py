@@ -33,10 +33,15 @@ _DRAWN = 1e-4
 
 
 class Taught(Protocol):
-    """A key as the network reads it `[12, h, w]`, and its true alpha as phases `[4, h, w]`."""
+    """A key of known alpha."""
 
-    inputs: Halves
-    truth: Halves
+    @property
+    def inputs(self) -> Halves:
+        """The key as the network reads it `[12, h, w]`."""
+
+    @property
+    def truth(self) -> Halves:
+        """Its true alpha as phases `[4, h, w]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ def settle(network: Network, pool: Sequence[Taught], rng: np.random.Generator) -
 def _rows(network: Network, one: Taught, rng: np.random.Generator) -> Rows:
     inputs = torch.from_numpy(one.inputs.astype(np.float32))[None]
     alpha, truth = (planes.astype(np.float32).reshape(4, -1) for planes in (one.inputs[4:8], one.truth))
-    between = np.logical_or(*(((x > _ENDS[0]) & (x < _ENDS[1])).any(0) for x in (alpha, truth)))
+    told = np.concatenate((alpha, truth))
+    between = ((told > _ENDS[0]) & (told < _ENDS[1])).any(0)
     sorts = [np.flatnonzero(which) for which in (between, ~between)]
     taken = [rng.choice(sort, min(len(sort), n), replace=False) for sort, n in zip(sorts, (_SOME, _FLAT), strict=True)]
     weights = [np.full(len(few), len(sort) / max(1, len(few))) for few, sort in zip(taken, sorts, strict=True)]
