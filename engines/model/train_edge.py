@@ -1,12 +1,12 @@
 """Training of the network that refines a key's edges, on keys that we make ourselves.
 
     python -m engines.model.train_edge --samples DIR --out DIR [--steps N] [--pool N] [--seed N] [--settle]
-        [--parent FILE]
+        [--share N] [--parent FILE]
 
 Half of the fronts are footage whose licence permits training (the list of `footage.py`), half are made up. Keys cost
 more than steps do, so patches are cut from a pool of them, mirrored at will, in which new ones take the place of old.
 The loss is the error of alpha and of its gradient, edges counting more than the flat. With `--settle` the last layer is
-solved for in the end, over the pool; with `--steps 0` too, that is all.
+solved for in the end, over the pool; with `--steps 0` too, that is all. `--share` is how much is kept of what it adds.
 """
 
 from __future__ import annotations
@@ -195,11 +195,15 @@ def started(parent: Path | None) -> EdgeNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is done: so many steps, with a pool of so many keys, and whether the last layer is solved for in the end."""
+    """What is done: so many steps, with a pool of so many keys, and whether the last layer is solved for in the end.
+
+    `share` 0-1 of what is added to alpha is kept then: what keys that nobody learns from are best with.
+    """
 
     steps: int
     pool: int
     settles: bool
+    share: float
     seed: int
 
 
@@ -226,7 +230,10 @@ def train(samples: Path, out: Path, course: Course, parent: Path | None = None) 
     if course.settles:
         errors = [round(error, 5) for error in settle(averaged, lessons.pool, rng)]
         print("error of alpha, round by round", *errors, flush=True)  # noqa: T201 - a command
-        save(course.steps, last_layer=f"solved for over {course.pool} keys; error of alpha {errors}")
+        with torch.no_grad():
+            for tensor in averaged.last().parameters():
+                tensor.mul_(course.share)
+        save(course.steps, last_layer=f"solved for over {course.pool} keys, error {errors}; {course.share} of it kept")
 
 
 def _steps(network: EdgeNetwork, averaged: EdgeNetwork, lessons: Lessons, steps: int) -> Iterator[float]:
@@ -256,7 +263,7 @@ def _card(samples: Path, course: Course, step: int, curve: list[float], parent: 
         "command": "python -m engines.model.train_edge --samples SAMPLES --out OUT "
         f"--steps {course.steps} --pool {course.pool} --seed {course.seed}"
         + (" --parent PARENT" if parent else "")
-        + (" --settle" if course.settles else ""),
+        + (f" --settle --share {course.share}" if course.settles else ""),
         "seed": course.seed,
         "steps": step,
         "of_steps": course.steps,
@@ -289,8 +296,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--parent", type=Path)
     parser.add_argument("--settle", action="store_true")
+    parser.add_argument("--share", type=float, default=1.0)
     arguments = parser.parse_args()
-    course = Course(arguments.steps, arguments.pool, arguments.settle, arguments.seed)
+    course = Course(arguments.steps, arguments.pool, arguments.settle, arguments.share, arguments.seed)
     train(arguments.samples, arguments.out, course, arguments.parent)
 
 
