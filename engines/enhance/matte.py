@@ -4,7 +4,7 @@ A chroma key by the screen's colour, its edges refined by a small network; or th
 Shapes from the recipe say what is garbage and what is kept. A matte holds for its picture alone; nothing is carried
 over in time.
 
-Source: the matting equation C = aF + (1-a)B, solved for F where a is known (Smith and Blinn 1996).
+Source: the matting equation C = aF + (1-a)B, of light, solved for F where a is known (Smith and Blinn 1996).
 """
 
 from __future__ import annotations
@@ -18,9 +18,20 @@ from av.video.frame import VideoFrame
 
 from engines.enhance.camera import along, between, grey, inside, left_over, places, sampled
 from engines.enhance.plate import Plate
-from engines.enhance.screen import Floats, KeyColour, Screen, measured, planes, screen_of
+from engines.enhance.screen import (
+    Floats,
+    KeyColour,
+    Screen,
+    light_of,
+    measured,
+    planes,
+    purity_of,
+    rgb_of_light,
+    screen_of,
+)
 from engines.enhance.shapes import Mask
 from engines.media.frames import CODE_MAX, Picture
+from engines.media.ycbcr import BLACK, NEUTRAL, codes_of
 from engines.model.edge import EdgeSession, edge_weights
 
 MATTE_FORMAT = "yuva444p10le"
@@ -30,6 +41,8 @@ _BLACK, _WHITE = 0.004, 0.996
 """Alpha nearer than this to an end is that end: one code of eight bits."""
 _SPILL = 0.25
 """Share of the screen's hue, beside other colour, that an actor may have of his own."""
+_TO_CODES = (codes_of(np.eye(3, dtype=np.float32)) - codes_of(np.zeros(3, np.float32))).T
+"""From a change of R'G'B' to one of Y'CbCr codes."""
 _DIFFERS, _PARTS = 14.0, 44.0
 """10-bit codes from the plate: below the first it is the plate, above the second it is not."""
 
@@ -89,7 +102,7 @@ class Key:
         """
         screen = screen_of(picture, self._colour, self._allowed)
         alpha = self._limits.put_on(self._alpha(picture, screen))
-        return Matte(alpha, _freed(picture, alpha, screen, self._spill))
+        return Matte(alpha, freed(picture, alpha, screen, self._spill))
 
     @property
     def note(self) -> str:
@@ -156,34 +169,37 @@ def frame_of_matte(matte: Matte, like: VideoFrame) -> VideoFrame:
 
 
 def over(matte: Matte, front: Picture, back: Picture) -> Picture:
-    """Return a front over a back by a matte, in code values."""
-    half = cv2.resize(matte.alpha, (front.width // 2, front.height), interpolation=cv2.INTER_AREA)
-    mixed = [
-        np.rint(share * one.astype(np.float32) + (1 - share) * other).astype(np.uint16)
-        for share, one, other in zip((matte.alpha, half, half), planes(front), planes(back), strict=True)
-    ]
-    return Picture(front.number, *mixed)
+    """Return a front over a back by a matte, mixed as light; where only one of them shows its codes are its own."""
+    share = matte.alpha
+    lights = zip(light_of(front), light_of(back), strict=True)
+    rgb = [rgb_of_light(share * one + (1 - share) * other) for one, other in lights]
+    size = (front.width // 2, front.height)
+    y, *chroma = cv2.split(cv2.transform(cv2.merge(rgb), _TO_CODES))
+    halves = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) + NEUTRAL for plane in chroma]
+    half = np.asarray(cv2.resize(share, size, interpolation=cv2.INTER_AREA), np.float32)
+    codes = (np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in (y + BLACK, *halves))
+    found = (
+        np.where(of >= 1, one, np.where(of <= 0, other, mixed))
+        for of, one, other, mixed in zip((share, half, half), planes(front), planes(back), codes, strict=True)
+    )
+    return Picture(front.number, *found)
 
 
-def _freed(picture: Picture, alpha: Floats, screen: Screen, spill: np.float32) -> Picture:
-    """Return the actor's own colour: the screen's share taken out, and its light on him."""
-    height, width = picture.height, picture.width
-    half = np.asarray(cv2.resize(alpha, (width // 2, height), interpolation=cv2.INTER_AREA), np.float32)
-    screen_y, _, _ = screen.at(height, width)
-    _, cb, cr = screen.at(height, width // 2)
-    y = _unmixed(picture.y.astype(np.float32), alpha, screen_y)
-    own_cb = _unmixed(picture.cb.astype(np.float32) - 512, half, cb)
-    own_cr = _unmixed(picture.cr.astype(np.float32) - 512, half, cr)
-    size = np.maximum(np.hypot(cb, cr), 1.0)
-    along, beside = (own_cb * cb + own_cr * cr) / size, (own_cb * cr - own_cr * cb) / size
-    less = spill * np.maximum(along - _SPILL * np.abs(beside), 0)
-    codes = (y, 512 + own_cb - less * cb / size, 512 + own_cr - less * cr / size)
+def freed(picture: Picture, alpha: Floats, screen: Screen, spill: np.float32) -> Picture:
+    """Return the actor's own colour: the screen's share taken out, and its light on him, both as light."""
+    seen, behind = light_of(picture), screen.light(picture.height, picture.width)
+    more, veil = 1 / np.maximum(alpha, np.float32(_THIN)), np.minimum(1 - alpha, np.float32(1 - _THIN))
+    red, green, blue = (np.maximum((one - veil * other) * more, 0) for one, other in zip(seen, behind, strict=True))
+    pure, apart = purity_of((red, green, blue), screen.colour)
+    of_screen, _ = purity_of(behind, screen.colour)
+    less = spill * np.maximum(pure - _SPILL * np.abs(apart), 0) / np.maximum(of_screen, _THIN * of_screen.max())
+    rid = (rgb_of_light(own - less * of) for own, of in zip((red, green, blue), behind, strict=True))
+    change = cv2.merge([one - rgb_of_light(other) for one, other in zip(rid, seen, strict=True)])
+    luma, *chroma = cv2.split(cv2.transform(change, _TO_CODES))
+    size = (picture.width // 2, picture.height)
+    changes = (luma, *(cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in chroma))
+    codes = (plane + by for plane, by in zip(planes(picture), changes, strict=True))
     return Picture(picture.number, *(np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in codes))
-
-
-def _unmixed(plane: Floats, alpha: Floats, behind: Floats) -> Floats:
-    share = np.maximum(alpha, _THIN)
-    return np.asarray((plane - (1 - share) * behind) / share, np.float32)
 
 
 def _unlike(picture: Picture, plate: tuple[Floats, Floats, Floats]) -> Floats:

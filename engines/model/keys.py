@@ -63,13 +63,13 @@ def filmed(rgb: Floats, *, flat: float = 1.0, thin: bool = False) -> Picture:
     return Picture(0, picture.y, cb.astype(np.uint16), cr.astype(np.uint16))
 
 
-def coverage(height: int, width: int, rng: np.random.Generator) -> Floats:
-    """Return a rendered alpha `[H, W]`: one to three bodies with edges of their own, hair, holes, at times smoke."""
+def coverage(height: int, width: int, rng: np.random.Generator, *, smoke: float = 0.1) -> Floats:
+    """Return a rendered alpha `[H, W]`: one to three bodies with edges of their own, hair, holes; smoke in a share."""
     size = (height * 2, width * 2)
     alpha = np.zeros(size, np.float32)
     for _ in range(rng.integers(1, 4)):
         alpha = np.maximum(alpha, _body(size, rng))
-    if rng.random() < 0.1:  # noqa: PLR2004 - one in ten
+    if rng.random() < smoke:
         alpha = np.maximum(alpha, _smoke(size, rng))
     if rng.random() < 0.3:  # noqa: PLR2004 - three in ten
         alpha = alpha * (1 - _body(size, rng, scale=0.35))

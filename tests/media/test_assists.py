@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from engines.enhance.camera import survey
 from engines.enhance.comp import Comp, Looped, Placing
-from engines.enhance.matte import Difference, Key, Limits, Matte, over
+from engines.enhance.matte import Difference, Key, Limits, Matte, freed, over
 from engines.enhance.plate import Sight, numbers_of, plate_of
 from engines.enhance.removal import REACH, Removal
-from engines.enhance.screen import KeyColour, screen_of
+from engines.enhance.screen import KeyColour, measured, screen_of
 from engines.enhance.shapes import Shape, in_pairs, mask_of
 from engines.enhance.steady import Framing, Steady
 from engines.errors import BadMask, NoScreen
@@ -130,6 +130,37 @@ def test_a_key_covers_the_actor_leaves_the_screen_and_frees_him_of_its_colour():
     assert main - (red + blue) / 2 < 0.04, "the green light on him is gone"
 
 
+def veiled(alpha: np.ndarray, front: tuple[float, float, float]) -> tuple[Picture, np.ndarray]:
+    """A screen lit from the left and something before it, mixed as light, and the screen's R'G'B' alone."""
+    lit = np.linspace(1.1, 0.75, SIZE[0], dtype=np.float32)[None, :, None]
+    screen = np.broadcast_to(np.array((0.16, 0.58, 0.22), np.float32) * lit, (SIZE[1], SIZE[0], 3))
+    share = alpha[..., None].astype(np.float32)
+    mixed = share * np.array(front, np.float32) ** 2.4 + (1 - share) * screen**2.4
+    return picture_of_rgb(mixed ** (1 / 2.4)), screen
+
+
+@pytest.mark.parametrize(("thick", "grey"), [(0.2, 0.9), (0.5, 0.6), (0.8, 0.4)])
+def test_smoke_before_an_uneven_screen_is_as_thick_in_the_matte_as_it_is_in_light(thick, grey):
+    alpha = np.zeros((SIZE[1], SIZE[0]), np.float32)
+    alpha[40:90, 80:120] = thick
+    picture, truth = veiled(alpha, (grey, grey, grey))
+    screen = screen_of(picture, KeyColour.GREEN)
+    found = measured(picture, screen).alpha
+    assert np.abs(found[50:80, 90:110] - thick).mean() < 0.06
+    assert found[:, 140:-8].mean() < 0.02, "what is darker at its far side is screen all the same"
+    known = cv2.resize(screen.rgb, SIZE)
+    assert np.abs(known - truth)[:, 8:-8].mean() < 0.01, "the screen is known behind the smoke, too"
+
+
+def test_what_is_half_there_keeps_its_own_colour():
+    alpha = np.zeros((SIZE[1], SIZE[0]), np.float32)
+    alpha[30:100, 60:130] = 0.5
+    picture, _ = veiled(alpha, (0.75, 0.6, 0.7))
+    screen = screen_of(picture, KeyColour.GREEN)
+    colour = rgb_of(freed(picture, alpha, screen, np.float32(1)))[40:90, 70:120]
+    assert np.abs(colour.mean((0, 1)) - (0.75, 0.6, 0.7)).max() < 0.03
+
+
 def test_shapes_bound_a_key():
     actor = np.zeros((SIZE[1], SIZE[0]), bool)
     actor[30:100, 60:130] = True
@@ -207,6 +238,12 @@ def test_over_is_the_front_where_covered_and_the_back_where_not(seed):
     )
     assert np.array_equal(over(Matte(np.ones((8, 16), np.float32), one), one, other).y, one.y)
     assert np.array_equal(over(Matte(np.zeros((8, 16), np.float32), one), one, other).cb, other.cb)
+
+
+def test_half_of_a_white_actor_over_black_is_half_of_his_light():
+    white, black = (picture_of_rgb(np.full((8, 16, 3), level, np.float32)) for level in (1.0, 0.0))
+    mixed = over(Matte(np.full((8, 16), 0.5, np.float32), white), white, black)
+    assert np.abs(rgb_of(mixed) - 0.5 ** (1 / 2.4)).max() < 0.01
 
 
 @given(st.integers(8, 60), st.integers(8, 60), st.integers(1, 4))
