@@ -159,7 +159,7 @@ def score(weights: Weights, taken: Exam) -> Scores:
 
 def judge(candidate: Scores, base: Scores, active: Scores, best: Scores) -> tuple[str, ...]:
     """Return why a candidate is refused; empty if all holds. `best` has each score of the best promoted by it."""
-    foretold = _most_foretold(candidate, (base, active, best))
+    foretold = _most_foretold(candidate, base, min(active, best, key=lambda scores: scores["filmed"]))
     bounds = (
         ("mean_db", floor(base, best, "mean_db"), math.inf, "canaries come out at {:.2f} dB"),
         ("worst_db", floor(base, best, "worst_db"), math.inf, "the worst canaries come out at {:.2f} dB"),
@@ -195,8 +195,8 @@ def floor(base: Scores, best: Scores, name: str) -> float:
     return max(base[name], best[name] - BELOW_BEST_DB)
 
 
-def _most_foretold(candidate: Scores, known: tuple[Scores, Scores, Scores]) -> float:
-    """Return the most that the error of the next frames may be, beside base, the active and the best ever promoted.
+def _most_foretold(candidate: Scores, base: Scores, least: Scores) -> float:
+    """Return the most that the error of the next frames may be, beside the active or best ever, whichever had less.
 
     The next frames are noisy, so that of weights that are as good one comes out ahead by chance. Who is within one
     standard error of the best is not told apart from it (Breiman et al. 1984, "Classification and Regression Trees",
@@ -204,10 +204,9 @@ def _most_foretold(candidate: Scores, known: tuple[Scores, Scores, Scores]) -> f
     Predictive Accuracy"). One ruined cut makes a spread of its own: so nine tenths of what was gained over base must
     stay, and before anything was gained there is no margin.
     """
-    least = min(known, key=lambda scores: scores["filmed"])
     apart = np.array([candidate[name] - least[name] for name in least if name.startswith(EACH_CUT)])
     error = float(apart.std(ddof=1)) / len(apart) ** 0.5 if len(apart) > 1 else 0.0
-    return least["filmed"] + min(error, UNTOLD * (known[0]["filmed"] - least["filmed"]))
+    return least["filmed"] + min(error, UNTOLD * max(0.0, base["filmed"] - least["filmed"]))
 
 
 def _like_picture(base: Scores) -> float:
