@@ -24,7 +24,8 @@ def settings(method: str, sigma: float) -> list[str]:
         return [f"atadenoise=0a={a}:0b={4 * a}:1a={a}:1b={4 * a}:2a={a}:2b={4 * a}:s=9" for a in levels]
     if method == "nlmeans":
         return [f"nlmeans=s={max(1.0, sigma * k):.2f}" for k in (0.6, 1.0, 1.6)]
-    return [f"bm3d=sigma={sigma * k:.2f}:block=8:bstep=4:group=8:range=9" for k in (0.8, 1.3)]
+    # groups of more than one block leave the noise in, at any strength tried (docs/log.md, 2026-11-27)
+    return [f"bm3d=sigma={sigma * k:.2f}:block=8:bstep=4:group=1:range=9" for k in (4.0, 6.0, 9.0, 13.0)]
 
 
 def filtered(pictures: list[Picture], setting: str) -> tuple[list[Picture], float]:

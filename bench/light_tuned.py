@@ -66,7 +66,7 @@ def tuned(samples: Path, production: tuple[str, ...], *, rendered: float) -> boo
     base, settings = base_weights("relight"), Settings(seed=5, budget_seconds=1e9, rendered=rendered)
     subject_of = partial(Illumining, pictures, cuts(held_out, HELD_OUT, 9), settings, choose_light("auto"))
     began = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    made = update(Incumbents(base, base, base), subject_of, settings.budget_seconds, lambda *_: None)
+    made = update(Incumbents(base, base, base, base), subject_of, settings.budget_seconds, lambda *_: None)
     seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - began
     assert made
     scores = made.scores

@@ -6,6 +6,8 @@ Footage that no training saw is averaged down and made noisy once: camera A stre
 training has not, camera B is coarse and gets louder. After each card the model is refined and judged just as the
 service does it. Beside it run a supervised oracle (the true clean pictures under the true noise, same steps, same
 start) and the same updates without any replay. All are scored on later frames of the same shots, in dB over base.
+An update's seconds are the processor's here, as it has them on a core that is free (`OMP_NUM_THREADS=1`); wall-clock
+ones are told beside them.
 """
 
 from __future__ import annotations
@@ -145,7 +147,7 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
     cards, later = production(samples, count)
     base = base_weights(model)
     active, oracle, bare = base, base, base
-    best, best_db = base, 0.0
+    best, foreteller = (base, 0.0), (base, 0.0)
     learned: list[Cut] = []
     truths: list[Truth] = []
     held: list[Cut] = []
@@ -156,11 +158,12 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
     for number, card in enumerate(cards):
         more, truth, kept = sampled(card, replay, 1000 * number)
         learned, truths, held = learned + more, truths + truth, held + kept
-        began = time.monotonic()
+        began, spent = time.monotonic(), time.process_time()
         settings = Settings(seed=number)
         subject_of = partial(Restoring, base, learned, held, settings, choose("auto"))
-        candidate = update(Incumbents(base, active, best), subject_of, settings.budget_seconds, _quiet)
-        seconds = time.monotonic() - began
+        incumbents = Incumbents(base, active, best[0], foreteller[0])
+        candidate = update(incumbents, subject_of, settings.budget_seconds, _quiet, time.process_time)
+        seconds, cpu_seconds = time.monotonic() - began, time.process_time() - spent
         assert candidate, "no step fitted into the seconds of an update"
         supervised = replace(settings, filmed=0, averaged=4, rendered=0, budget_seconds=1e9)
         oracle = oracle.with_tensors(refine(oracle, truths, supervised, _quiet).tensors)
@@ -168,7 +171,8 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
         bare = bare.with_tensors(refine(bare, more, without, _quiet).tensors)
         if not candidate.reasons:
             active = candidate.weights
-            best, best_db = max((best, best_db), (active, _gain_db(candidate.scores)), key=lambda one: one[1])
+            best = max(best, (active, _gain_db(candidate.scores)), key=lambda one: one[1])
+            foreteller = max(foreteller, (active, _foretold_better(candidate.scores)), key=lambda one: one[1])
         gains = {
             chain: {name: round(scored(w, later, grain) - floor[name], 2) for name, grain in noises.items()}
             for chain, w in (("ours", active), ("oracle", oracle), ("no_replay", bare))
@@ -179,6 +183,7 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
                 "promoted": not candidate.reasons,
                 "reasons": candidate.reasons,
                 "seconds": round(seconds, 1),
+                "cpu_seconds": round(cpu_seconds, 1),
                 "steps": len(candidate.curve),
                 "canary_db": round(candidate.scores["mean_db"], 2),
                 "base_canary_db": round(candidate.scores["base_mean_db"], 2),
@@ -196,6 +201,10 @@ def run(samples: Path, count: int, model: str, work: Path) -> list[dict[str, obj
 
 def _gain_db(scores: Scores) -> float:
     return scores["mean_db"] - scores["base_mean_db"]
+
+
+def _foretold_better(scores: Scores) -> float:
+    return scores["base_filmed"] - scores["filmed"]
 
 
 def _rendered(weights: Weights) -> float:
@@ -224,12 +233,12 @@ def main() -> int:
     assert isinstance(last, dict)
     share = float(np.mean([last["ours"][name] / max(last["oracle"][name], 1e-9) for name in last["ours"]]))
     lowest = min(gain for row in rows for gain in row["gains_db"]["ours"].values())  # type: ignore[index]
-    slowest = max(float(str(row["seconds"])) for row in rows)
+    slowest = max(float(str(row["cpu_seconds"])) for row in rows)
     found = {
         "share_of_oracle": round(share, 2),
         "streaks_db": last["ours"]["A"],
         "lowest_db": lowest,
-        "slowest_seconds": slowest,
+        "slowest_cpu_seconds": slowest,
     }
     met = share >= GOAL_SHARE and last["ours"]["A"] >= GOAL_DB and lowest >= -0.05 and slowest <= GOAL_SECONDS
     print(json.dumps(found), "goals met" if met else "goals MISSED")

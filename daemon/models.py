@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,16 +53,22 @@ def in_use(store: Store, size: str) -> Model:
     )
 
 
-def best(store: Store, size: str) -> str:
-    """Return the digest of the best weights ever promoted, by their gain over base; empty for base."""
-    promoted = [model for model in store.models(size=size) if model.state in {ModelState.ACTIVE, ModelState.RETIRED}]
-    return max(promoted, key=gain_db).digest if promoted else ""
-
-
 def gain_db(model: Model) -> float:
     """Return how far a model was above base on the canaries of its day, in dB."""
     scores = wire.load(Refined, model.facts).scores
     return scores.get("mean_db", 0.0) - scores.get("base_mean_db", 0.0)
+
+
+def foretold_better(model: Model) -> float:
+    """Return how much less a model's error in foretelling held-out pictures was than that of base in its day."""
+    scores = wire.load(Refined, model.facts).scores
+    return scores.get("base_filmed", 0.0) - scores.get("filmed", 0.0)
+
+
+def best(store: Store, size: str, gained: Callable[[Model], float] = gain_db) -> str:
+    """Return the digest of the best weights ever promoted, by what they gained over base; empty for base."""
+    promoted = [model for model in store.models(size=size) if model.state in {ModelState.ACTIVE, ModelState.RETIRED}]
+    return max(promoted, key=gained).digest if promoted else ""
 
 
 def enter(production: Production, size: str, parent: str, card: int, refined: Refined, now: Moment) -> None:

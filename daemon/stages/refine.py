@@ -67,7 +67,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RefineTask:
-    """One update: from `parent` on `samples` of `clips`, beside `best`; digests, empty for the base weights of `size`.
+    """One update: from `parent` on `samples` of `clips`, beside `best` and `foreteller`; digests, empty for base.
 
     `lineage` is what the record of the candidate says besides: who approved, for which card. `recorded` says of clips,
     by identity, what their codes stand for, where it is light that is learned.
@@ -86,6 +86,7 @@ class RefineTask:
     lineage: dict[str, str]
     plans: EngineChoice = field(default_factory=EngineChoice)
     recorded: dict[str, Recorded] = field(default_factory=dict)
+    foreteller: str = ""
 
 
 LANE, PRIORITY = "render", 90
@@ -164,6 +165,7 @@ def _task(production: Production, size: str, card: Card, key: str) -> RefineTask
         plans=choice_of(config),
         parent=models.active(store, size),
         best=models.best(store, size),
+        foreteller=models.best(store, size, models.foretold_better),
         replay=str(config.replay),
         samples=samples,
         clips=_clips(store, samples),
@@ -240,7 +242,7 @@ def work(task_text: str, progress: Progress) -> str:
     learned, held_out = ({x: cut for x, cut in cuts.items() if x.holdout is apart} for apart in (False, True))
     if not learned or not held_out:
         return _nothing(f"there is nothing yet to {'judge by' if learned else 'learn from'}")
-    incumbents = Incumbents(*(_weights(task, digest) for digest in ("", task.parent, task.best)))
+    incumbents = Incumbents(*(_weights(task, digest) for digest in ("", task.parent, task.best, task.foreteller)))
     subject_of, settings = (_illumining if task.size == RELIGHT else _restoring)(task, learned, held_out, incumbents)
     candidate = update(incumbents, subject_of, task.budget_seconds, progress)
     if candidate is None:

@@ -11,7 +11,7 @@ the block scheme is our own, checked against synthetic truth (tests/model).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +29,10 @@ _QUIET = 0.15
 _QUIET_BIAS = 0.86
 """Mean variance of the quietest 15 % of homogeneous blocks of 256, over the true one: 0.856 told by space alone, 0.837
 where time tells it too (40,000 blocks of white noise simulated, 2026-11-24)."""
+_LOUDER = 1.5
+"""How much louder than the quiet blocks those may be that tell how coarse the noise is."""
+_STEEPEST = 4.0
+"""Most that power may rise from one ring of the lowest frequencies to the next: a blur of 2 pixels; more is texture."""
 _SPREAD = 6.0
 """Most that the noise variance of one brightness may be over that of the quietest; what is more is texture."""
 _CHROMA_USUAL = 0.63
@@ -84,8 +88,13 @@ def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
         for now, change in zip(pictures, changes, strict=True)
         for number, plane in ((1, now.cb), (2, now.cr))
     ]
-    luma = _in_luma(mean, blocks, profile)
-    return replace(profile, chroma=_chroma(luma, np.concatenate(chroma)), coarse=_coarse(luma))
+    luma, colours = _in_luma(mean, blocks, profile), np.concatenate(chroma)
+    if not len(luma) or not len(colours):
+        return profile
+    heard, beside = _heard(luma), _heard(colours)
+    told = float(np.clip((beside.variance / max(heard.variance, 1e-12)) ** 0.5, *_CHROMA))
+    read = max(profile.read * heard.hidden, _FLOOR)
+    return NoiseProfile(profile.shot * heard.hidden, read, chroma=told, coarse=heard.coarse)
 
 
 def _changes(now: Picture, before: Picture) -> tuple[Changes, Changes, Changes]:
@@ -127,27 +136,59 @@ def _in_luma(mean: Floats, blocks: Floats, profile: NoiseProfile) -> Floats:
     return told
 
 
-def _calm(residuals: Floats) -> Floats:
-    """Return the blocks with the least in them, for texture and motion only add."""
-    variance = residuals.var((1, 2))
-    return residuals[np.argsort(variance)[: max(4, int(len(variance) * _QUIET))]]
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What quiet blocks tell of noise: its variance in their units, and its correlation from one pixel to the next.
+
+    `hidden` is how much more variance it has than quiet blocks of white noise of that loudness would tell.
+    """
+
+    variance: float
+    coarse: float
+    hidden: float
 
 
-def _chroma(luma: Floats, chroma: Floats) -> float:
-    """Return the deviation of chroma noise over luma's, of blocks in units of luma's."""
-    if not len(luma) or not len(chroma):
-        return _CHROMA_USUAL
-    level = max(float(_calm(luma).var((1, 2)).mean()), 1e-12)
-    return float(np.clip((float(_calm(chroma).var((1, 2)).mean()) / level) ** 0.5, *_CHROMA))
+def _heard(blocks: Floats) -> _Heard:
+    """Return what is heard in blocks `[N, side, side]`, of which the quiet ones are free of texture and motion.
+
+    Coarse noise has fewer independent samples a block, so that its quiet blocks are quieter, and a block less its
+    plane has lost more of it: at a blur of 1.8 pixels 31 % of the deviation were missing (docs/log.md, 2026-11-27).
+    How many samples there are is told by the power at each frequency, of blocks nearly as quiet, as in `grain.py`: of
+    the quietest alone the noise would seem finer than it is.
+    """
+    variance = blocks.var((1, 2))
+    quiet = float(np.sort(variance)[: max(4, int(len(variance) * _QUIET))].mean())
+    near = blocks[variance <= _LOUDER * np.quantile(variance, _QUIET)]
+    power = (np.abs(np.fft.fft2(near)) ** 2).mean(0)
+    if not power.any():
+        return _Heard(0.0, 0.0, 1.0)
+    samples = float(power.sum() ** 2 / (power**2).sum()) * (1 + 1 / len(near))
+    whole = _with_plane(power)
+    hidden = float(whole.sum() / power.sum()) * _QUIET_BIAS / _quiet_share(samples)
+    beside = np.cos(2 * np.pi * np.fft.fftfreq(_BLOCK))
+    coarse = float((whole * (beside[:, None] + beside) / 2).sum() / whole.sum())
+    return _Heard(quiet * hidden, float(np.clip(coarse, 0, 1)), hidden)
 
 
-def _coarse(luma: Floats) -> float:
-    """Return the correlation of luma noise from one pixel to the next, across and down."""
-    if not len(luma):
-        return 0.0
-    calm = _calm(luma)
-    beside = ((calm[:, :, 1:] * calm[:, :, :-1]).mean() + (calm[:, 1:] * calm[:, :-1]).mean()) / 2
-    return float(np.clip(beside / max(float((calm**2).mean()), 1e-12), 0, 1))
+def _quiet_share(samples: float) -> float:
+    """Return the mean variance of the quietest 15 % of blocks of so many independent samples, over the true one.
+
+    Source: Wilson and Hilferty 1931, "The distribution of chi-square"; 1.554 is the mean of the lowest 15 % of a normal
+    distribution. For white noise this is _QUIET_BIAS.
+    """
+    spread = 2 / (9 * samples)
+    return float((1 - spread - 1.554 * spread**0.5) ** 3)
+
+
+def _with_plane(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return power at each frequency, with what a block lost with its plane: as a Gaussian blur would go on there."""
+    diagonal, second = np.ix_((1, -1), (1, -1)), ((0, 0, 2, -2), (2, -2, 0, 0))
+    falls = float(np.clip(power[diagonal].mean() / max(float(power[second].mean()), 1e-12), 1, _STEEPEST))
+    whole = power.copy()
+    whole[0, 0] = power[diagonal].mean() * falls
+    for first in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        whole[first] = max(power[first], power[diagonal].mean() * falls**0.5)
+    return whole
 
 
 def _cut(plane: Floats) -> Floats:

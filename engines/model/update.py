@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engines.backends.base import Backend
-from engines.model.gate import ENGINE_DB, Scores, engine_db, exam, judge, score
+from engines.model.gate import EACH_CUT, ENGINE_DB, Scores, engine_db, exam, judge, score
 from engines.model.proof import proof
 from engines.model.refine import Settings, Teaching, refine
 from engines.model.replay import Cut
@@ -28,11 +28,15 @@ _BESIDE = ("mean_db", "worst_db", "own_db", "filmed")
 
 @dataclass(frozen=True, slots=True)
 class Incumbents:
-    """Those that a candidate is judged beside; it is made from the active one."""
+    """Those that a candidate is judged beside; it is made from the active one.
+
+    Of those ever promoted, `best` has the best canaries and `foreteller` foretells held-out pictures best.
+    """
 
     base: Weights
     active: Weights
     best: Weights
+    foreteller: Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,9 @@ def update(
 
 
 def _scores(incumbents: Incumbents, subject: Subject, progress: Progress) -> dict[str, Scores]:
-    """Return scores by digest; who is two of the three sits the exam once."""
+    """Return scores by digest; who is several of them sits the exam once."""
     scores = {}
-    for weights in (incumbents.base, incumbents.active, incumbents.best):
+    for weights in (incumbents.base, incumbents.active, incumbents.best, incumbents.foreteller):
         progress(0, 1)
         if weights.digest not in scores:
             scores[weights.digest] = subject.score(weights)
@@ -142,10 +146,13 @@ def _judged(
 ) -> tuple[Scores, tuple[str, ...]]:
     """Return a candidate's scores, beside some of those it was judged by, and why it is refused."""
     base, active, best = (known[x.digest] for x in (incumbents.base, incumbents.active, incumbents.best))
+    foretold = known[incumbents.foreteller.digest]
+    best = best | {name: error for name, error in foretold.items() if name.startswith("filmed")}
     found = subject.score(weights)
     reasons = subject.judge(found, base, active, best)
     near = subject.engine_db(weights)
     if near < subject.least_engine_db:
         reasons += (f"the engine gives another picture than the reference: {near:.1f} dB",)
     beside = {f"{name}_{key}": scores[key] for name, scores in (("base", base), ("active", active)) for key in _BESIDE}
-    return found | beside | {"engine_db": near}, reasons
+    told = {name: value for name, value in found.items() if not name.startswith(EACH_CUT)}
+    return told | beside | {"engine_db": near}, reasons

@@ -56,7 +56,7 @@ class Tutor:
             tensors,
             {"clips": [asdict(clip) for clip in task.clips], **task.lineage},
         )
-        scores = {"mean_db": 30.0 + step / 10, "base_mean_db": 30.0}
+        scores = {"mean_db": 30.0 + step / 10, "base_mean_db": 30.0, "filmed": 0.8 + step / 100, "base_filmed": 0.9}
         return wire.dump(Refined, Refined(candidate.digest, not refused, refused, scores, 3, 1.0, (0.2, 0.1)))
 
 

@@ -162,9 +162,8 @@ def test_base_itself_passes_and_numbers_that_ran_away_do_not() -> None:
 def test_an_update_of_light_keeps_to_its_seconds_and_exams_are_the_same_each_time() -> None:
     base, ticks = base_weights(RELIGHT), iter(range(1000))
     settings = replace(FAST, steps=50)
-    made = update(
-        Incumbents(base, base, base), lambda: illumining(2, settings), 8, lambda *_: None, lambda: float(next(ticks))
-    )
+    incumbents, subject_of = Incumbents(base, base, base, base), lambda: illumining(2, settings)
+    made = update(incumbents, subject_of, 8, lambda *_: None, lambda: float(next(ticks)))
     assert made
     assert 1 <= len(made.curve) < 6
     assert illumining().score(base) == illumining().score(base)

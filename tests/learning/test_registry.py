@@ -39,6 +39,20 @@ def test_two_cards_that_are_through_together_are_learned_from_one_after_the_othe
     assert_sound(cart)
 
 
+def test_who_has_the_best_canaries_and_who_foretells_best_both_stay_the_measure(cart: Cart, tutor: Tutor) -> None:
+    shoot(cart, "A001C001", "A001C002")
+    cart.serve()
+    with cart.shift() as shift:
+        (first,) = models_of(shift)
+        better = wire.load(Refined, first.facts)
+        better = replace(better, digest="b" * 64, scores=better.scores | {"mean_db": 31.0, "filmed": 0.85})
+        (cart.config.models / f"{better.digest}.safetensors").write_bytes(b"")
+        models.enter(shift.production, "lite", first.digest, first.card, better, shift.now())
+        task = refine._task(shift.production, "lite", shift.production.store.card(first.card), "a" * 32)
+    assert (task.parent, task.best, task.foreteller) == (better.digest, better.digest, first.digest)
+    assert (tutor.tasks[0].best, tutor.tasks[0].foreteller) == ("", "")
+
+
 def test_a_clip_that_comes_late_makes_its_card_be_learned_from_again(cart: Cart, tutor: Tutor) -> None:
     shoot(cart, "A001C001", "A001C002")
     cart.serve()

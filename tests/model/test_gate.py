@@ -12,7 +12,7 @@ import torch
 
 from engines.backends import choose
 from engines.errors import BadWeights
-from engines.model.gate import Canary, Exam, Scores, engine_db, exam, judge, score
+from engines.model.gate import EACH_CUT, UNTOLD, Canary, Exam, Scores, engine_db, exam, judge, score
 from engines.model.grain import SIDE, Grain
 from engines.model.leaves import dead_leaves
 from engines.model.noise import NoiseProfile
@@ -153,6 +153,55 @@ def test_forty_small_steps_down_do_not_pass() -> None:
             break
         active, passed = candidate, passed + 1
     assert passed == 1
+
+
+def foretelling(*errors: float) -> Scores:
+    """Scores of weights that foretell held-out cuts with these errors, and are otherwise base's."""
+    known = {name: value for name, value in base_scores().items() if not name.startswith(EACH_CUT)}
+    cuts = {f"{EACH_CUT}{number:02}": error for number, error in enumerate(errors, 1)}
+    return known | cuts | {"filmed": float(np.mean(errors))}
+
+
+def at_base() -> Scores:
+    return foretelling(0.95, 0.91, 0.89, 0.93)
+
+
+def at_best() -> Scores:
+    return foretelling(0.92, 0.88, 0.87, 0.91)
+
+
+def test_weights_that_foretell_as_well_within_the_noise_of_the_measure_pass() -> None:
+    tie = foretelling(0.9204, 0.8801, 0.8697, 0.9102)
+    assert tie["filmed"] > at_best()["filmed"]
+    assert judge(tie, at_base(), at_best(), at_best()) == ()
+
+
+def test_weights_that_foretell_every_cut_a_little_worse_are_refused() -> None:
+    (reason,) = judge(foretelling(0.9204, 0.8805, 0.8704, 0.9105), at_base(), at_best(), at_best())
+    assert "the next frames are foretold with an error of 0.8954, allowed is 0 to 0.895" in reason
+
+
+def test_one_ruined_cut_is_no_noise() -> None:
+    assert judge(foretelling(0.92, 0.88, 0.87, 0.94), at_base(), at_best(), at_best())
+
+
+def test_before_anything_is_gained_the_measure_has_no_margin() -> None:
+    assert judge(foretelling(0.951, 0.909, 0.8896, 0.9305), at_base(), at_base(), at_base())
+
+
+def test_forty_small_steps_down_in_foretelling_do_not_pass() -> None:
+    """Each is within the noise of the one before, a hair better on the canaries: there these have a new best."""
+    rng = np.random.default_rng(2)
+    base, best, active, passed = at_base(), at_best(), at_best(), 0
+    filmed = {name: error for name, error in best.items() if name.startswith("filmed")}
+    for _ in range(40):
+        steps = rng.normal(7e-4, 2e-3, 4).tolist()
+        errors = [active[name] + step for name, step in zip(sorted(filmed)[1:], steps, strict=True)]
+        candidate = foretelling(*errors) | {"mean_db": active["mean_db"] + 0.001}
+        if not judge(candidate, base, active, active | filmed):
+            active, passed = candidate, passed + 1
+    assert passed
+    assert active["filmed"] <= best["filmed"] + UNTOLD * (base["filmed"] - best["filmed"])
 
 
 def test_every_reason_is_a_sentence_with_its_figure_and_its_bound() -> None:

@@ -22,7 +22,7 @@ from engines.model.packing import unpack
 from engines.model.patches import Patches
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, averaged, cuts
-from engines.model.synthetic import luma_deviation, pack_planes, planes
+from engines.model.synthetic import Noise, add_noise, luma_deviation, pack_planes, planes
 from engines.model.update import Incumbents, Restoring, update
 from engines.model.weights import base_weights
 
@@ -55,6 +55,20 @@ def test_calibration_finds_the_camera_within_a_tenth(shot: float, read: float) -
     for signal in (0.15, 0.45, 0.8):
         asked = np.float32(signal)
         assert float(told.deviation(asked)) == pytest.approx(float(truth.profile.deviation(asked)), rel=0.1)
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+@pytest.mark.parametrize(("blur", "white"), [(0.6, 0.3), (1.0, 0.3), (1.0, 0.0), (1.4, 0.1)])
+def test_coarse_noise_is_told_as_loud_and_as_coarse_as_it_is(blur: float, white: float, frames: int) -> None:
+    clean = wedge(256, 256, frames)
+    noise = Noise("coarse", shot=0.0, read=0.03, blur=blur, white=white, mix=0.3)
+    noisy, _ = add_noise(clean, noise, torch.Generator().manual_seed(1))
+    luma, chroma = (one - other for one, other in zip(planes(noisy), planes(clean), strict=True))
+    beside = float((luma[..., 1:] * luma[..., :-1]).mean() / (luma**2).mean())
+    told = estimate(pictures(noisy))
+    assert float(told.deviation(np.float32(0.45))) == pytest.approx(float(luma.std()), rel=0.1)
+    assert told.chroma == pytest.approx(float(chroma.std() / luma.std()), rel=0.1)
+    assert told.coarse == pytest.approx(beside, abs=0.11)
 
 
 @pytest.mark.parametrize("reach", [0.02, 0.1, 10.0])
@@ -202,7 +216,7 @@ def test_an_update_leaves_itself_the_time_to_be_judged(
     base, ticks = base_weights("lite"), iter(range(1000))
     settings = Settings(steps=50, side=24, sheets=1, budget_seconds=budget_seconds)
     candidate = update(
-        Incumbents(base, base, base),
+        Incumbents(base, base, base, base),
         lambda: Restoring(base, [kept_cut()], [kept_cut()], settings, choose("eager")),
         budget_seconds,
         lambda *_: None,
