@@ -52,7 +52,7 @@ CLIPS = ("A001C001", "A001C002")
 _CONFIG = """\
 production: {code: KILL}
 offload: {roots: [offload], settle_seconds: 0}
-delivery: {root: disk/delivery, presets: [PRESETS], targets: [TARGETS]}
+delivery: {root: disk/delivery, presets: [PRESETS], targets: [TARGETS], keep_free_gib: 0}
 egress: [EGRESS]
 state: {root: disk/state}
 engine: identity
