@@ -28,7 +28,7 @@ _MOST_CONTROLS, _FEW = 4, 50
 
 def run(trial: Trial) -> None:
     """Kill until there were enough kills: at points drawn without repeating any while there are others."""
-    kills = Kills(trial, shoot(trial.folder))
+    kills = Kills(trial, shoot(trial.folder, trial.presets))
     kinds = kills.points()
     with_children = len(kills.points(inline=False))
     trial.figures["points"] = str(len(kinds))

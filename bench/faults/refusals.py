@@ -47,6 +47,8 @@ _RETRY_SECONDS = 0.1
 """With none at all, a service that serves once would try a target without end that stays full."""
 _FULL_ONE_IN = 10
 """One case in so many meets a real full volume, where this process may mount one."""
+_MOST_KIB = {"state": 300, "delivery": 500, "nas": 400}
+"""How large such a volume is at most: about what a calm run leaves there; a larger one is never full."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def run(trial: Trial) -> None:
     trial.refused = shim.absence()
     if trial.refused:
         return
-    card = shoot(trial.folder)
+    card = shoot(trial.folder, trial.presets)
     known: dict[tuple[str, int], int] = {}
     may_mount = os.geteuid() == 0
     number = 0
@@ -100,7 +102,7 @@ def _meet(trial: Trial, card: Path, fault: Fault) -> Run:
 def _meet_full_volume(trial: Trial, card: Path) -> None:
     """Let the volume of the state, the deliveries or the target be small, then make it larger."""
     place = trial.random.choice(("state", "delivery", "nas"))
-    kib = trial.random.randint(4, {"state": 300, "delivery": 3000, "nas": 2000}[place])
+    kib = trial.random.randint(4, _MOST_KIB[place])
     with _case(trial, card) as case:
         volume = case.disk / place
         volume.mkdir(exist_ok=True)
