@@ -31,6 +31,8 @@ from engines.media.preset import Wrapper
 from engines.media.timecode import Timecode
 
 _RECORD, _COMPLETE = "nearset.json", ".complete"
+_OF_THE_SEAL = frozenset({"schema", "xxh128", "undone"})
+"""Words of a seal that its record has not, or has otherwise."""
 _RELINKING = (Twin.PLAIN, Twin.ENHANCED, Twin.COMP)
 _SIDECAR_BYTES = 256 << 20
 _MEMORY_GIB, _HUNG_SECONDS, _MOST_CHILDREN = 16, 120.0, 8
@@ -158,9 +160,14 @@ def _checked(roll: _Roll, check: str, look: Callable[[], Iterator[str]]) -> Chec
 
 
 def _complete(roll: _Roll, schema: str) -> Iterator[str]:
-    """Look at every file that the seal vouches for."""
-    for path, xxh128 in sorted(roll.document(_COMPLETE, schema)["xxh128"].items()):
+    """Look at every file that the seal vouches for, and hold its other words, which no hash covers, to the record's."""
+    seal = roll.document(_COMPLETE, schema)
+    for path, xxh128 in sorted(seal["xxh128"].items()):
         yield roll.unlike(path, xxh128)
+    record = json.loads(roll.sidecar(_RECORD))
+    for word in sorted(seal.keys() - _OF_THE_SEAL):
+        if seal[word] != record.get(word):
+            yield f"{_COMPLETE} says {word} {seal[word]} instead of {record.get(word)}"
 
 
 def _media(roll: _Roll, clips: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Overseeing, in the database: what a page shows of many cards and clips at once, counted and cut by SQL.
+"""Overseeing, in the database: what a page or a status shows of many cards and clips at once, counted and cut by SQL.
 
 A part of the store, over the same connection; what its rows mean is in `rows.py`. Reads only, and each answer is taken
 whole at once: a reader who dawdles would keep the service from writing.
@@ -6,14 +6,22 @@ whole at once: a reader who dawdles would keep the service from writing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from daemon.database import Database
-from daemon.rows import Card, Job, Listed, Tally
+from daemon.rows import Card, Job, Listed, Pictures, Standing, Tally, trouble_in
 from daemon.slate import Twin
 from daemon.states import SETTLED_STATES, STOPPED_STATES, ClipState, JobState, ProxyState
+from engines.media.essence import FieldOrder
 
 _MADE = "exists (select 1 from proxies where clip = clips.id and twin = ? and landed = ?)"
+_NEWEST = (
+    "ifnull((select json_extract(facts, '$.path') from proxies where clip = clips.id and twin = ? and landed = ? "
+    "order by revision desc limit 1), '')"
+)
+_PROBED = "case essence when '' then 0 else"
+_PIXELS = " * ".join(f"json_extract(essence, '$.{measure}')" for measure in ("width", "height", "frames"))
 _NAMED = "cards.roll || '/' || clips.name like ? escape '\\'"
 _NEWEST_DAY_FIRST = "cards.shoot_day = '' desc, cards.shoot_day desc, cards.roll, clips.name, clips.id"
 
@@ -84,6 +92,27 @@ class Overseeing(Database):
             "where jobs.state in (?, ?) group by clips.card"
         )
         return dict(self._db.execute(query, (JobState.QUEUED, JobState.LEASED)).fetchall())
+
+    def standings(self) -> dict[int, list[Standing]]:
+        """Return where every clip stands, by card, in the order in which they were found."""
+        query = f"select id, card, name, state, trouble, {_NEWEST}, {_NEWEST} from clips order by id"
+        made = (Twin.PLAIN, ProxyState.LANDED, Twin.ENHANCED, ProxyState.LANDED)
+        found: dict[int, list[Standing]] = {}
+        for clip, card, name, state, trouble, *paths in self._db.execute(query, made):
+            standing = Standing(clip, name, ClipState(state), trouble_in(trouble), *paths)
+            found.setdefault(card, []).append(standing)
+        return found
+
+    def pictures(self, states: Iterable[ClipState]) -> list[Pictures]:
+        """Return how many pictures the clips in these states have, by state and by whether they are progressive."""
+        wanted = tuple(states)
+        query = (
+            f"select state, {_PROBED} json_extract(essence, '$.field_order') = ? end as progressive, count(*), "
+            f"total({_PROBED} {_PIXELS} end) from clips where state in ({', '.join('?' * len(wanted))}) "
+            "group by state, progressive"
+        )
+        rows = self._db.execute(query, (FieldOrder.PROGRESSIVE, *wanted))
+        return [Pictures(ClipState(state), bool(progressive), *sums) for state, progressive, *sums in rows]
 
     def clip_counts(self) -> dict[Shown, int]:
         """Return how many clips each list holds."""

@@ -119,10 +119,13 @@ class Pace:
         left: dict[str, float] = {}
         jobs: dict[str, int] = {}
         store = production.store
-        for clip in store.clips(states=(*_HASHING, *_LEFT)):
-            for kind in (HASHED,) if clip.state in _HASHING else twins_left(production, clip):
-                left[kind] = left.get(kind, 0) + self._time(production, clip, kind)
-                jobs[kind] = jobs.get(kind, 0) + 1
+        for clip in store.clips(states=_HASHING):
+            left[HASHED] = left.get(HASHED, 0) + self._time(production, clip, HASHED)
+            jobs[HASHED] = jobs.get(HASHED, 0) + 1
+        for lot in store.pictures(_LEFT):
+            for twin in _twins(production, lot.state, progressive=lot.progressive):
+                left[twin] = left.get(twin, 0) + lot.pixels / self.rate(twin)
+                jobs[twin] = jobs.get(twin, 0) + lot.clips
         for task in running:
             clip = store.clip(store.job(task.job).clip)
             if (kind := _kind(clip, task.stage)) in left and task.total:
@@ -146,9 +149,13 @@ class Pace:
 
 def twins_left(production: Production, clip: Clip) -> tuple[Twin, ...]:
     """Return the twins that a clip still needs; what is interlaced mostly gets no enhanced one."""
-    enhanced = production.config.enhance.restore.enabled
     progressive = clip.essence is not None and clip.essence.field_order is FieldOrder.PROGRESSIVE
-    return tuple(twin for twin in _LEFT.get(clip.state, ()) if twin is Twin.PLAIN or (enhanced and progressive))
+    return _twins(production, clip.state, progressive=progressive)
+
+
+def _twins(production: Production, state: ClipState, *, progressive: bool) -> tuple[Twin, ...]:
+    enhanced = production.config.enhance.restore.enabled and progressive
+    return tuple(twin for twin in _LEFT.get(state, ()) if twin is Twin.PLAIN or enhanced)
 
 
 def _kind(clip: Clip, stage: str) -> str:

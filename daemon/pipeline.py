@@ -62,9 +62,14 @@ class Stage(Protocol):
 
 @runtime_checkable
 class WorkingStage(Stage, Protocol):
-    """A station whose work is done by children; where it `is_vital`, a clip cannot go on without it."""
+    """A station whose work is done by children.
+
+    Where it `is_vital`, a clip cannot go on without it. Where it `is_told`, a roll's turnover says what it gave up, and
+    a person may ask for that alone again.
+    """
 
     is_vital: bool
+    is_told: bool
 
     def settle(self, production: Production, job: Job, result: str, now: Moment) -> None:
         """Take the result of a job of this stage and end the job with it."""

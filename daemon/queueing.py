@@ -6,7 +6,7 @@ A part of the store, over the same connection; what its rows mean is in `rows.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from daemon import wire
@@ -207,14 +207,14 @@ class Queueing(Database):
                 if job.stage in stages:
                     self.finish(job.id, JobEvent.DROPPED)
 
-    def drop_given_up(self, clip: int, stage: str) -> bool:
-        """Drop a clip's jobs of a stage that were given up, to be planned anew; return whether there were any."""
-        query = "select id from jobs where clip = ? and stage = ? and state = ?"
+    def drop_given_up(self, clip: int, stages: Collection[str]) -> list[str]:
+        """Drop a clip's jobs of stages that were given up, to be planned anew; return the stages that had any."""
+        query = f"select id, stage from jobs where clip = ? and state = ? and stage in ({', '.join('?' * len(stages))})"
         with self.transaction():
-            found = self._db.execute(query, (clip, stage, JobState.FAILED)).fetchall()
+            found = self._db.execute(query, (clip, JobState.FAILED, *stages)).fetchall()
             for row in found:
                 self.finish(row["id"], JobEvent.DROPPED)
-        return bool(found)
+        return sorted({row["stage"] for row in found})
 
     def _drop_jobs(self, clip: int) -> None:
         query = "select id from jobs where clip = ? and state in (?, ?, ?)"

@@ -95,7 +95,7 @@ class Clip:
             reel=row["reel"],
             essence=wire.load(Essence, row["essence"]) if row["essence"] else None,
             stand_in=row["stand_in"],
-            trouble=_trouble(row["trouble"]),
+            trouble=trouble_in(row["trouble"]),
             want=row["want"],
             ready_at=row["ready_at"],
             picture=row["picture"],
@@ -136,7 +136,7 @@ class Job:
             attempt=row["attempt"],
             not_before=row["not_before"],
             token=row["token"],
-            trouble=_trouble(row["trouble"]),
+            trouble=trouble_in(row["trouble"]),
         )
 
 
@@ -219,8 +219,30 @@ class Listed:
     def from_row(cls, row: sqlite3.Row) -> Listed:
         """Return the line of a row, joined with its card."""
         flags = {name: bool(row[name]) for name in ("circled", "plain", "enhanced")}
-        state, trouble = ClipState(row["state"]), _trouble(row["trouble"])
+        state, trouble = ClipState(row["state"]), trouble_in(row["trouble"])
         return cls(**(dict(row) | flags | {"state": state, "trouble": trouble}))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a clip stands; `plain` and `enhanced` are the paths of its newest twins in place, empty without one."""
+
+    id: int
+    name: str
+    state: ClipState
+    trouble: Trouble
+    plain: str
+    enhanced: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The source pixels of all clips in a state together, all pictures of them; those not probed yet count none."""
+
+    state: ClipState
+    progressive: bool
+    clips: int
+    pixels: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,5 +347,6 @@ class CameraNoise:
         ]
 
 
-def _trouble(text: str) -> Trouble:
+def trouble_in(text: str) -> Trouble:
+    """Return the trouble that a column holds; none where that is empty."""
     return wire.load(Trouble, text) if text else NO_TROUBLE

@@ -29,7 +29,6 @@ from daemon.requests import Request, Wish, take_requests
 from daemon.rows import NO_TROUBLE, Able
 from daemon.slate import Trouble
 from daemon.stages import landing, part
-from daemon.stages.assist import Assist
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
 from daemon.stages.looks import revise
@@ -298,7 +297,7 @@ class Service:
             store.finish(job.id, JobEvent.GIVEN_UP, trouble=trouble)
             if verdict is Verdict.UNDECODABLE and job.stage == "probe" and substituted(self.production, clip):
                 return Ending.GIVEN_UP  # the stand-in is probed next
-            if job.stage == Assist.name:
+            if self._working[job.stage].is_told:
                 store.set_card(clip.card, turnover_due=1)  # its record says so
             if self._working[job.stage].is_vital and _EVENTS[verdict] in CLIP_TABLE[clip.state]:
                 store.happen(clip.id, _EVENTS[verdict], now.iso, trouble)  # else the clip went on, as configured since
@@ -352,13 +351,14 @@ class Service:
 
     def _retry(self, pattern: str, now: Moment) -> None:
         store = self.production.store
+        told = [name for name, stage in self._working.items() if stage.is_told]
         with store.transaction():
             for clip in store.clips_named(pattern):
                 if clip.state in {ClipState.HELD, ClipState.FAILED, ClipState.UNDECODABLE}:
                     get().info("clip.retried", clip=clip.name, state=clip.state)
                     store.happen(clip.id, ClipEvent.RETRIED, now.iso)
-                elif store.drop_given_up(clip.id, Assist.name):
-                    get().info("clip.retried", clip=clip.name, stage=Assist.name)
+                elif dropped := store.drop_given_up(clip.id, told):
+                    get().info("clip.retried", clip=clip.name, stage=", ".join(dropped))
 
 
 def _refused(stage: str, error: OSError) -> Trouble:

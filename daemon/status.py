@@ -9,10 +9,10 @@ from daemon.capacity import Capacity, Volume
 from daemon.executor import Executor, Running
 from daemon.pace import Pace
 from daemon.production import Moment, Production
-from daemon.rows import NO_TROUBLE
-from daemon.slate import Trouble, Twin, Undone
+from daemon.rows import NO_TROUBLE, Standing
+from daemon.slate import Trouble, Undone
 from daemon.states import ClipState
-from daemon.store import Card, Clip
+from daemon.store import Card
 
 _UNITS = {
     "manifest": ("MB", 1e6),
@@ -130,13 +130,14 @@ def snapshot(
 ) -> Snapshot:
     """Return the production as it is now."""
     store, room, running = production.store, capacity.trouble, executor.running()
+    standings = store.standings()
     cards = tuple(
         CardStatus(
             card.roll,
             card.path,
             card.shoot_day,
             card.complete,
-            tuple(_clip(production, clip, room) for clip in store.clips(card=card.id)),
+            tuple(_clip(production, clip, room) for clip in standings.get(card.id, ())),
             *_unwritten(production, card),
             card.missing,
         )
@@ -170,13 +171,12 @@ def _unwritten(production: Production, card: Card) -> tuple[str, str]:
     return (f"{trouble.what}: {trouble.why}" if trouble.code else ""), trouble.fix
 
 
-def _clip(production: Production, clip: Clip, room: Trouble) -> ClipStatus:
-    paths = {proxy.facts.twin: proxy.facts.path for proxy in production.store.proxies(clip.id)}
+def _clip(production: Production, clip: Standing, room: Trouble) -> ClipStatus:
     waits_for_room = not clip.trouble.code and clip.state in {ClipState.PROBED, ClipState.PROXIED}
     trouble = room if waits_for_room else clip.trouble
     why = f"{trouble.what}: {trouble.why}" if trouble.code else production.waiting.get(clip.id, "")
-    undone, twins = production.undone.get(clip.id, ()), (paths.get(Twin.PLAIN, ""), paths.get(Twin.ENHANCED, ""))
-    return ClipStatus(clip.name, clip.state, *twins, why, trouble.fix, undone)
+    undone = production.undone.get(clip.id, ())
+    return ClipStatus(clip.name, clip.state, clip.plain, clip.enhanced, why, trouble.fix, undone)
 
 
 def _work(production: Production, task: Running, now: Moment) -> WorkStatus:

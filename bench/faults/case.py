@@ -25,16 +25,25 @@ from bench.points import Inline, Points, Prompt, begin
 from daemon import cli, running, wire
 from daemon.errors import NearsetError
 from daemon.hashing import hash_bytes
+from daemon.limits import LimitsWords
 from daemon.requests import Request, Wish, ask
 from daemon.sidecars import aaf
 from daemon.sidecars.stringout import Stringout
-from daemon.slate import Published
+from daemon.slate import FoundClip, Published, Shipped, VerifiedFile
 from daemon.stages import turnover
+from daemon.stages.deliver import DeliverTask
+from daemon.stages.manifest import HashTask
+from daemon.stages.probe import Probed, ProbeTask
+from daemon.stages.render import Rendered, RenderTask, Restore
 from daemon.states import ClipState, JobState
+from daemon.status import Snapshot
 from daemon.store import Store
 from daemon.targets.base import Target
 from daemon.targets.folder import FolderTarget
 from daemon.targets.s3 import S3Target, Storage
+from daemon.turnover import report
+from engines.media.essence import Essence
+from engines.media.proxy import ProxySpec
 
 for _name in (
     *("daemon.display", "daemon.enhancing", "daemon.provenance", "daemon.service", "daemon.statusfile", "daemon.watch"),
@@ -44,6 +53,12 @@ for _name in (
     *("engines.render", "PIL.JpegImagePlugin", "PyOpenColorIO", "cryptography.hazmat.backends.openssl.backend"),
 ):
     import_module(_name)  # what a run needs, loaded before it is forked
+for _kind in (
+    *(FoundClip, VerifiedFile, Published, Shipped, Snapshot, Essence, ProxySpec, LimitsWords),
+    *(HashTask, ProbeTask, Probed, RenderTask, Rendered, Restore, DeliverTask),
+):
+    wire._adapter(_kind)  # noqa: SLF001 - made once, too: with the page's template a quarter of a run
+report._environment().get_template("report.html")  # noqa: SLF001
 NEARSET = Path(sys.executable).with_name("nearset")
 """The command as it is installed."""
 _LONGEST_SECONDS = 240
@@ -53,7 +68,7 @@ CLIPS = ("A001C001", "A001C002")
 _CONFIG = """\
 production: {code: KILL}
 offload: {roots: [offload], settle_seconds: 0}
-delivery: {root: disk/delivery, presets: [PRESETS], targets: [TARGETS]}
+delivery: {root: disk/delivery, presets: [PRESETS], targets: [TARGETS], keep_free_gib: 0}
 egress: [EGRESS]
 state: {root: disk/state}
 engine: identity
@@ -67,6 +82,8 @@ _LAB = '{name: lab, url: "s3://%s", endpoint: "%s", credentials: keys.ini}'
 _KEYS = "[default]\naws_access_key_id = key\naws_secret_access_key = secret\n"
 _TWINS = [("enhanced", 1), ("plain", 1)]
 PRESET = "prores-proxy-mov"
+_SMALL, _LARGER = (128, 72), (256, 144)
+"""A small picture takes a fifth off a run and leaves as many points; what other presets make needs a larger one."""
 
 
 def _short_aaf(stringout: Stringout, written_at: datetime) -> bytes:
@@ -304,11 +321,12 @@ class Case:
         ]
 
 
-def shoot(folder: Path) -> Path:
-    """Make the card that every case is a copy of."""
+def shoot(folder: Path, presets: str = "") -> Path:
+    """Make the card that every case is a copy of, delivered by these presets; without, by the usual one."""
     roll = folder / "A001"
     roll.mkdir()
+    width, height = _LARGER if presets else _SMALL
     for number, name in enumerate(CLIPS, 1):
-        movie(roll / f"{name}.mov", frames=6, width=256, height=144, tracks=1, seed=number)
+        movie(roll / f"{name}.mov", frames=6, width=width, height=height, tracks=1, seed=number)
     seal(roll, "2026-11-24T18:00:00+00:00")
     return roll

@@ -30,7 +30,7 @@ def run(trial: Trial) -> None:
     trial.refused = shim.absence()
     if trial.refused:
         return
-    card = shoot(trial.folder)
+    card = shoot(trial.folder, trial.presets)
     is_controlled = False
     while not trial.is_over:
         with trial.place() as folder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,23 +28,11 @@ _MOST_CONTROLS, _FEW = 4, 50
 
 def run(trial: Trial) -> None:
     """Kill until there were enough kills: at points drawn without repeating any while there are others."""
-    kills = Kills(trial, shoot(trial.folder))
+    kills = Kills(trial, shoot(trial.folder, trial.presets))
     kinds = kills.points()
     with_children = len(kills.points(inline=False))
     trial.figures["points"] = str(len(kinds))
-    order: list[int] = []
-    number = 0
-    while not trial.is_over:
-        order = order or trial.random.sample(range(1, len(kinds) + 1), len(kinds))
-        at = order.pop()
-        number += 1
-        if number % _CHILDREN_ONE_IN == _TWICE_ONE_IN - 1:
-            kills.child(trial.random.randint(1, with_children))
-            kills.above_children(trial.random.uniform(0.5, 3.0))
-        elif number % _TWICE_ONE_IN == 1:
-            kills.at(at, "twice", trial.random.randint(1, len(kinds) // 2))
-        else:
-            kills.at(at, kinds[at - 1].split()[-1])
+    trial.share_out(kills.drawn(kinds, with_children))
     kills.control()
 
 
@@ -62,6 +50,23 @@ class Kills:
             faults = run.faults + case.faults_at_the_end()
             self.trial.judge("none", "calm", faults, cases=0)
             return run.points
+
+    def drawn(self, kinds: list[str], with_children: int) -> Iterator[Callable[[], None]]:
+        """Yield cases until there were enough; a calm run passes points of these kinds, and so many with children."""
+        chance = self.trial.random
+        order: list[int] = []
+        number = 0
+        while not self.trial.is_over:
+            order = order or chance.sample(range(1, len(kinds) + 1), len(kinds))
+            at = order.pop()
+            number += 1
+            if number % _CHILDREN_ONE_IN == _TWICE_ONE_IN - 1:
+                yield partial(self.child, chance.randint(1, with_children))
+                yield partial(self.above_children, chance.uniform(0.5, 3.0))
+            elif number % _TWICE_ONE_IN == 1:
+                yield partial(self.at, at, "twice", chance.randint(1, len(kinds) // 2))
+            else:
+                yield partial(self.at, at, kinds[at - 1].split()[-1])
 
     def at(self, at: int, kind: str, again: int = 0) -> None:
         """Kill the service at a point, once more at another point of the second run if asked, then let it end."""

@@ -166,7 +166,7 @@ def _parsed(whole: list[Seed], chance: random.Random, count: int) -> _Found:
 def run_media(trial: Trial) -> None:
     """Mutate and probe in batches of real children."""
     whole = seeds.media(trial.folder)
-    with probing.prober(trial.folder, 2, _HUNG_SECONDS) as child:
+    with probing.prober(trial.folder, 2, _HUNG_SECONDS, os.cpu_count() or 1) as child:
         calm = probing.probed_all(child, [_written(trial.folder, name, data) for name, data in whole.items()])
         unread = [
             f"{name} is not probed: {told}" for name, told in zip(whole, calm, strict=True) if isinstance(told, str)

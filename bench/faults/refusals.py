@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -43,10 +43,14 @@ _REFUSED = 2
 _TICK = "tick"
 _CALLS = 60
 """How many calls a run is taken to make below a folder, until one tells."""
+_PLACES = ("offload", "disk/state", "disk/state", "disk/delivery", "disk/nas")
+"""Folders whose calls are refused, that of the state twice as often."""
 _RETRY_SECONDS = 0.1
 """With none at all, a service that serves once would try a target without end that stays full."""
 _FULL_ONE_IN = 10
 """One case in so many meets a real full volume, where this process may mount one."""
+_MOST_KIB = {"state": 300, "delivery": 500, "nas": 400}
+"""How large such a volume is at most: about what a calm run leaves there; a larger one is never full."""
 
 
 @dataclass(frozen=True)
@@ -69,38 +73,45 @@ def run(trial: Trial) -> None:
     trial.refused = shim.absence()
     if trial.refused:
         return
-    card = shoot(trial.folder)
-    known: dict[tuple[str, int], int] = {}
+    card = shoot(trial.folder, trial.presets)
+    trial.share_out(_drawn(trial, card))
+    _control(trial, card)
+
+
+def _drawn(trial: Trial, card: Path) -> Iterator[Callable[[], None]]:
+    """Yield cases until there were enough that befell the service."""
+    chance = trial.random
     may_mount = os.geteuid() == 0
     number = 0
     while not trial.is_over:
         number += 1
         if may_mount and number % _FULL_ONE_IN == 0:
-            _meet_full_volume(trial, card)
+            place = chance.choice(list(_MOST_KIB))
+            yield partial(_meet_full_volume, trial, card, place, chance.randint(4, _MOST_KIB[place]))
             continue
-        place = trial.random.choice(("offload", "disk/state", "disk/state", "disk/delivery", "disk/nas"))
-        error = trial.random.choice(list(_ERRORS))
-        most = known.get((place, error), _CALLS)
-        run = _meet(trial, card, Fault(place, error, trial.random.randint(1, most), trial.random.choice(_SPANS)))
-        known[place, error] = max(known.get((place, error), 1), run.calls)
-    _control(trial, card)
+        place, error = chance.choice(_PLACES), chance.choice(list(_ERRORS))
+        first = chance.randint(1, trial.most[_kind(place, error)] or _CALLS)
+        fault = Fault(place, error, first, chance.choice(_SPANS))
+        yield partial(_meet, trial, card, fault)
 
 
-def _meet(trial: Trial, card: Path, fault: Fault) -> Run:
+def _kind(place: str, error: int) -> str:
+    return f"{errno.errorcode[error]} {place.removeprefix('disk/')}"
+
+
+def _meet(trial: Trial, card: Path, fault: Fault) -> None:
     with _case(trial, card) as case:
         run = case.serve(first=partial(_begin, case, fault, _ERRORS[fault.error]))
         found = _lived(run) + case.faults_when_killed()
         if run.code != 0 and not _is_told(case):
             found.append(f"exit code {run.code}, and nothing was told")
-        kind = f"{errno.errorcode[fault.error]} {fault.place.removeprefix('disk/')}"
+        kind = _kind(fault.place, fault.error)
+        trial.most[kind] = run.calls
         trial.judge(kind, fault.subject, found + _mended(case), cases=int(run.refused > 0))
-    return run
 
 
-def _meet_full_volume(trial: Trial, card: Path) -> None:
+def _meet_full_volume(trial: Trial, card: Path, place: str, kib: int) -> None:
     """Let the volume of the state, the deliveries or the target be small, then make it larger."""
-    place = trial.random.choice(("state", "delivery", "nas"))
-    kib = trial.random.randint(4, {"state": 300, "delivery": 3000, "nas": 2000}[place])
     with _case(trial, card) as case:
         volume = case.disk / place
         volume.mkdir(exist_ok=True)

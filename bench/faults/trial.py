@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 _TOLD_EVERY_SECONDS = 10.0
@@ -23,8 +27,9 @@ _MOST_FAULTS_A_CASE = 4
 class Trial:
     """One campaign's run: `wanted` cases in a folder of its own, everything random drawn from one seed.
 
-    `tally` counts cases by kind, `figures` are what else the campaign has to say. `control` says what was broken on
-    purpose and how much of it was caught; `refused` why nothing could be tried here.
+    `tally` counts cases by kind, `most` is the most of something that a case came upon, `figures` are what else the
+    campaign has to say. `control` says what was broken on purpose and how much of it was caught; `refused` why nothing
+    could be tried here.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Trial:
     most_minutes: float = math.inf
     in_parts: bool = False
     tally: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     figures: dict[str, str] = field(default_factory=dict)
     controls: list[str] = field(default_factory=list)
@@ -65,6 +71,45 @@ class Trial:
         """How many cases there were so far."""
         return self.tally.total()
 
+    def share_out(self, cases: Iterable[Callable[[], None]]) -> None:
+        """Do cases in forks of this process, one for each core, and count them in the order in which they were drawn.
+
+        So what is drawn hangs on the seed alone: a case is drawn when the last but so many is counted.
+        """
+        under_way: deque[tuple[int, Connection]] = deque()
+        for case in cases:
+            under_way.append(self._begun(case))
+            if len(under_way) == os.cpu_count():
+                self._count(*under_way.popleft())
+        while under_way:
+            self._count(*under_way.popleft())
+
+    def _begun(self, case: Callable[[], None]) -> tuple[int, Connection]:
+        ours, theirs = Pipe(duplex=False)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.tally, self.most, self.faults, self._told = Counter(), Counter(), [], math.inf
+                case()
+                theirs.send((self.tally, self.most, self.faults))
+            except BaseException:  # noqa: BLE001 - a fork must end here, and the campaign must know that it did
+                traceback.print_exc()
+            os._exit(0)
+        theirs.close()
+        return pid, ours
+
+    def _count(self, pid: int, ours: Connection) -> None:
+        try:
+            tally, most, faults = ours.recv()
+        except EOFError:
+            tally, most, faults = Counter(), Counter(), ["a case fell itself; why is above"]
+        ours.close()
+        os.waitpid(pid, 0)
+        self.tally += tally
+        self.most |= most
+        self.faults += faults
+        self._tell_now_and_then()
+
     @contextmanager
     def place(self) -> Iterator[Path]:
         """Give a new folder for a case; it stays where the case had a fault."""
@@ -81,6 +126,9 @@ class Trial:
         self.faults += lines
         for line in lines:
             print(f"{self.name}: {line}", file=sys.stderr, flush=True)
+        self._tell_now_and_then()
+
+    def _tell_now_and_then(self) -> None:
         now = time.monotonic()
         if now - self._told >= _TOLD_EVERY_SECONDS:
             self._told = now

@@ -135,6 +135,7 @@ class Assist:
 
     name = "assist"
     is_vital = False
+    is_told = True
 
     def __init__(self) -> None:
         self._landed: dict[tuple[int, Twin], str] = {}

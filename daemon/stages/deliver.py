@@ -85,6 +85,7 @@ class Deliver:
 
     name = "deliver"
     is_vital = False
+    is_told = False
 
     def __init__(self) -> None:
         self._rests: dict[str, _Rest] = {}

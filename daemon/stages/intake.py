@@ -32,6 +32,9 @@ PAPERS_NAME = "(card files)"
 _SIDECAR_BYTES = 64 * 1024 * 1024
 """Largest manifest or index that is read; a manifest of 200,000 files is about 60 MB."""
 
+_NOTHING: tuple[frozenset[str], frozenset[tuple[str, FileMark]]] = (frozenset(), frozenset())
+"""What cards were recognised from before there was a scan."""
+
 
 @dataclass(slots=True)
 class _Watched:
@@ -41,7 +44,7 @@ class _Watched:
     marks: dict[str, FileMark] = field(default_factory=dict)
     found: tuple[FoundCard, ...] = ()
     card_manifests: dict[str, tuple[manifests.Manifest, NearsetError | None]] = field(default_factory=dict)
-    recognised_from: tuple[frozenset[str], frozenset[tuple[str, FileMark]]] = (frozenset(), frozenset())
+    recognised_from: tuple[frozenset[str], frozenset[tuple[str, FileMark]]] = _NOTHING
     problems: frozenset[tuple[str, str]] = frozenset()
     due: float = 0.0
     fresh: bool = True
@@ -161,12 +164,9 @@ def _recognise(production: Production, root: Path, watched: _Watched, now: Momen
         return
     read = _reader(root)
     found = cards.recognise(source[0], read, root.name)
-    watched.card_manifests = {
-        card.path: _manifest(
-            card, [path for path in watched.marks if not cards.is_manifest(path) or path in quiet], read
-        )
-        for card in found
-    }
+    tree = [path for path in watched.marks if not cards.is_manifest(path) or path in quiet]
+    before = {path: error for path, (_, error) in watched.card_manifests.items()}
+    watched.card_manifests = {card.path: _manifest(card, tree, read, before.get(card.path)) for card in found}
     named = {
         CardPlace(str(root), path).relative(name)
         for path, (manifest, _) in watched.card_manifests.items()
@@ -174,7 +174,8 @@ def _recognise(production: Production, root: Path, watched: _Watched, now: Momen
     }
     absent = named - source[0]
     watched.found = tuple(cards.recognise(source[0] | absent, read, root.name) if absent else found)
-    watched.recognised_from = source
+    refused = [error for _, error in watched.card_manifests.values() if error and isinstance(error.__cause__, OSError)]
+    watched.recognised_from = _NOTHING if refused else source  # what a volume refused is read again at the next scan
 
 
 def _reader(root: Path) -> Callable[[str], bytes]:
@@ -182,12 +183,14 @@ def _reader(root: Path) -> Callable[[str], bytes]:
 
 
 def _manifest(
-    card: FoundCard, tree: list[str], read: Callable[[str], bytes]
+    card: FoundCard, tree: list[str], read: Callable[[str], bytes], before: NearsetError | None
 ) -> tuple[manifests.Manifest, NearsetError | None]:
     try:
         return manifests.load(tree, card.path, read), None
     except NearsetError as error:  # a chain that breaks, XML that lies, a link: the card waits and says why
-        get().warning("manifest.refused", card=card.path, code=error.code, why=str(error))
+        if str(error) != str(before):
+            words = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+            get().warning("manifest.refused", card=card.path, **words)
         return manifests.Manifest(), error
 
 

@@ -46,6 +46,7 @@ class Listen:
 
     name = "listen"
     is_vital = True
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue each sound file that is ready."""

@@ -46,6 +46,7 @@ class Manifests:
 
     name = "manifest"
     is_vital = True
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """List, hash and admit the clips that lie quiet, all at once: a commit for each of 200 takes seconds."""

@@ -98,6 +98,7 @@ class Mix:
 
     name = "mix"
     is_vital = False
+    is_told = False
 
     def __init__(self) -> None:
         self._settled: dict[int, tuple[str, MixWords]] = {}

@@ -101,6 +101,7 @@ class Part:
 
     name = "part"
     is_vital = True
+    is_told = False
 
     def __init__(self) -> None:
         self._is_littered = True

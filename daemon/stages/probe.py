@@ -81,6 +81,7 @@ class Probe:
 
     name = "probe"
     is_vital = True
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue a probe for each ready clip."""

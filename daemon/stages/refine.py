@@ -102,6 +102,7 @@ class Refine:
 
     name = "refine"
     is_vital = False
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue an update for a card that is delivered and sampled; one at a time, each from the one before."""

@@ -126,6 +126,7 @@ class Render:
 
     name = "render"
     is_vital = True
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the plain proxy of a probed clip, then its enhanced twin; one that cannot be made is held."""

@@ -67,6 +67,7 @@ class Rooms:
 
     name = "room"
     is_vital = False
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the first room tone that nothing was learned from yet; one at a time, each from the one before."""

@@ -84,6 +84,7 @@ class Sampling:
 
     name = "sample"
     is_vital = False
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the sampling of clips that may be learned from."""

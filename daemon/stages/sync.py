@@ -68,6 +68,7 @@ class Sync:
 
     name = "sync"
     is_vital = False
+    is_told = False
 
     def plan(self, production: Production, now: Moment) -> None:
         """Queue the clips whose day has sound that they were not looked for in yet."""

@@ -1,8 +1,9 @@
 """The plans of this machine: signed, private, bounded. A plan is code, so one that is not ours is never run.
 
-Each plan lies under its key's digest beside a seal: its key, and an HMAC-SHA256 over the machine's identity, the key
-and every byte. What signs is made here at first use and never leaves the folder. A plan that was changed, cut short,
-copied from another machine or production, or that others may write, is refused, and its place is free for a new one.
+Each plan lies under its key's digest beside a seal: its key, how long it took, and an HMAC-SHA256 over the machine's
+identity, both and every byte. What signs is made here at first use and never leaves the folder. A plan that was
+changed, cut short, copied from another machine or production, or that others may write, is refused, and its place is
+free for a new one.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class PlanStore:
     def save(self, key: PlanKey, plan: bytes, seconds: float) -> Path:
         """Seal a plan and put it in its place, whole; then make room. Returns where it lies."""
         path = self.path(key)
-        seal = {"key": asdict(key), "seconds": round(seconds, 3), "hmac": self._sign(key, plan)}
+        took = round(seconds, 3)
+        seal = {"key": asdict(key), "seconds": took, "hmac": self._sign(key, plan, took)}
         self._write(path, plan)
         self._write(path.with_suffix(".seal"), json.dumps(seal, indent=1, sort_keys=True).encode())
         self._make_room(path)
@@ -109,18 +111,18 @@ class PlanStore:
         try:
             plan = _read_private(path)
             seal = json.loads(_read_private(path.with_suffix(".seal")))
-            sealed, of = str(seal["hmac"]), seal["key"]
+            sealed, of, seconds = str(seal["hmac"]), seal["key"], float(seal["seconds"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _bad(path, str(error)) from error
         if of != asdict(key):
             raise _bad(path, "its seal is of another plan")
-        if not hmac.compare_digest(sealed.encode(), self._sign(key, plan).encode()):
+        if not hmac.compare_digest(sealed.encode(), self._sign(key, plan, seconds).encode()):
             raise _bad(path, "it was changed, cut short, or not made on this machine")
         return plan
 
-    def _sign(self, key: PlanKey, plan: bytes) -> str:
+    def _sign(self, key: PlanKey, plan: bytes, seconds: float) -> str:
         signer = hmac.new(self._signer(), digestmod="sha256")
-        for part in (self.machine().encode(), key.text.encode(), plan):
+        for part in (self.machine().encode(), key.text.encode(), f"{seconds:.3f}".encode(), plan):
             signer.update(len(part).to_bytes(8, "big"))
             signer.update(part)
         return signer.hexdigest()

@@ -120,6 +120,11 @@ def relabelled(path):
     path.with_suffix(".seal").write_text(json.dumps(seal | {"key": asdict(replace(KEY, sm="120"))}))
 
 
+def said_to_take_longer(path):
+    seal = json.loads(path.with_suffix(".seal").read_text())
+    path.with_suffix(".seal").write_text(json.dumps(seal | {"seconds": seal["seconds"] + 1}))
+
+
 def signed_by_another(path):
     path.with_name("machine.key").write_bytes(b"k" * 32)
 
@@ -138,6 +143,7 @@ HARM = [
     seal_that_is_no_seal,
     unsigned,
     relabelled,
+    said_to_take_longer,
     signed_by_another,
     key_that_others_read,
 ]

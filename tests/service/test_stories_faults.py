@@ -9,7 +9,8 @@ from cart import DELIVERED, HELD, Cart, Shift, looks, trouble
 from footage import footage
 from structlog.testing import capture_logs
 
-from daemon.errors import DeliveryError
+from daemon.beneath import read_small
+from daemon.errors import DeliveryError, SidecarError
 from daemon.publish import holds
 from daemon.stages.render import Render
 from daemon.store import Store
@@ -348,6 +349,35 @@ def test_a_stage_that_cannot_plan_stops_no_other_and_keeps_nobody_waiting(
         assert shift.states() == {"A001C001": "probed"}
         assert shift.service.is_idle()
         monkeypatch.undo()
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED}
+    cart.assert_honest()
+
+
+def test_a_manifest_that_a_volume_refuses_for_a_while_is_told_once_and_read_again_without_a_restart(
+    cart: Cart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart.card("A001C001.mov")
+    refused: list[str] = []
+
+    def stale(root: Path, path: str, limit_bytes: int) -> bytes:
+        if path.endswith(".mhl") and len(refused) < 5:
+            refused.append(path)
+            raise SidecarError(f"{path} cannot be read", why="Stale file handle", fix="check the volume") from OSError(
+                errno.ESTALE, os.strerror(errno.ESTALE)
+            )
+        return read_small(root, path, limit_bytes)
+
+    monkeypatch.setattr("daemon.stages.intake.read_small", stale)
+    with cart.shift() as shift, capture_logs() as lines:
+        for _ in range(20):
+            shift.ticks(len(refused) < 5)
+        assert len(refused) == 5
+        assert "Stale file handle" in shift.waiting("A001C001")
+        told = [line for line in lines if line["event"] == "manifest.refused"]
+        assert [(line["code"], line["why"], line["fix"]) for line in told] == [
+            ("sidecar", "Stale file handle", "check the volume")
+        ]
         shift.drive()
         assert shift.states() == {"A001C001": DELIVERED}
     cart.assert_honest()

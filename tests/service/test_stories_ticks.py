@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cart import DELIVERED, HELD, Cart, Hands, legacy, seal
+from cart import DELIVERED, HELD, Cart, Hands, Shift, legacy, seal
 from footage import footage
 
 from daemon import telling
@@ -161,3 +161,34 @@ def test_the_queue_has_an_eta_that_comes_down_to_nothing(cart: Cart) -> None:
     longest = etas.index(max(etas))
     assert etas[longest] > etas[(longest + len(etas)) // 2] > 0, "half the work later it is less"
     assert etas[-1] == 0
+
+
+def test_a_status_asks_the_database_as_often_for_six_clips_as_for_one_and_names_what_is_newest(cart: Cart) -> None:
+    cart.recipe.write_text("defaults: {proxy: {width: 128}}")
+    cart.card("A001C001.mov")
+    with cart.shift() as shift:
+        shift.drive()
+        for_one = asked(shift)
+        cart.card(*(f"A002C{number:03}.mov" for number in range(5)), roll="A002", first_seed=10)
+        shift.drive()
+        assert asked(shift) == for_one > 0
+        cart.recipe.write_text("defaults: {proxy: {width: 64}}")
+        shift.drive()
+        for roll in shift.service.snapshot(shift.now()).cards:
+            assert [clip.name for clip in roll.clips] == [f"{roll.roll}C{number:03}" for number in numbers(roll.roll)]
+            assert {clip.plain for clip in roll.clips} == {f"proxy/{clip.name}_r2.mov" for clip in roll.clips}
+            assert {clip.enhanced for clip in roll.clips} == {f"enhanced/{clip.name}_r2.mov" for clip in roll.clips}
+
+
+def numbers(roll: str) -> range:
+    return range(1, 2) if roll == "A001" else range(5)
+
+
+def asked(shift: Shift) -> int:
+    """How many statements a status asks of the database."""
+    statements: list[str] = []
+    database = shift.production.store._db
+    database.set_trace_callback(statements.append)
+    shift.service.snapshot(shift.now())
+    database.set_trace_callback(None)
+    return len(statements)

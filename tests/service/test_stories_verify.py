@@ -187,3 +187,15 @@ def test_the_command_shows_a_table_or_json_and_its_exit_code_tells(cart: Cart) -
     told = {check["check"]: check["faults"] for check in json.loads(plain.stdout)}
     assert told["complete"] == ["A001.otio is not what was delivered: its bytes differ"]
     assert not told["media"]
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_a_word_of_a_seal_that_no_hash_covers_is_held_to_the_record(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.serve()
+    day = cart.delivered().parent
+    assert [check.faults for check in inspect(day)] == [()] * (1 + len(CHECKS))
+    rewrite(day / ".complete", lambda seal: seal.update(written_at="2026-03-03T07:00:00+00:00"))
+    told = [fault for check in inspect(day) for fault in check.faults]
+    assert len(told) == 1
+    assert told[0].startswith(".complete says written_at 2026-03-03T07:00:00+00:00 instead of 2026-03-0")
