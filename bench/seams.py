@@ -281,10 +281,8 @@ def main() -> int:
     worst = min([*(seam.db for seam in seams), *(min(row[WARM_UP]) for row in table.values())])
     jump = max((seam.jump for seam in seams), default=0.0)
     met = worst >= GOAL_DB and jump <= GOAL_JUMP
-    print(
-        f"with {WARM_UP} pictures: worst seam {worst:.1f} dB (goal {GOAL_DB:g}), step across a real seam off by "
-        f"{jump:.2%} at most (goal {GOAL_JUMP:.0%}): {'met' if met else 'MISSED'}"
-    )
+    steps = f", step across a real seam off by {jump:.2%} at most (goal {GOAL_JUMP:.0%})" if seams else ""
+    print(f"with {WARM_UP} pictures: worst seam {worst:.1f} dB (goal {GOAL_DB:g}){steps}: {'met' if met else 'MISSED'}")
     if arguments.json:
         found = {"by_overlap": table, "seams": [asdict(seam) for seam in seams], "between": kept}
         arguments.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
