@@ -61,6 +61,7 @@ class Pretending:
     """An executor of many hands that are done by the next turn."""
 
     away = ""
+    nodes = ()
 
     def __init__(self, hands: int) -> None:
         self._hands = hands
@@ -69,6 +70,9 @@ class Pretending:
     def free(self, lane: str) -> int:
         """Return how many hands of a lane are idle."""
         return self._hands - len(self._under_way.get(lane, ()))
+
+    def takes(self, lane: str) -> None:
+        """Take any stage."""
 
     def start(self, lane: str, job: int, token: str, stage: str, task: str, now: float) -> None:
         """Take a task."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from daemon.children import Child
@@ -30,12 +31,23 @@ class Berth:
         return self.node, self.lane, self.number
 
 
+class NodeState(StrEnum):
+    """How a machine of the cluster stands."""
+
+    AT_WORK = "at work"
+    DRAINING = "draining"
+    """It ends what it has and gets nothing more."""
+    REFUSED = "refused"
+    """It gets nothing as it is."""
+    AWAY = "away"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the cluster: `state` is at work, draining, refused or away, `why` it is; lanes are those it has."""
+    """A machine of the cluster: how it stands and why, and which lanes it has."""
 
     name: str
-    state: str
+    state: NodeState
     why: str = ""
     fix: str = ""
     gpu: str = ""

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from daemon import config as configuration
-from daemon.cluster.fleet import AT_WORK
+from daemon.berths import NodeState
 from daemon.errors import ClusterError
 
 EXIT_HELD = 3
@@ -93,7 +93,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         print(json.dumps(said, indent=1))
     else:
         show_nodes(seen)
-    if not any(node.state == AT_WORK for node in seen.nodes):
+    if not any(node.state is NodeState.AT_WORK for node in seen.nodes):
         sys.exit(EXIT_HELD)
 
 

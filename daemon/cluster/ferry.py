@@ -22,7 +22,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon import wire
-from daemon.berths import Node
+from daemon.berths import Node, NodeState
 from daemon.cluster import facts, freight
 from daemon.cluster.hand import Hand, Hello, Warden
 from daemon.cluster.nodefile import NodeFile
@@ -42,7 +42,6 @@ _WITHOUT_VOLUMES = frozenset({"root.away", "clip.file_missing", "delivery"})
 """What a node says whose volumes are not mounted, or not as the head's are."""
 _LONGEST_WORD = 64 << 20
 _ROOT = Path("/")
-AT_WORK, DRAINING, REFUSED, AWAY = "at work", "draining", "refused", "away"
 
 
 @dataclass(slots=True)
@@ -74,7 +73,7 @@ class Ferry:
         for gone in self.machines.keys() - alive:
             self._lose(gone)
         for id_ in alive:
-            machine = self.machines.setdefault(id_, Machine(id_, Node(id_[:8], REFUSED, "it is being asked")))
+            machine = self.machines.setdefault(id_, Machine(id_, Node(id_[:8], NodeState.REFUSED, "it is being asked")))
             if machine.again <= time.monotonic() and (machine.asking is None or machine.asking.done()):
                 machine.asking = asyncio.create_task(self._ask(machine))
         told = json.dumps([json.loads(wire.dump(Node, machine.told)) for machine in self.machines.values()], indent=1)
@@ -88,11 +87,11 @@ class Ferry:
         if machine.told.name == id_[:8]:
             del self.machines[id_]
             return
-        if machine.told.state == AWAY:
+        if machine.told.state == NodeState.AWAY:
             return
         get().warning("node.away", node=machine.told.name)
         fix = "jobs that it had are tried elsewhere; look at the machine and its network, it joins again by itself"
-        machine.told = Node(machine.told.name, AWAY, "the cluster lost it", fix, machine.told.gpu)
+        machine.told = Node(machine.told.name, NodeState.AWAY, "the cluster lost it", fix, machine.told.gpu)
         machine.warden = machine.has = None
 
     async def _ask(self, machine: Machine) -> None:
@@ -103,7 +102,9 @@ class Ferry:
             machine.again = time.monotonic() + _LOOK_SECONDS
         except Exception as error:  # noqa: BLE001 - whatever Ray or an older version says: the node gets no work
             why = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-            machine.told = Node(name, REFUSED, f"it could not be asked: {why[:300]}", "see its log; it is asked again")
+            machine.told = Node(
+                name, NodeState.REFUSED, f"it could not be asked: {why[:300]}", "see its log; it is asked again"
+            )
             machine.warden, machine.again = None, time.monotonic() + _AGAIN_SECONDS
         if (machine.told.state, machine.told.why) != (before.state, before.why):
             get().info("node.stands", node=machine.told.name, state=machine.told.state, why=machine.told.why)
@@ -111,7 +112,7 @@ class Ferry:
                 it = machine.told
                 machine.warden.stand.remote(self.config.production.code, it.state, it.why, it.fix)
         for older in [it for it in self.machines.values() if it.told.name == machine.told.name and it is not machine]:
-            if older.told.state == AWAY:
+            if older.told.state == NodeState.AWAY:
                 del self.machines[older.id]  # it came back under a new number
 
     async def _standing(self, machine: Machine) -> Node:
@@ -120,18 +121,25 @@ class Ferry:
         standing = await machine.warden.standing.remote(self.config.production.code)
         name = str(standing["name"])
         if apart := facts.differs(facts.versions(), facts.Versions(**await machine.warden.versions.remote())):
-            return Node(name, REFUSED, f"other versions: {apart}", "install the head's versions there, then join again")
+            return Node(
+                name,
+                NodeState.REFUSED,
+                f"other versions: {apart}",
+                "install the head's versions there, then join again",
+            )
         if not standing["takes"]:
             fix = f"add {self.config.production.code} to `productions` of its node file, if it may come there"
-            return Node(name, REFUSED, "its node file does not name this production", fix)
+            return _refused(name, "its node file does not name this production", fix)
         if not self.config.cluster.allows(name):
-            return Node(name, REFUSED, "this production does not name it", "add it to `cluster.nodes`, if it may")
+            return Node(
+                name, NodeState.REFUSED, "this production does not name it", "add it to `cluster.nodes`, if it may"
+            )
         machine.has = machine.has or wire.load(facts.Means, await machine.warden.means.remote())
         lanes, why = dict(standing["lanes"]), facts.unfit_for_render(self.config, machine.has)
         lanes[RENDER] = 0 if why else lanes[RENDER]
         told = f"it does not render: {why}" if why else ""
         fix = "see `nearset doctor` there" if why else ""
-        state = DRAINING if standing["draining"] else AT_WORK
+        state = NodeState.DRAINING if standing["draining"] else NodeState.AT_WORK
         return Node(name, state, told, fix, machine.has.gpu, tuple(sorted(lanes.items())))
 
     async def line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -139,7 +147,7 @@ class Ferry:
         with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             word = json.loads(await _read(reader))
             machine = next((it for it in self.machines.values() if it.told.name == word["node"]), None)
-            if machine is None or machine.told.state != AT_WORK:
+            if machine is None or machine.told.state != NodeState.AT_WORK:
                 return
             hello = Hello(
                 self.config.production.code,
@@ -203,14 +211,18 @@ class Ferry:
             return
         why = f"it does not find what is there: {answer['why']}"
         fix = "see that the shared volumes are mounted there as `shared` in its node file says; it is asked again"
-        machine.told = replace_in(machine.told, state=REFUSED, why=why, fix=fix)
+        machine.told = replace_in(machine.told, state=NodeState.REFUSED, why=why, fix=fix)
         machine.again = time.monotonic() + _AGAIN_SECONDS
-        get().warning("node.stands", node=machine.told.name, state=REFUSED, why=why)
+        get().warning("node.stands", node=machine.told.name, state=NodeState.REFUSED, why=why)
 
     def _ref(self, store: freight.Store, path: str, digest: str) -> Any:
         if digest not in self._refs and (data := store.data(path, digest)) is not None:
             self._refs[digest] = ray.put(data)
         return self._refs.get(digest)
+
+
+def _refused(name: str, why: str, fix: str) -> Node:
+    return Node(name, NodeState.REFUSED, why, fix)
 
 
 def _on(node: str) -> dict[str, Any]:
@@ -252,10 +264,8 @@ def main(hand: type = Hand) -> None:
     address, roster, parent = sys.argv[1:]
     die_with_parent(int(parent))
     said = json.load(sys.stdin.buffer)
-    config, head = (
-        Config.model_validate(said["config"], context=_ROOT),
-        NodeFile.model_validate(said["head"], context=_ROOT),
-    )
+    config = Config.model_validate(said["config"], context=_ROOT)
+    head = NodeFile.model_validate(said["head"], context=_ROOT)
     configure(config.log.level, config.log.format)
     ray.init(
         address=head.cluster_address,

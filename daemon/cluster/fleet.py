@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from daemon import wire
-from daemon.berths import Berth, Node
+from daemon.berths import Berth, Node, NodeState
 from daemon.children import INSTALLED
 from daemon.cluster.nodefile import NodeFile
 from daemon.cluster.raylet import environment
@@ -34,7 +34,6 @@ STAGES = {CUSTODY: frozenset({"manifest", "probe"}), RENDER: frozenset({"render"
 """What nodes do, by lane. Learning and sound's search stay where the production's state is, delivering where it is."""
 FERRY = (sys.executable, "-P", "-m", "daemon.cluster.ferry")
 ROSTER = "nodes.json"
-AT_WORK = "at work"
 _FIRST_SECONDS, _MOST_SECONDS = 2.0, 60.0
 """Before a ferry that ended is started again; doubled each time, from the start again once it stood for the longest."""
 _GONE = "a child of a node ended, or the ferry to it did"
@@ -74,7 +73,7 @@ class RayFleet:
         return [
             Berth(node.name, lane, number, STAGES[lane], partial(self._hire, node.name, lane), self._take_in)
             for node in self._nodes
-            if node.state == AT_WORK
+            if node.state is NodeState.AT_WORK
             for lane, count in node.lanes
             for number in range(count)
         ]

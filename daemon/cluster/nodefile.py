@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from daemon import yamlfile
-from daemon.errors import ConfigError
+from daemon.errors import ClusterError, ConfigError
 from daemon.section import Folder, Section
 
 _LEAST_TOKEN = 32
@@ -32,7 +32,8 @@ def _network(text: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_network)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+Name = Annotated[str, StringConstraints(pattern=rf"^{_CODE.pattern}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
 
 
@@ -106,7 +107,15 @@ class NodeFile(Section):
         return self.state / "standing.json"
 
     def home(self, production: str) -> Path:
-        """Return the folder of what a production needs here."""
+        """Return the folder of what a production needs here.
+
+        Raises:
+            ClusterError: that is no production's code, and might lead elsewhere.
+        """
+        if not _CODE.fullmatch(production):
+            raise ClusterError(
+                f"{production!r} is no production's code", why="it might lead elsewhere", fix="name it as its files do"
+            )
         return self.state / production
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from daemon.berths import NodeState
 from daemon.cluster.nodefile import NodeFile
 from daemon.errors import ClusterError
 from daemon.log import get
@@ -133,6 +134,6 @@ def _tell(file: NodeFile, before: bytes) -> bytes:
     now = file.standing.read_bytes() if file.standing.is_file() else b""
     if now != before and now:
         for production, standing in json.loads(now).items():
-            say = get().info if standing["state"] == "at work" else get().warning
+            say = get().info if standing["state"] == NodeState.AT_WORK else get().warning
             say("node.stands", production=production, **standing)
     return now

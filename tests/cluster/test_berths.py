@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon import config as configuration
-from daemon.berths import Berth, Node
+from daemon.berths import Berth, Node, NodeState
 from daemon.cluster.ferry import _read, _write
 from daemon.cluster.fleet import RayFleet
 from daemon.cluster.nodefile import NodeFile
@@ -71,7 +71,7 @@ class Boxes:
         self.taken_in.append(token)
 
     def nodes(self) -> tuple[Node, ...]:
-        return tuple(Node(name, "at work") for name in self.names)
+        return tuple(Node(name, NodeState.AT_WORK) for name in self.names)
 
     def close(self) -> None:
         self.names.clear()
@@ -236,7 +236,7 @@ def test_an_unreadable_roster_offers_nothing(tmp_path):
 def test_only_boxes_at_work_have_berths(tmp_path):
     nas = fleet(tmp_path)
     lanes = (("custody", 2), ("render", 1))
-    nas._nodes = tuple(Node(state, state, lanes=lanes) for state in ("at work", "draining", "refused", "away"))
+    nas._nodes = tuple(Node(state, state, lanes=lanes) for state in NodeState)
     assert [(it.node, it.lane, it.number) for it in nas.berths()] == [
         ("at work", "custody", 0),
         ("at work", "custody", 1),

@@ -107,6 +107,17 @@ def test_start_and_join_are_told_apart(command, tmp_path):
     assert "nearset cluster start" in error
 
 
+@pytest.mark.parametrize("code", ["..", "../SHOW", "/etc", "", "SHOW/models", ".hidden"])
+def test_what_is_destroyed_is_a_productions_folder_and_nothing_else(code, command, tmp_path):
+    file = node_file(tmp_path, f"{NODE}state: state\n")
+    with pytest.raises(ClusterError, match="no production's code"):
+        nodefile.load(file).home(code)
+    exit_code, _, error = command("cluster", "forget", code, file)
+    assert exit_code == 2
+    assert "no production's code" in error
+    assert file.exists()
+
+
 def test_a_node_drains_and_comes_back(command, tmp_path):
     file = node_file(tmp_path, f"{NODE}state: state\n")
     assert command("cluster", "drain", file)[0] == 0

@@ -10,7 +10,7 @@ import pytest
 from cart import Cart
 from premises import QUOTES, Reader, clip_id, desk_of
 
-from daemon.berths import Node
+from daemon.berths import Node, NodeState
 from daemon.reading import reading
 from daemon.states import ClipState
 from daemon.status import WorkStatus
@@ -61,8 +61,13 @@ def test_the_queue_shows_the_nodes_and_why_one_gets_no_work(empty_cart: Cart) ->
     with empty_cart.shift() as shift:
         seen = shift.service.snapshot(shift.now())
     nodes = (
-        Node("box2", "at work", gpu="NVIDIA L40S, SM 89", lanes=(("custody", 1), ("render", 2))),
-        Node("box3", "refused", "other versions: nearset 0.0.9 there, 0.1.0 here", "install the head's versions there"),
+        Node("box2", NodeState.AT_WORK, gpu="NVIDIA L40S, SM 89", lanes=(("custody", 1), ("render", 2))),
+        Node(
+            "box3",
+            NodeState.REFUSED,
+            "other versions: nearset 0.0.9 there, 0.1.0 here",
+            "install the head's versions there",
+        ),
     )
     work = WorkStatus("A001C001", "render", 12, 48, 24.0, 1.5, "box2")
     write_status(empty_cart.config.production_state, replace(seen, nodes=nodes, work=(work,)))
