@@ -160,10 +160,10 @@ def _heard(blocks: Floats) -> _Heard:
     quiet = float(np.sort(variance)[: max(4, int(len(variance) * _QUIET))].mean())
     near = blocks[variance <= _LOUDER * np.quantile(variance, _QUIET)]
     power = (np.abs(np.fft.fft2(near)) ** 2).mean(0)
-    if not power.any():
+    whole = _with_plane(power)
+    if not whole.any():  # flat colour without noise: all that a block has is its mean, which is no noise of it
         return _Heard(0.0, 0.0, 1.0)
     samples = float(power.sum() ** 2 / (power**2).sum()) * (1 + 1 / len(near))
-    whole = _with_plane(power)
     hidden = float(whole.sum() / power.sum()) * _QUIET_BIAS / _quiet_share(samples)
     beside = np.cos(2 * np.pi * np.fft.fftfreq(_BLOCK))
     coarse = float((whole * (beside[:, None] + beside) / 2).sum() / whole.sum())

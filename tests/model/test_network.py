@@ -164,6 +164,14 @@ def test_coarse_noise_is_told_from_one_code_value_to_another():
     assert profile.noise_map(noisy[:1].numpy())[:, 0].mean() / 8 == pytest.approx(truth, rel=0.15)
 
 
+def test_colour_bars_of_a_generator_have_no_noise():
+    """Flat colour to the last code value: nothing is heard, and nothing breaks on it."""
+    bars = np.repeat(np.linspace(200, 800, 8).astype(np.uint16), 32)[None].repeat(96, 0)
+    profile = estimate([Picture(n, bars, bars[:, ::2], bars[:, ::2]) for n in range(2)])
+    assert profile.deviation(np.array([0.5]))[0] < 1e-3
+    assert np.isfinite([profile.chroma, profile.coarse]).all()
+
+
 def test_moving_texture_all_over_is_not_taken_for_noise():
     """Leaves in wind, no flat block anywhere: the level may be told loud, but not as loud as the leaves."""
     generator = torch.Generator().manual_seed(7)
