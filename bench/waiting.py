@@ -21,6 +21,7 @@ class WaitingHand(Hand):
         """Yield progress each quarter of a second, and at the end an empty result."""
         del refs
         said = json.loads(request)
+        yield json.dumps({"kind": "progress", "done": 0, "total": 0})
         freight.lay(self._home, carried, lambda _: b"")
         ends = time.monotonic() + json.loads(self._fenced(said["task"], said["token"]))["seconds"]
         while (left := ends - time.monotonic()) > 0:

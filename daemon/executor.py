@@ -287,12 +287,11 @@ class LocalExecutor:
         self._fill()
 
     def _lose(self, task: Running, why: str) -> None:
-        died = WorkerDied(
-            f"{task.stage} ended without an answer",
-            why=why,
-            fix="it is tried again; if it repeats, look at the clip and at memory",
-        )
-        self._lost.append(Report(task.job, task.token, trouble=trouble_of(died), node=task.node))
+        """Report a task that got no answer; where the line to a node broke, that is no fault of the clip."""
+        fix = "it is tried again; if it repeats, look at the clip and at memory"
+        kind = WorkersAway if task.node else WorkerDied
+        lost = kind(f"{task.stage} ended without an answer", why=why, fix=fix)
+        self._lost.append(Report(task.job, task.token, trouble=trouble_of(lost), node=task.node))
 
     def _renewed(self, lane: str, post: _Post) -> _Post | None:
         """End a child and return the one in its place; None where none is to be had now."""

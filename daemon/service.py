@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from daemon import models, queue, recipe, replay
 from daemon.capacity import Capacity
 from daemon.certificates import Certificates
-from daemon.errors import DeliveryError, NearsetError, RecipeError
+from daemon.errors import DeliveryError, NearsetError, RecipeError, RootAway, WorkersAway
 from daemon.executor import Executor, Report
 from daemon.lanes import lay_ground
 from daemon.log import get
@@ -44,6 +44,8 @@ from daemon.verdicts import Verdict, verdict_of
 
 _LEASE_SECONDS = 60.0
 """How long a claimed job is believed in without a word from its worker."""
+_AWAY = frozenset({RootAway.code, WorkersAway.code})
+"""Troubles that are no fault of the job: they cost no attempt."""
 _LANES = ("custody", RENDER, DELIVER)
 
 
@@ -278,8 +280,8 @@ class Service:
         clip = store.clip(job.clip)
         workers = self.production.config.workers
         verdict = verdict_of(trouble.code)
-        away = self._away(job) or (trouble.code == "root.away" and job.lane != DELIVER)
-        doubted = node and (verdict is not Verdict.RETRY or trouble.code == "root.away")
+        away = self._away(job) or (trouble.code in _AWAY and job.lane != DELIVER)
+        doubted = node and (verdict is not Verdict.RETRY or trouble.code == RootAway.code)
         self._doubted = (self._doubted | {job.id}) if doubted else self._doubted - {job.id}
         with store.transaction():
             if doubted:

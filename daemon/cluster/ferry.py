@@ -29,7 +29,7 @@ from daemon.cluster.nodefile import NodeFile
 from daemon.cluster.raylet import RESOURCE
 from daemon.cluster.reaching import note_holder
 from daemon.config import Config
-from daemon.errors import DeliveryError, WorkerDied
+from daemon.errors import DeliveryError, WorkerDied, WorkersAway
 from daemon.lanes import RENDER
 from daemon.log import configure, get
 from daemon.publish import replace
@@ -147,7 +147,9 @@ class Ferry:
         with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             word = json.loads(await _read(reader))
             machine = next((it for it in self.machines.values() if it.told.name == word["node"]), None)
-            if machine is None or machine.told.state != NodeState.AT_WORK:
+            if machine is None or machine.told.state is not NodeState.AT_WORK:
+                said = json.loads(await _read(reader))  # the control process had not read of it yet
+                await _write(writer, _lost(said["stage"], word["node"], "it is not at work", begun=False))
                 return
             hello = Hello(
                 self.config.production.code,
@@ -190,9 +192,10 @@ class Ferry:
         said = json.loads(request)
         carried = store.freight_of(said["task"])
         refs = {digest: self._ref(store, path, digest) for path, digest in carried.items()}
+        begun = False
         try:
             async for ref in hand.work.options(num_returns="streaming").remote(request, carried, refs):
-                answer = json.loads(await ref)
+                answer, begun = json.loads(await ref), True
                 if answer["kind"] == "made":
                     freight.take(store.state, answer["path"], answer["latin"].encode("latin-1"))
                 else:
@@ -200,8 +203,8 @@ class Ferry:
                     await _write(writer, json.dumps(answer).encode())
         except ray.exceptions.RayError as error:
             why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            machine.again = time.monotonic() + _LOOK_SECONDS
-            await _write(writer, _lost(said["stage"], machine.told.name, why))
+            self._rest(machine, f"it lost a job: {why}", "it is asked again; if it repeats, look at the machine")
+            await _write(writer, _lost(said["stage"], machine.told.name, why, begun=begun))
             return False
         return True
 
@@ -209,11 +212,15 @@ class Ferry:
         """Let a node rest that does not find what is on the shared volumes; the head tries what it could not do."""
         if answer["kind"] != "error" or answer["code"] not in _WITHOUT_VOLUMES:
             return
-        why = f"it does not find what is there: {answer['why']}"
         fix = "see that the shared volumes are mounted there as `shared` in its node file says; it is asked again"
-        machine.told = replace_in(machine.told, state=NodeState.REFUSED, why=why, fix=fix)
-        machine.again = time.monotonic() + _AGAIN_SECONDS
-        get().warning("node.stands", node=machine.told.name, state=NodeState.REFUSED, why=why)
+        self._rest(machine, f"it does not find what is there: {answer['why']}", fix)
+
+    def _rest(self, machine: Machine, why: str, fix: str) -> None:
+        """Give a node nothing more for a while, unless it is known to be away."""
+        if machine.told.state is not NodeState.AWAY:
+            machine.told = replace_in(machine.told, state=NodeState.REFUSED, why=why, fix=fix)
+            machine.again = time.monotonic() + _AGAIN_SECONDS
+            get().warning("node.stands", node=machine.told.name, state=NodeState.REFUSED, why=why)
 
     def _ref(self, store: freight.Store, path: str, digest: str) -> Any:
         if digest not in self._refs and (data := store.data(path, digest)) is not None:
@@ -231,10 +238,13 @@ def _on(node: str) -> dict[str, Any]:
     return {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": strategy}
 
 
-def _lost(stage: str, node: str, why: str) -> bytes:
+def _lost(stage: str, node: str, why: str, *, begun: bool) -> bytes:
+    """Return the answer of a hand that gave none; what it had not begun is no fault of the clip."""
+    code, what = (WorkerDied.code, "ended without an answer") if begun else (WorkersAway.code, "was not begun")
     fix = "it is tried again, elsewhere where there is another; `nearset cluster status` shows the nodes"
-    what = f"{stage} on {node} ended without an answer"
-    return json.dumps({"kind": "error", "code": WorkerDied.code, "what": what, "why": why, "fix": fix}).encode()
+    return json.dumps(
+        {"kind": "error", "code": code, "what": f"{stage} on {node} {what}", "why": why, "fix": fix}
+    ).encode()
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

@@ -100,6 +100,7 @@ class Hand:
     def work(self, request: str, carried: Mapping[str, str], refs: Mapping[str, ray.ObjectRef[bytes]]) -> Iterator[str]:
         """Yield what the child says of a task, as JSON, its answer last; `refs` hold what is carried, by digest."""
         said: dict[str, str] = json.loads(request)
+        yield json.dumps({"kind": "progress", "done": 0, "total": 0})  # it is begun: what kills this node now may be it
         paths = self._places
         try:
             freight.lay(self._home, carried, lambda digest: ray.get(refs[digest]))

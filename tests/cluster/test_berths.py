@@ -18,6 +18,7 @@ from daemon.cluster.fleet import RayFleet
 from daemon.cluster.nodefile import NodeFile
 from daemon.errors import WorkersAway
 from daemon.executor import LocalExecutor
+from daemon.slate import Trouble
 from daemon.worker import Limits
 
 RENDER = frozenset({"render"})
@@ -121,7 +122,7 @@ def test_a_child_of_this_machine_takes_anything_and_comes_first(boxes):
     head.close()
 
 
-def test_a_box_that_goes_away_costs_one_try(executor, boxes):
+def test_a_line_that_breaks_gives_its_job_back(executor, boxes):
     executor.start("render", 1, "first", "render", "{}", 0)
     (busy,) = (it.node for it in executor.running())
     boxes.names.remove(busy)
@@ -129,7 +130,7 @@ def test_a_box_that_goes_away_costs_one_try(executor, boxes):
     reports = executor.poll(1, 5)
     (report,) = reports or executor.poll(1, 5)
     assert report.trouble
-    assert report.trouble.code == "worker.died"
+    assert report.trouble.code == "worker.away", "what the ferry did not say is no fault of the clip"
     assert report.node == busy
     assert executor.free("render") == 1
     assert boxes.taken_in == []
@@ -266,3 +267,15 @@ def test_a_line_is_one_of_multiprocessings():
     assert asyncio.run(spoken()) == b"a task"
     os.write(other.fileno(), b"".join(written))
     assert one.recv_bytes() == b"an answer"
+
+
+def test_a_job_that_a_node_had_not_begun_costs_no_try(cart):
+    """A box that lost its power is given work for some seconds yet: that must not be what a clip fails of."""
+    cart.card("A001C001.mov")
+    away = Trouble("worker.away", "render on box2 was not begun", "the actor died", "it is tried again")
+    cart.hands.befall("render", *[away] * 7)
+    with cart.shift() as shift:
+        shift.drive()
+        assert set(shift.clip_states()) == {"delivered"}
+        assert not [job for job in shift.production.store.jobs() if job.attempt > 1]
+    cart.assert_honest()
