@@ -134,7 +134,8 @@ class Net:
         """Link a node, and return its namespace and address."""
         number = len(self._names) + 2
         space, address = f"nearset-{name}", f"10.77.0.{number}"
-        subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
+        for left in (("netns", "del", space), ("link", "del", f"ns{number}")):  # by a campaign that was killed
+            subprocess.run(["ip", *left], capture_output=True, check=False)
         self._names.append(name)
         _ip(
             f"netns add {space}",
