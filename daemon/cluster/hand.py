@@ -49,7 +49,6 @@ class Warden:
 
     def __init__(self) -> None:
         self._file = _node()
-        self._means = ""
 
     def versions(self) -> dict[str, str]:
         """Return its versions; plain words, so that other versions can read them."""
@@ -73,9 +72,11 @@ class Warden:
         write_whole(f"{json.dumps(told, indent=1)}\n".encode(), path, path.parent)
 
     def means(self) -> str:
-        """Return its means as JSON; the first time takes seconds."""
-        self._means = self._means or wire.dump(facts.Means, facts.asked())
-        return self._means
+        """Return its means as JSON; the first time since it joined takes seconds, whichever production asks."""
+        path = self._file.means
+        if not path.is_file():
+            write_whole(wire.dump(facts.Means, facts.asked()).encode(), path, path.parent)
+        return path.read_text(encoding="utf-8")
 
     def purge(self, production: str) -> list[dict[str, object]]:
         """Destroy what is here of a production's state, and return what that was."""

@@ -106,6 +106,11 @@ class NodeFile(Section):
         """A file that says how the head sees this machine, by production."""
         return self.state / "standing.json"
 
+    @property
+    def means(self) -> Path:
+        """A file that says what this machine has, as it was tried since it joined."""
+        return self.state / "means.json"
+
     def home(self, production: str) -> Path:
         """Return the folder of what a production needs here.
 

@@ -113,7 +113,8 @@ def raylet(file: NodeFile, node_file: Path, temp: Path) -> Iterator[subprocess.P
 def keep(file: NodeFile, node_file: Path, temp: Path, wait: Callable[[float], bool]) -> None:
     """Keep Ray up until `wait`, which lets seconds pass, says that a stop was asked for."""
     pause, stands = _FIRST_SECONDS, b""
-    file.standing.unlink(missing_ok=True)
+    for told in (file.standing, file.means):  # of a time before: what this machine has may have changed
+        told.unlink(missing_ok=True)
     while True:
         began = time.monotonic()
         with raylet(file, node_file, temp) as process:
