@@ -18,10 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from daemon import config as configuration
 from daemon.cluster import nodefile
 from daemon.cluster.nodefile import NodeFile
+from daemon.cluster.raylet import NODE_FILE
+from daemon.config import Config
 
 _PROC = Path("/proc")
+_SHOW = """\
+production: {code: SHOW}
+offload: {roots: [offload]}
+delivery: {root: delivery}
+state: {root: state}
+engine: identity
+"""
 
 
 @dataclass
@@ -46,6 +56,14 @@ class Box:
             self._process = subprocess.Popen(
                 [*command, "--temp", str(self.temp)], env=told, stdout=log, stderr=log, start_new_session=True
             )
+
+    def start_as(self, version: str) -> None:
+        """Switch it on with another version of nearset, by what its metadata says."""
+        other = self.file.parent / version
+        (other / f"nearset-{version}.dist-info").mkdir(parents=True, exist_ok=True)
+        said = f"Metadata-Version: 2.1\nName: nearset\nVersion: {version}\n"
+        (other / f"nearset-{version}.dist-info" / "METADATA").write_text(said)
+        self.start(PYTHONPATH=f"{other}:{self.environment['PYTHONPATH']}")
 
     def kill(self) -> None:
         """Take its power away."""
@@ -74,7 +92,7 @@ class Box:
 
     def _all(self) -> list[int]:
         """Return its processes: all that descend from the supervisor, or carry its node file in their environment."""
-        mark = f"NEARSET_NODE_FILE={self.file.resolve()}\0".encode()
+        mark = f"{NODE_FILE}={self.file.resolve()}\0".encode()
         found = {self._process.pid} if self._process and self._process.poll() is None else set()
         parents = {}
         for folder in _PROC.iterdir():
@@ -193,6 +211,12 @@ def boxes(
     finally:
         for box in (*found.nodes.values(), found.head):
             box.kill()
+
+
+def show(folder: Path) -> Config:
+    """Write the configuration of the production SHOW into a folder, and return it."""
+    (folder / "config.yaml").write_text(_SHOW, encoding="utf-8")
+    return configuration.load(folder / "config.yaml")
 
 
 def _address() -> str:

@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.boxes import boxes
-from daemon import config as configuration
+from bench.boxes import boxes, show
 from daemon.cluster.fleet import RayFleet
 from daemon.executor import LocalExecutor
 from daemon.lanes import CUSTODY, RENDER, limits_of
@@ -38,13 +37,6 @@ _LANES = 4
 """Workers on a node."""
 _POLL_SECONDS = 0.25
 _FERRY = (sys.executable, "-P", "-m", "bench.waiting")
-_CONFIG = """\
-production: {code: SHOW}
-offload: {roots: [offload]}
-delivery: {root: delivery}
-state: {root: state}
-engine: identity
-"""
 
 
 def main() -> int:
@@ -123,8 +115,7 @@ def _crews(workers: int) -> Iterator[tuple[Store, LocalExecutor]]:
     folder = Path(tempfile.mkdtemp(prefix="ns-"))
     lanes = min(workers, _LANES)
     try:
-        (folder / "config.yaml").write_text(_CONFIG, encoding="utf-8")
-        config = configuration.load(folder / "config.yaml")
+        config = show(folder)
         config.production_state.mkdir(parents=True)
         store = Store(config.database)
         card = store.add_card("offload", FoundCard("A001", "A001", Vendor.ARRI, ()), "A001", "")

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -16,6 +17,8 @@ from hypothesis import settings
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 _MEMORY = Path("/dev/shm")
+_SHORT_AAF = {"cluster", "learning", "notices", "service", "targets"}
+"""Folders of stories that an AAF's name will do for."""
 
 
 @pytest.fixture
@@ -24,6 +27,26 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="nearset-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def cart(folder: Path) -> Any:
+    """A production on a cart, nothing offloaded yet; for the folders that can import `cart`."""
+    from cart import Cart
+
+    return Cart(folder)
+
+
+@pytest.fixture
+def real_aaf() -> None:
+    """Asked for by the stories that look into an AAF."""
+
+
+@pytest.fixture(autouse=True)
+def short_aaf(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AAF's name for the AAF: a real one takes a quarter of a second, and most stories are about something else."""
+    if request.path.parent.name in _SHORT_AAF and "real_aaf" not in request.fixturenames:
+        monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.boxes import Box, Boxes, Net, boxes
+from bench.boxes import Box, Boxes, Net, boxes, show
 from bench.faults.case import digest_of
 from bench.faults.shift import Shift, shift
 from bench.faults.trial import Trial
 from bench.media import movie, seal
-from daemon import config as configuration
 from daemon.cluster.fleet import RayFleet
 from daemon.executor import LocalExecutor, Report, Running
 from daemon.lanes import limits_of
@@ -31,16 +30,7 @@ _POLL_SECONDS = 0.05
 _MOST_TURNS = 4000
 _NEVER = 1e9
 """Time here is moved by hand: nobody is taken for hung by it."""
-_CONFIG = """\
-production: {code: SHOW}
-offload: {roots: [offload]}
-delivery: {root: delivery}
-state: {root: state}
-engine: identity
-"""
-"""What the fleet must know of the production; the service's own is shift's."""
 HEAD = "head restarted"
-OLDER = "Metadata-Version: 2.1\nName: nearset\nVersion: 0.0.9\n"
 
 
 class Crews(LocalExecutor):
@@ -124,8 +114,7 @@ class Strikes:
 
     @contextmanager
     def _served(self, folder: Path, kind: type[Crews]) -> Iterator[tuple[Shift, Crews]]:
-        (folder / "config.yaml").write_text(_CONFIG, encoding="utf-8")
-        config = configuration.load(folder / "config.yaml")
+        config = show(folder)
         fleet = RayFleet(config, self.cluster.file)
         executor = kind({"custody": 0, "render": 0}, limits_of(config), _NEVER, _NEVER, fleet=fleet)
         executor.open()
@@ -158,12 +147,10 @@ class Strikes:
         elif kind == "killed":
             box.start()
 
-    def _older(self, box: Box) -> None:
+    @staticmethod
+    def _older(box: Box) -> None:
         box.kill()
-        older = self.cluster.folder / "older"
-        (older / "nearset-0.0.9.dist-info").mkdir(parents=True, exist_ok=True)
-        (older / "nearset-0.0.9.dist-info" / "METADATA").write_text(OLDER)
-        box.start(PYTHONPATH=f"{older}:{box.environment['PYTHONPATH']}")
+        box.start_as("0.0.9")
 
     def _head(self, box: Box) -> None:
         del box

@@ -6,6 +6,7 @@
     mapping     paths of the head, as they are on a node
     freight     small files that a job needs, carried by the digest of their bytes
     hand        on a node: one child, and the word it gives                       [Ray actor]
+    driver      what a process needs that speaks Ray for the head
     ferry       on the head: a line to each hand, a list of all nodes             [process of its own, Ray's driver]
     fleet       in the control process: berths for children on nodes; no Ray here
     reaching    all nodes asked for something once: what they hold of a production is destroyed

@@ -19,14 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon import wire
 from daemon.berths import Node, NodeState
-from daemon.cluster import facts, freight
+from daemon.cluster import driver, facts, freight
 from daemon.cluster.hand import Hand, Hello, Warden
 from daemon.cluster.nodefile import NodeFile
-from daemon.cluster.raylet import RESOURCE
 from daemon.cluster.reaching import note_holder
 from daemon.config import Config
 from daemon.errors import DeliveryError, WorkerDied, WorkersAway
@@ -68,8 +66,7 @@ class Ferry:
 
     async def look(self, roster: Path) -> None:
         """Look which nodes there are, ask new ones, and tell of a change."""
-        nodes = await asyncio.to_thread(ray.nodes)
-        alive = {node["NodeID"] for node in nodes if node["Alive"] and RESOURCE in node["Resources"]}
+        alive = await asyncio.to_thread(driver.alive)
         for gone in self.machines.keys() - alive:
             self._lose(gone)
         for id_ in alive:
@@ -117,7 +114,7 @@ class Ferry:
 
     async def _standing(self, machine: Machine) -> Node:
         if machine.warden is None:
-            machine.warden = ray.remote(Warden).options(**_on(machine.id)).remote()
+            machine.warden = driver.actor(Warden, machine.id)
         standing = await machine.warden.standing.remote(self.config.production.code)
         name = str(standing["name"])
         if apart := facts.differs(facts.versions(), facts.Versions(**await machine.warden.versions.remote())):
@@ -162,7 +159,7 @@ class Ferry:
             except DeliveryError as error:
                 get().warning("node.not_noted", node=machine.told.name, why=error.why, fix=error.fix)
                 return  # nothing goes where a purge would not look
-            hand: Any = ray.remote(self.hand).options(**_on(machine.id)).remote(wire.dump(Hello, hello))
+            hand = driver.actor(self.hand, machine.id, wire.dump(Hello, hello))
             try:
                 await self._serve(reader, writer, hand, machine)
             finally:
@@ -232,12 +229,6 @@ def _refused(name: str, why: str, fix: str) -> Node:
     return Node(name, NodeState.REFUSED, why, fix)
 
 
-def _on(node: str) -> dict[str, Any]:
-    """Return how an actor is kept to a node; it counts against nothing, for berths do the counting."""
-    strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-    return {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": strategy}
-
-
 def _lost(stage: str, node: str, why: str, *, begun: bool) -> bytes:
     """Return the answer of a hand that gave none; what it had not begun is no fault of the clip."""
     code, what = (WorkerDied.code, "ended without an answer") if begun else (WorkersAway.code, "was not begun")
@@ -277,13 +268,7 @@ def main(hand: type = Hand) -> None:
     config = Config.model_validate(said["config"], context=_ROOT)
     head = NodeFile.model_validate(said["head"], context=_ROOT)
     configure(config.log.level, config.log.format)
-    ray.init(
-        address=head.cluster_address,
-        namespace=f"nearset-{config.production.code}",
-        _node_ip_address=head.address,
-        log_to_driver=False,
-        configure_logging=False,
-    )
+    driver.begin(head, config.production.code)
     asyncio.run(carry(config, hand, Path(address), Path(roster)))
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from daemon import wire
+from daemon.again import Again
 from daemon.berths import Berth, Node, NodeState
-from daemon.children import INSTALLED
 from daemon.cluster.nodefile import NodeFile
-from daemon.cluster.raylet import environment
+from daemon.cluster.raylet import driver_environment
 from daemon.config import Config
 from daemon.crew import HiredChild, connected
 from daemon.lanes import CUSTODY, RENDER, limits_of
@@ -35,7 +35,7 @@ STAGES = {CUSTODY: frozenset({"manifest", "probe"}), RENDER: frozenset({"render"
 FERRY = (sys.executable, "-P", "-m", "daemon.cluster.ferry")
 ROSTER = "nodes.json"
 _FIRST_SECONDS, _MOST_SECONDS = 2.0, 60.0
-"""Before a ferry that ended is started again; doubled each time, from the start again once it stood for the longest."""
+"""Before a ferry that ended is started again."""
 _GONE = "a child of a node ended, or the ferry to it did"
 
 
@@ -51,17 +51,16 @@ class RayFleet:
     _process: subprocess.Popen[bytes] | None = None
     _started: float = float("-inf")
     _due: float = float("-inf")
-    _pause: float = _FIRST_SECONDS
+    _again: Again = field(default_factory=lambda: Again(_FIRST_SECONDS, _MOST_SECONDS))
     _mark: tuple[int, int] = (0, 0)
     _nodes: tuple[Node, ...] = ()
 
     def keep(self, now: float) -> None:
         """Keep the ferry up, and read what it tells of the nodes; `now` in monotonic seconds. Returns at once."""
         if self._process is not None and self._process.poll() is not None:
-            self._pause = _FIRST_SECONDS if now - self._started > _MOST_SECONDS else self._pause
-            get().warning("ferry.ended", code=self._process.returncode, again_in_seconds=self._pause)
-            self._process, self._due = None, now + self._pause
-            self._pause = min(2 * self._pause, _MOST_SECONDS)
+            pause = self._again.after(now - self._started)
+            get().warning("ferry.ended", code=self._process.returncode, again_in_seconds=pause)
+            self._process, self._due = None, now + pause
             self._nodes, self._mark = (), (0, 0)
             self._roster.unlink(missing_ok=True)
         if self._process is None and now >= self._due:
@@ -106,11 +105,9 @@ class RayFleet:
         words = (str(self._address), str(self._roster), str(os.getpid()))
         self._roster.unlink(missing_ok=True)
         self._address.unlink(missing_ok=True)
-        here = os.pathsep.join(filter(None, (INSTALLED, os.environ.get("PYTHONPATH", ""))))
-        told = {**os.environ, **environment(self.head), "PYTHONPATH": here}  # Ray reads them as it is loaded
         self._process = subprocess.Popen(
             [*self.ferry, *words],
-            env=told,
+            env=driver_environment(self.head),
             cwd=self._address.parent,  # Ray has nodes look for code in the driver's folder: there is none
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -20,6 +20,7 @@ from daemon.children import OwnChild, spawned
 from daemon.cluster import facts, freight, nodefile
 from daemon.cluster.mapping import Paths
 from daemon.cluster.nodefile import NodeFile
+from daemon.cluster.raylet import NODE_FILE
 from daemon.errors import RootAway, WorkerDied
 from daemon.ground import Ground, Marks, marks
 from daemon.publish import make_folders
@@ -28,8 +29,6 @@ from daemon.purge import destroy
 from daemon.worker import Limits
 from engines.errors import NearsetError
 
-NODE_FILE = "NEARSET_NODE_FILE"
-"""The environment's word for the node file; Ray hands it on to whatever it starts here."""
 _RAYS_OWN = ("OMP_NUM_THREADS",)
 """What Ray sets for its tasks, and a child that uses all cores must not have."""
 

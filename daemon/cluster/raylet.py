@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from daemon.again import Again
 from daemon.berths import NodeState
+from daemon.children import INSTALLED
 from daemon.cluster.nodefile import NodeFile
 from daemon.errors import ClusterError
 from daemon.log import get
@@ -27,6 +29,8 @@ KEPT_TO = "NEARSET_CLUSTER_INTERFACE"
 """The environment's word for the interface that the unit keeps Ray to (RestrictNetworkInterfaces=)."""
 _OBJECTS_BYTES = 256 << 20
 """Ray's store in memory: what is carried are weights and LUTs of some megabytes."""
+NODE_FILE = "NEARSET_NODE_FILE"
+"""The environment's word for the node file; Ray hands it on to whatever it starts here."""
 _LOOK_SECONDS = 0.5
 _FIRST_SECONDS, _MOST_SECONDS = 2.0, 60.0
 _ENDING_SECONDS = 15.0
@@ -58,6 +62,12 @@ def environment(file: NodeFile) -> dict[str, str]:
         "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
         "RAY_DISABLE_IMPORT_WARNING": "1",
     }
+
+
+def driver_environment(head: NodeFile) -> dict[str, str]:
+    """Return the environment that a driver of this machine is started in: Ray reads it as it is loaded."""
+    here = os.pathsep.join(filter(None, (INSTALLED, os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, **environment(head), "PYTHONPATH": here}
 
 
 def command(file: NodeFile, temp: Path) -> list[str]:
@@ -97,7 +107,7 @@ def interfaces_up() -> list[str]:
 @contextmanager
 def raylet(file: NodeFile, node_file: Path, temp: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run Ray here within the block."""
-    told = {**os.environ, **environment(file), "NEARSET_NODE_FILE": str(node_file.resolve())}
+    told = {**os.environ, **environment(file), NODE_FILE: str(node_file.resolve())}
     process = subprocess.Popen(command(file, temp), env=told, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         yield process
@@ -112,7 +122,7 @@ def raylet(file: NodeFile, node_file: Path, temp: Path) -> Iterator[subprocess.P
 
 def keep(file: NodeFile, node_file: Path, temp: Path, wait: Callable[[float], bool]) -> None:
     """Keep Ray up until `wait`, which lets seconds pass, says that a stop was asked for."""
-    pause, stands = _FIRST_SECONDS, b""
+    again, stands = Again(_FIRST_SECONDS, _MOST_SECONDS), b""
     for told in (file.standing, file.means):  # of a time before: what this machine has may have changed
         told.unlink(missing_ok=True)
     while True:
@@ -123,11 +133,10 @@ def keep(file: NodeFile, node_file: Path, temp: Path, wait: Callable[[float], bo
                     return
                 stands = _tell(file, stands)
         stood = time.monotonic() - began
-        pause = _FIRST_SECONDS if stood > _MOST_SECONDS else pause
+        pause = again.after(stood)
         get().warning("ray.ended", code=process.returncode, stood_seconds=round(stood), again_in_seconds=pause)
         if wait(pause):
             return
-        pause = min(2 * pause, _MOST_SECONDS)
 
 
 def _tell(file: NodeFile, before: bytes) -> bytes:

@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from daemon.children import INSTALLED
 from daemon.cluster.nodefile import NodeFile
-from daemon.cluster.raylet import RESOURCE, environment
+from daemon.cluster.raylet import driver_environment
 from daemon.config import Config
 from daemon.publish import replace
 from daemon.purge import Elsewhere
@@ -40,17 +39,18 @@ def note_holder(state: Path, node: str) -> None:
 def purged(config: Config, head: NodeFile, names: Iterable[str]) -> Elsewhere:
     """Have the nodes of these names destroy what they hold of a production."""
     wanted = sorted(names)
-    told = {**os.environ, **environment(head), "PYTHONPATH": INSTALLED}
     said = {"production": config.production.code, "nodes": wanted, "head": head.model_dump(mode="json")}
     try:
-        answer = subprocess.run(
-            [sys.executable, "-P", "-m", "daemon.cluster.reaching"],
-            input=json.dumps(said).encode(),
-            env=told,
-            capture_output=True,
-            timeout=_ALL_SECONDS,
-            check=True,
-        )
+        with TemporaryDirectory(prefix="nearset-reaching-") as folder:
+            answer = subprocess.run(
+                [sys.executable, "-P", "-m", "daemon.cluster.reaching"],
+                input=json.dumps(said).encode(),
+                env=driver_environment(head),
+                cwd=folder,
+                capture_output=True,
+                timeout=_ALL_SECONDS,
+                check=True,
+            )
         found = json.loads(answer.stdout.splitlines()[-1])
         return Elsewhere(found["destroyed"], found["unreached"])
     except (subprocess.SubprocessError, ValueError, IndexError) as error:
@@ -60,28 +60,18 @@ def purged(config: Config, head: NodeFile, names: Iterable[str]) -> Elsewhere:
 def main() -> None:
     """Ask the nodes that standard input names, and print what they did."""
     import ray  # noqa: PLC0415 - whoever asks for a purge has none of it loaded
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415 - as above
 
+    from daemon.cluster import driver  # noqa: PLC0415 - as above
     from daemon.cluster.hand import Warden  # noqa: PLC0415 - as above
 
     said = json.load(sys.stdin)
-    head = NodeFile.model_validate(said["head"], context=Path("/"))
-    ray.init(
-        address=head.cluster_address,
-        namespace=f"nearset-{said['production']}",
-        _node_ip_address=head.address,
-        log_to_driver=False,
-        configure_logging=False,
-    )
+    driver.begin(NodeFile.model_validate(said["head"], context=Path("/")), said["production"])
     destroyed: dict[str, list[dict[str, Any]]] = {}
     unreached = dict.fromkeys(said["nodes"], "it is not in the cluster")
-    for node in ray.nodes():  # type: ignore[no-untyped-call] # Ray's own gap
-        if not node["Alive"] or RESOURCE not in node["Resources"]:
-            continue
-        strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        name = node["NodeID"][:8]
+    for node in driver.alive():
+        name = node[:8]
         try:
-            warden: Any = ray.remote(Warden).options(num_cpus=0, scheduling_strategy=strategy).remote()
+            warden = driver.actor(Warden, node)
             name = ray.get(warden.standing.remote(said["production"]), timeout=_EACH_SECONDS)["name"]
             destroyed[name] = ray.get(warden.purge.remote(said["production"]), timeout=_EACH_SECONDS)
             unreached.pop(name, None)

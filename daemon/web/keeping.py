@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from daemon.again import Again
 from daemon.log import get
 from daemon.worker import die_with_parent
 
 _SPAWN = multiprocessing.get_context("spawn")
 _FIRST_SECONDS, _MOST_SECONDS = 5.0, 300.0
-"""Before a page that ended is started again; doubled each time, from the start again once it stood for the longest."""
+"""Before a page that ended is started again."""
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Keeper:
     config: Path
     _process: BaseProcess | None = None
     _started: float = float("-inf")
-    _pause: float = _FIRST_SECONDS
+    _again: Again = field(default_factory=lambda: Again(_FIRST_SECONDS, _MOST_SECONDS))
     _due: float = float("-inf")
 
     def keep(self, now: float) -> None:
@@ -50,10 +51,9 @@ class Keeper:
 
     def _note_end(self, process: BaseProcess, now: float) -> None:
         process.join()
-        self._pause = _FIRST_SECONDS if now - self._started > _MOST_SECONDS else self._pause
-        get().warning("page.ended", code=process.exitcode, again_in_seconds=self._pause)
-        self._process, self._due = None, now + self._pause
-        self._pause = min(2 * self._pause, _MOST_SECONDS)
+        pause = self._again.after(now - self._started)
+        get().warning("page.ended", code=process.exitcode, again_in_seconds=pause)
+        self._process, self._due = None, now + pause
 
 
 def _page(config: Path) -> None:

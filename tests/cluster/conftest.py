@@ -12,21 +12,8 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "service"), str(Path(__file__).parents[1] / "media")]
 
-from cart import Cart
 
 from bench.boxes import Boxes, boxes
-
-
-@pytest.fixture(autouse=True)
-def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An AAF's name for the AAF: a real one takes a quarter of a second, and these stories are about something else."""
-    monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
-
-
-@pytest.fixture
-def cart(folder: Path) -> Cart:
-    """A production of its own, in memory where there is room."""
-    return Cart(folder)
 
 
 @pytest.fixture(scope="module")

@@ -223,7 +223,11 @@ def test_what_a_try_staged_takes_the_place_of_what_a_try_before_left(tmp_path):
 
 
 def test_a_try_that_staged_nothing_is_taken_in_too(tmp_path):
-    fleet(tmp_path)._take_in("none")
+    nas = fleet(tmp_path)
+    nas.config.staging.mkdir(parents=True)
+    (nas.config.staging / "a.proxy").write_text("of another try")
+    nas._take_in("none")
+    assert [path.name for path in nas.config.staging.iterdir()] == ["a.proxy"]
 
 
 def test_an_unreadable_roster_offers_nothing(tmp_path):

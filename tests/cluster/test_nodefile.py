@@ -88,7 +88,11 @@ def test_nothing_is_started_that_other_networks_would_reach(tmp_path, monkeypatc
 
 
 def test_who_says_that_a_firewall_does_it_is_believed(tmp_path):
-    raylet.check_kept(loaded(tmp_path, f"{HEAD}exposed: true\n"), lambda: ["lo", "eno1"])
+    file = loaded(tmp_path, f"{HEAD}exposed: true\n")
+    assert file.exposed
+    raylet.check_kept(file, lambda: ["lo", "eno1"])
+    with pytest.raises(ClusterError):
+        raylet.check_kept(file.model_copy(update={"exposed": False}), lambda: ["lo", "eno1"])
 
 
 def test_the_token_is_on_and_statistics_are_off(tmp_path):

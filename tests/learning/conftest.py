@@ -13,12 +13,6 @@ from dailies import Tutor, approved
 from daemon.stages import refine
 
 
-@pytest.fixture(autouse=True)
-def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An AAF's name for the AAF: a real one takes a quarter of a second, and learning is about something else."""
-    monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
-
-
 @pytest.fixture
 def cart(folder: Path) -> Cart:
     """A production that may be learned from, nothing offloaded yet."""

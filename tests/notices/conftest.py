@@ -13,20 +13,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "service")]
 
-from cart import Cart
 from office import Office
-
-
-@pytest.fixture(autouse=True)
-def short_aaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An AAF's name for the AAF: notices are about something else."""
-    monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
-
-
-@pytest.fixture
-def cart(folder: Path) -> Cart:
-    """A production of its own, in memory where there is room."""
-    return Cart(folder)
 
 
 @pytest.fixture

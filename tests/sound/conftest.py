@@ -10,14 +10,6 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), *(str(Path(__file__).parents[1] / name) for name in ("service", "media"))]
 
-from cart import Cart
-
-
-@pytest.fixture
-def cart(folder: Path) -> Cart:
-    """A production of its own, nothing offloaded yet; in memory where there is room, since every step is flushed."""
-    return Cart(folder)
-
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
