@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import config as configuration
+from bench.boxes import show
+from daemon.again import Again
 from daemon.berths import Berth, Node, NodeState
 from daemon.cluster.ferry import _read, _write
 from daemon.cluster.fleet import RayFleet
@@ -197,13 +198,8 @@ def test_a_ferry_that_is_away_leaves_the_other_berths_alone(executor, boxes, mon
 
 
 def fleet(folder: Path) -> RayFleet:
-    (folder / "config.yaml").write_text(
-        "production: {code: SHOW}\noffload: {roots: [offload]}\ndelivery: {root: delivery}\nstate: {root: state}\n"
-    )
-    head = NodeFile(
-        name="head", address="10.0.0.1", interface="eno2", network="10.0.0.0/24", token=str(folder / "token")
-    )
-    return RayFleet(configuration.load(folder / "config.yaml"), head)
+    place = {"address": "10.0.0.1", "interface": "eno2", "network": "10.0.0.0/24"}
+    return RayFleet(show(folder), NodeFile(name="head", token=str(folder / "token"), **place))
 
 
 def test_what_a_try_staged_takes_the_place_of_what_a_try_before_left(tmp_path):
@@ -228,6 +224,13 @@ def test_a_try_that_staged_nothing_is_taken_in_too(tmp_path):
     (nas.config.staging / "a.proxy").write_text("of another try")
     nas._take_in("none")
     assert [path.name for path in nas.config.staging.iterdir()] == ["a.proxy"]
+
+
+def test_what_ends_again_and_again_is_started_less_often():
+    again = Again(2, 60)
+    assert [again.after(1) for _ in range(7)] == [2, 4, 8, 16, 32, 60, 60]
+    assert again.after(61) == 2
+    assert again.after(1) == 4
 
 
 def test_an_unreadable_roster_offers_nothing(tmp_path):
