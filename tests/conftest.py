@@ -14,10 +14,13 @@ import pytest
 import structlog
 from hypothesis import settings
 
+os.environ["OMP_NUM_THREADS"] = "1"
+"""Of torch, before it is loaded, and of all children: two workers whose threads wait for each other's in circles took
+three times the processor time (2026-11-27)."""
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 _MEMORY = Path("/dev/shm")
-_SHORT_AAF = {"cluster", "learning", "notices", "service", "targets"}
+_SHORT_AAF = {"cluster", "colour", "fidelity", "learning", "light", "notices", "service", "sound", "targets"}
 """Folders of stories that an AAF's name will do for."""
 
 

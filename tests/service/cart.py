@@ -176,6 +176,7 @@ class Cart:
     clock: ManualClock = field(default_factory=lambda: ManualClock(MORNING))
     hands: Hands = field(default_factory=Hands)
     _before: dict[Path, dict[str, tuple[bytes, int, int, int]]] = field(default_factory=dict)
+    _read: dict[str, Config] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.offload.mkdir(parents=True, exist_ok=True)
@@ -198,7 +199,19 @@ class Cart:
 
     @property
     def config(self) -> Config:
-        """The configuration as it would be read from a file, with this story's words in it."""
+        """The configuration as it is in the file, with this story's words in it; read once for the same words."""
+        said = self._said()
+        if said not in self._read:
+            self._read = {said: self.load()}
+        return self._read[said]
+
+    def load(self) -> Config:
+        """Write the file and read it, as a service does that starts."""
+        path = self.folder / "config.yaml"
+        path.write_text(self._said(), encoding="utf-8")
+        return configuration.load(path)
+
+    def _said(self) -> str:
         plain: dict[str, Any] = {
             "production": {"code": "TEST"} | ({"recipe": "recipe.yaml"} if self.recipe.exists() else {}),
             "offload": {"roots": ["offload"], "settle_seconds": 1},
@@ -211,9 +224,7 @@ class Cart:
             plain[section] = plain.get(section, {}) | value if isinstance(value, dict) else value
         if "presets" in plain["delivery"]:
             del plain["proxy"]["codec"]
-        path = self.folder / "config.yaml"
-        path.write_text(json.dumps(plain), encoding="utf-8")
-        return configuration.load(path)
+        return json.dumps(plain)
 
     def show_lut(self) -> None:
         """Give the show a LUT of its own, a small one."""
@@ -224,7 +235,7 @@ class Cart:
     @contextmanager
     def shift(self, executor: Executor | None = None) -> Iterator[Shift]:
         """Start the service, and stop it at the end."""
-        with opened(self.config) as production:
+        with opened(self.load()) as production:
             service = Service(production, executor or self.hands)
             service._stages["turnover"]._clerk = Prompt()
             shift = Shift(self, production, service)
