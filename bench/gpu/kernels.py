@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.gpu.ground import seconds_each
 from engines.gpu.machine import Machine
+from engines.kernels.cubin import PICTURES
 from engines.kernels.launch import Kernels
 from engines.kernels.twin import (
     LAYOUTS,
@@ -35,7 +36,7 @@ Launch = Callable[[list[Any], Any], object]
 
 def measured(machine: Machine, width: int, height: int, bandwidth: float) -> list[dict[str, Any]]:
     """Return each kernel's milliseconds, its share of the copy bandwidth, and how far it is from its twin."""
-    bench = _Bench(machine, Kernels(machine), width, height)
+    bench = _Bench(machine, Kernels(machine, PICTURES), width, height)
     rows = [row for layout in LAYOUTS for row in (bench.packed(layout), bench.planes(layout))]
     rows += [row for layout in LAYOUTS for row in (bench.rgb(layout), bench.planes_of_rgb(layout))]
     rows += [bench.look("a picture"), bench.look("random colours")]

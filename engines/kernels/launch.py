@@ -13,12 +13,13 @@ _BLOCK = (32, 8, 1)
 
 
 class Kernels:
-    """The kernels of `pictures.cu` on a GPU; a field is run with a thread for each of its places."""
+    """The kernels of one source on a GPU; a field is run with a thread for each of its places."""
 
-    def __init__(self, machine: Machine, code: bytes | None = None) -> None:
+    def __init__(self, machine: Machine, name: str) -> None:
         self._machine = machine
-        with machine.working("the kernels cannot be loaded"):
-            self._module = machine.cuda.module_from_buffer(code or cubin(machine.gpu.sm))
+        code = cubin(machine.gpu.sm, name)
+        with machine.working(f"the kernels of {name} cannot be loaded"):
+            self._module = machine.cuda.module_from_buffer(code)
 
     def run(self, name: str, width: int, height: int, *arguments: Any, stream: Any = None) -> None:
         """Start a kernel for `width` x `height` places; whole numbers go as 32 bit, structures as float arrays."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import platform
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paper_kernels import at, compiled, run, ulps
 
 from engines.errors import BackendUnavailable, BuildFailed
 from engines.kernels import cubin, twin
@@ -25,29 +22,7 @@ SIZES = [(36, 52), (18, 34), (17, 20)]
 
 @pytest.fixture(scope="session")
 def paper(tmp_path_factory):
-    """The kernels as a library of this processor."""
-    if not shutil.which("g++") or platform.machine() != "x86_64":
-        pytest.skip("g++ for x86-64 is not here")
-    here, folder = Path(__file__).parent, tmp_path_factory.mktemp("kernels")
-    (folder / "cuda_fp16.h").write_text((here / "paper_cuda.h").read_text())
-    (folder / "kernels.cpp").write_text(cubin.source())
-    command = ["g++", "-O1", "-std=c++17", "-mf16c", "-ffp-contract=off", "-shared", "-fPIC", f"-I{folder}"]
-    subprocess.run([*command, str(folder / "kernels.cpp"), "-o", str(folder / "kernels.so")], check=True)
-    return ctypes.CDLL(str(folder / "kernels.so"))
-
-
-def run(library, name, width, height, *arguments):
-    """Run a kernel for every thread of a field."""
-    kernel = getattr(library, name)
-    kernel.restype = None
-    for y in range(height):
-        for x in range(width):
-            library.stand(x, y)
-            kernel(*arguments)
-
-
-def at(array):
-    return ctypes.c_void_p(array.ctypes.data)
+    return compiled(cubin.PICTURES, tmp_path_factory.mktemp("pictures"))
 
 
 class Matrix(ctypes.Structure):
@@ -71,14 +46,6 @@ def empty_planes(layout, height, width):
 
 def picture_of(height, width, seed=1):
     return np.random.default_rng(seed).uniform(-0.05, 1.1, (3, height, width)).astype(np.float16)
-
-
-def ulps(one, other):
-    """How many float16 lie between numbers, at most."""
-    order = [
-        np.where(x.view(np.int16) < 0, -32768 - x.view(np.int16).astype(int), x.view(np.int16)) for x in (one, other)
-    ]
-    return int(np.abs(order[0].astype(int) - order[1].astype(int)).max())
 
 
 each_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
@@ -256,7 +223,7 @@ def test_the_kernels_compile_for_each_target(sm):
         cubin.compiler()
     except BackendUnavailable as error:
         pytest.skip(str(error))
-    code = cubin.cubin(sm)
+    code = cubin.cubin(sm, cubin.PICTURES)
     assert code.startswith(b"\x7fELF")
     for layout in LAYOUTS:
         for kernel in ("packed_from_{}", "{}_from_packed", "rgb_from_{}", "{}_from_rgb"):
@@ -267,7 +234,7 @@ def test_the_kernels_compile_for_each_target(sm):
 def test_a_missing_compiler_is_told_with_its_cure(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BackendUnavailable, match="CUDA's toolkit"):
-        cubin.cubin("89")
+        cubin.cubin("89", cubin.PICTURES)
 
 
 def test_a_source_that_does_not_compile_is_told(monkeypatch):
@@ -275,6 +242,6 @@ def test_a_source_that_does_not_compile_is_told(monkeypatch):
         cubin.compiler()
     except BackendUnavailable as error:
         pytest.skip(str(error))
-    monkeypatch.setattr(cubin, "source", lambda: "no kernel;")
+    monkeypatch.setattr(cubin, "source", lambda _: "no kernel;")
     with pytest.raises(BuildFailed, match="cannot be compiled for SM 89"):
-        cubin.cubin("89")
+        cubin.cubin("89", cubin.PICTURES)
