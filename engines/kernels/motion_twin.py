@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.kernels.pyramid import BINS, COARSE, PATCH, SETTLINGS, STRIDE, Pyramid, Size, lattice, samples
-from engines.media.frames import CODE_MAX, Plane
+from engines.media.frames import CODE_MAX, HIGHEST, LOWEST, Plane
 from engines.model.noise import NoiseProfile
 from engines.model.packing import interleaved
 from engines.model.topology import NOISE_SCALE
@@ -35,7 +35,6 @@ _EXPLAINS, _SURELY = _F(0.09), _F(0.19)
 _FLATTEST = _F(0.02)
 _KEYS = _F(-0.75)
 _LEAST_VARIANCE = _F(2.5e-7)
-_LOWEST, _HIGHEST = _F(4), _F(1019)
 
 
 def grey_rows(y: Plane, rows: int, columns: int) -> Single:
@@ -305,7 +304,7 @@ def blended(restored: Half, filmed: Sequence[Plane], strength: float) -> tuple[P
 
 def _codes(restored: Single, filmed: Single, strength: np.float32) -> Plane:
     codes = np.rint(filmed + strength * (restored * _F(CODE_MAX) - filmed))
-    return np.clip(codes, np.minimum(filmed, _LOWEST), np.maximum(filmed, _HIGHEST)).astype(np.uint16)
+    return np.clip(codes, np.minimum(filmed, _F(LOWEST)), np.maximum(filmed, _F(HIGHEST))).astype(np.uint16)
 
 
 def _within(at: Whole, count: int) -> Whole:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,17 @@ import pytest
 from engines.kernels import cubin
 
 HERE = Path(__file__).parent
+_NAMES = re.compile(r'extern "C" __global__ void (\w+)\(')
+EVERYWHERE = """
+template <auto KERNEL> struct Everywhere;
+template <typename... Given, void (*KERNEL)(Given...)> struct Everywhere<KERNEL> {
+    static void run(int width, int height, Given... given) {
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++) { stand(x, y); KERNEL(given...); }
+    }
+};
+"""
+"""A kernel for every thread of a field, for those that the source names one by one."""
 
 
 def compiled(name, folder):
@@ -21,14 +33,26 @@ def compiled(name, folder):
     if not shutil.which("g++") or platform.machine() != "x86_64":
         pytest.skip("g++ for x86-64 is not here")
     (folder / "cuda_fp16.h").write_text((HERE / "paper_cuda.h").read_text())
-    (folder / f"{name}.cpp").write_text(cubin.source(name))
+    source = cubin.source(name)
+    (folder / f"{name}.cpp").write_text(source + EVERYWHERE + "".join(map(_everywhere, _NAMES.findall(source))))
     command = ["g++", "-O1", "-std=c++17", "-mf16c", "-ffp-contract=off", "-shared", "-fPIC", f"-I{folder}"]
     subprocess.run([*command, str(folder / f"{name}.cpp"), "-o", str(folder / f"{name}.so")], check=True)
     return ctypes.CDLL(str(folder / f"{name}.so"))
 
 
+def _everywhere(name):
+    if not name.islower():
+        return ""  # a macro's, not a kernel's
+    return f'extern "C" void* everywhere_{name}() {{ return (void*)&Everywhere<{name}>::run; }}\n'
+
+
 def run(library, name, width, height, *arguments):
     """Run a kernel for every thread of a field."""
+    if hasattr(library, f"everywhere_{name}"):
+        where = getattr(library, f"everywhere_{name}")
+        where.restype = ctypes.c_void_p
+        ctypes.CFUNCTYPE(None)(where())(width, height, *arguments)
+        return
     kernel = getattr(library, name)
     kernel.restype = None
     for y in range(height):
