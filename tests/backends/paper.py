@@ -40,6 +40,9 @@ class Memory:
     def __int__(self):
         return self.bytes.ctypes.data
 
+    def free(self):
+        self.bytes = None
+
 
 class Event:
     """A place in a stream's work, reached or not."""
@@ -51,6 +54,12 @@ class Event:
         mark = SimpleNamespace(reached=False)
         self.stream, self.mark = stream, mark
         stream.put(lambda: setattr(mark, "reached", True))
+
+    def synchronize(self):
+        self.stream.until(lambda: self.mark.reached)
+
+    def time_since(self, other):
+        return 1.0
 
 
 class Stream:
@@ -124,6 +133,16 @@ class Driver:
     def memcpy_dtoh_async(self, here, there, stream):
         assert here.nbytes == there.bytes.nbytes
         self.do(lambda: here.__setitem__(..., there.bytes.view(here.dtype).reshape(here.shape)), stream)
+
+    def to_device(self, array):
+        there = self.mem_alloc(array.nbytes)
+        there.bytes[:] = array.reshape(-1).view(np.uint8)
+        return there
+
+    def memcpy_dtoh(self, here, there):
+        for stream in self.streams.values():
+            stream.synchronize()
+        here[...] = there.bytes.view(here.dtype).reshape(here.shape)
 
     def memcpy_dtod_async(self, to, source, count, stream):
         assert count == source.bytes.nbytes == to.bytes.nbytes

@@ -205,3 +205,18 @@ def test_an_engine_that_fails_in_a_picture_tells_and_leaves_no_context_behind(wo
 def test_what_ran_is_told_with_library_precision_gpu_and_driver(world):
     said = TensorRtBackend("tensorrt", world[3]).describe()
     assert said == "tensorrt 11.4.0 f16, Paper RTX, driver 580.65 CUDA 13.0, refit"
+
+
+def test_what_a_gpu_will_be_asked_of_motion_is_asked_rightly(world, monkeypatch):
+    """The bench that fills docs/performance.md, on paper and small: each kernel gives what its twin gives."""
+    from bench.gpu import kernels, motion
+    from engines.gpu.machine import Machine
+    from engines.kernels import launch
+
+    monkeypatch.setattr(kernels, "_TURNS", 1)
+    monkeypatch.setattr(kernels, "_SETS", 1)
+    monkeypatch.setattr(launch, "cubin", lambda _, name: name.encode())
+    rows = {row["kernel"]: row for row in motion.measured(Machine(), 128, 96, 1e12)}
+    assert rows.pop("grey levels and motion, all of it")["off_mean_pixels"] < 1e-3
+    assert len(rows) == 15
+    assert {name: row["off"] for name, row in rows.items() if row["off"] is not None and row["off"] > 1e-3} == {}
