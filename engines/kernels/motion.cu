@@ -11,19 +11,20 @@
 #include <stdint.h>
 
 static const float CODES = 1023.0f;
-static const int PATCH = 8, STRIDE = 3;           // as in pyramid.py
-static const int REACH = PATCH / STRIDE + 2;      // patches in a row that may reach a pixel, one that ends with the side among them
-static const int ROUNDS = 12;                     // most steps of a patch on a level
+static const int PATCH = 8, STRIDE = 3;            // as in pyramid.py
+static const int REACH = PATCH / STRIDE + 2;       // patches of a row that may reach a pixel: the last one is nearer
+static const int ROUNDS = 6;                       // most steps of a patch on a level
 static const int NEAR = 2;                         // patches to the neighbour that is asked; at one they share pixels
-static const float DAMPING = 1e-3f, FLAT = 1e-8f; // of a patch's slopes, so that an edge's patch does not run along it
-static const int BLUR = 4, WINDOW = 7;            // pixels to either side: under which motion is seen, and is weighed
-__constant__ static const float GAUSS[BLUR + 1] = {0.33249028f, 0.23495369f, 0.08290719f, 0.01460860f, 0.00128538f};  // deviation 1.2
+static const float DAMPING = 1e-3f, FLAT = 1e-8f;  // of a patch's slopes, so that an edge's does not run along it
+static const int BLUR = 4, WINDOW = 7;             // pixels to either side: it is seen under one, weighed over the other
+// Of a deviation of 1.2 pixels.
+__constant__ static const float GAUSS[BLUR + 1] = {0.33249028f, 0.23495369f, 0.08290719f, 0.01460860f, 0.00128538f};
 // Share of the change that motion must explain beyond standing still. carry.py asks for 0.06 and 0.16: patches that nothing
 // smooths follow noise more, and from 0.09 a locked-off shot stands as still as it does there.
 static const float EXPLAINS = 0.09f, SURELY = 0.19f;
 static const int BINS = 1024, COARSE = 32;
-static const float FLATTEST = 0.02f;              // least contrast that is stretched to 255
-static const float KEYS = -0.75f;                 // of Keys 1981, as OpenCV and torch sample
+static const float FLATTEST = 0.02f;               // least contrast that is stretched to 255
+static const float KEYS = -0.75f;                  // of Keys 1981, as OpenCV and torch sample
 static const float NOISE_SCALE = 8.0f, LEAST_VARIANCE = 2.5e-7f;  // as in topology.py and noise.py
 static const float LOWEST = 4.0f, HIGHEST = 1019.0f;              // as in frames.py
 

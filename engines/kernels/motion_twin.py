@@ -25,7 +25,7 @@ Single = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.intp]
 _F = np.float32
 
-_ROUNDS, _DAMPING, _FLAT = 12, _F(1e-3), _F(1e-8)
+_ROUNDS, _DAMPING, _FLAT = 6, _F(1e-3), _F(1e-8)
 _COUNT = _F(PATCH * PATCH)
 _NEAR = 2
 _REACH = PATCH // STRIDE + 2
