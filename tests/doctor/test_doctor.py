@@ -35,7 +35,7 @@ def test_a_cart_in_order_has_no_error(config: Config, monkeypatch: pytest.Monkey
     monkeypatch.setattr("daemon.doctor.engines.examined", lambda _: iter(()))  # the command's own stories have them
     found = list(examined(config, NOW))
     subjects = {finding.subject for finding in found}
-    expected = {"media", "kernel", "clock", "mounts", "permissions", "disks", "watching", "certificates"}
+    expected = {"media", "hardware", "kernel", "clock", "mounts", "permissions", "disks", "watching", "certificates"}
     assert subjects == expected
     assert "error" not in levels(found).values()
     told = {finding.name: finding.found for finding in found}
