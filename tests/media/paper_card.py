@@ -81,8 +81,6 @@ class Packet:
     def decode(self) -> list[Any]:
         if self.stream.type != "video":
             return self.packet.decode()
-        if self.befalls("lost"):
-            raise ExternalError(errno.EIO, "CUDA_ERROR_LAUNCH_FAILED")
         if self.befalls("full"):
             raise NoMemory(errno.ENOMEM, "Cannot allocate memory")
         if self.befalls("damaged"):
@@ -91,6 +89,8 @@ class Packet:
 
     def given(self, frame: VideoFrame) -> VideoFrame:
         """Return a picture as a card has it; what it cannot decode comes as an error, as with no fallback."""
+        if self.befalls("lost"):
+            raise ExternalError(errno.EIO, "CUDA_ERROR_LAUNCH_FAILED")
         if frame.format.name not in self.movie.card.forms:
             raise InvalidDataError(errno.ENOSYS, "no format of the card fits")
         wrong, uncropped = self.befalls("wrong"), self.befalls("uncropped")

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.error import ExternalError
 from av.video.frame import VideoFrame
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,7 +22,7 @@ from engines.errors import DeviceLost, GpuFault, OutOfGpuMemory
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder, decoder_for
 from engines.media.decode import Sound as SoundBlock
-from engines.media.encode import Output
+from engines.media.encode import Output, ProxyWriter
 from engines.media.essence import FieldOrder
 from engines.media.hardware import Hardware, here
 from engines.media.picture import NVENC
@@ -243,6 +244,19 @@ def test_every_setting_of_nvenc_is_one_that_ffmpeg_knows():
         except av.FFmpegError as error:
             assert "Option not found" not in str(error)
             assert "Invalid argument" not in str(error)
+
+
+def test_a_card_that_is_lost_while_it_encodes_is_told_as_that(clip, tmp_path):
+    class Lost:
+        def encode(self, _frame):
+            raise ExternalError(5, "CUDA_ERROR_LAUNCH_FAILED")
+
+    essence = probed(clip)
+    writer = ProxyWriter(Output(spec_for(essence), (tmp_path / "out.mov",), coding=X264), essence)
+    writer._picture._stream = Lost()
+    with pytest.raises(DeviceLost, match="stopped encoding"):
+        writer.close()
+    writer.abandon()
 
 
 # On a GPU

@@ -58,7 +58,7 @@ def test_a_card_decodes_and_the_record_and_the_figures_say_so(cart: Cart, monkey
 
 
 def test_proxies_are_the_same_bit_for_bit_whichever_decoded(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
-    cart.words |= H264
+    cart.words |= H264 | {"provenance": {"sign": False}}
     filmed(cart, "A001C001", "A001C002")
     carded(monkeypatch, PaperCard())
     cart.serve()
