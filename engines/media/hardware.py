@@ -207,7 +207,9 @@ def _decoding(card: Card, file: MediaFile, essence: Essence) -> str:
         with card.open(file) as movie:
             given = list(islice(_by_card(movie, file, essence), len(truth)))
     except (FFmpegError, EngineError, RuntimeError, Damaged) as error:  # the processor found nothing damaged here
-        return f"the card does not decode {essence.codec} {essence.pixel_format} of this size ({error.__cause__ or error})"
+        return (
+            f"the card does not decode {essence.codec} {essence.pixel_format} of this size ({error.__cause__ or error})"
+        )
     except Declined as declined:
         return declined.why
     for number, (right, got) in enumerate(zip_longest(truth, given)):
