@@ -33,7 +33,17 @@ def paper(tmp_path_factory):
     here, folder = Path(__file__).parent, tmp_path_factory.mktemp("kernels")
     (folder / "cuda_fp16.h").write_text((here / "paper_cuda.h").read_text())
     (folder / "kernels.cpp").write_text(cubin.source())
-    command = ["g++", "-O1", "-std=c++17", "-mf16c", "-ffp-contract=off", "-shared", "-fPIC", f"-I{folder}"]
+    command = [
+        "g++",
+        "-O1",
+        "-std=c++17",
+        "-mf16c",
+        "-ffp-contract=off",
+        "-shared",
+        "-fPIC",
+        f"-I{folder}",
+        f"-I{cubin.HEADERS}",
+    ]
     command += ["-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"]  # where a GPU faults, so does this
     subprocess.run([*command, str(folder / "kernels.cpp"), "-o", str(folder / "kernels.so")], check=True)
     return ctypes.CDLL(str(folder / "kernels.so"))
