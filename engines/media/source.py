@@ -86,7 +86,11 @@ def open_container(file: MediaFile) -> InputContainer:
 
 def open_on_card(file: MediaFile) -> InputContainer:
     """Return the container as above, its picture decoded by the GPU or not at all; what FFmpeg throws goes through."""
-    return _opened(file, HWAccel("cuda", allow_software_fallback=False))
+    container = _opened(file, HWAccel("cuda", allow_software_fallback=False))
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            stream.codec_context.thread_count = 1  # each further one takes a surface of the card's few
+    return container
 
 
 def _opened(file: MediaFile, card: HWAccel | None) -> InputContainer:

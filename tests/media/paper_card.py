@@ -14,7 +14,7 @@ from av.error import ExternalError, InvalidDataError
 from av.error import MemoryError as NoMemory
 from av.video.frame import VideoFrame
 
-from engines.media.picture import NVENC, Coding
+from engines.media.picture import Coding
 from engines.media.preset import ProxyCodec
 from engines.media.source import MediaFile, open_container
 
@@ -119,6 +119,3 @@ def semiplanar(frame: VideoFrame) -> VideoFrame:
     made.colorspace, made.color_range = frame.colorspace, frame.color_range
     made.color_primaries, made.color_trc = frame.color_primaries, frame.color_trc
     return made
-
-
-__all__ = ["BLURRED", "NVENC", "X264", "PaperCard"]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from av.error import ExternalError
@@ -25,7 +24,6 @@ from engines.media.decode import Sound as SoundBlock
 from engines.media.encode import Output, ProxyWriter
 from engines.media.essence import FieldOrder
 from engines.media.hardware import Hardware, here
-from engines.media.picture import NVENC
 from engines.media.preset import PRESETS, derived
 from engines.media.probe import probe
 from engines.media.proxy import ProxyCodec, Wanted, spec_of, working_of
@@ -232,18 +230,6 @@ def test_only_h264_is_asked_of_a_card_and_nothing_interlaced(clip):
     woven = replace(essence, field_order=FieldOrder.TOP_FIRST)
     h264 = spec_of(woven, derived(ProxyCodec.H264, None), Wanted("A001C001", "A001"))
     assert hardware.coding(woven, h264) == (None, "it is interlaced")
-
-
-def test_every_setting_of_nvenc_is_one_that_ffmpeg_knows():
-    for coding in NVENC.values():
-        context = av.codec.context.CodecContext.create(coding.encoder, "w")
-        context.width, context.height, context.pix_fmt = 1920, 1080, coding.pixel_format
-        context.time_base, context.options = 1 / RATE, dict(coding.options)
-        try:
-            context.open()
-        except av.FFmpegError as error:
-            assert "Option not found" not in str(error)
-            assert "Invalid argument" not in str(error)
 
 
 def test_a_card_that_is_lost_while_it_encodes_is_told_as_that(clip, tmp_path):
