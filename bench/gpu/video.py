@@ -32,7 +32,7 @@ from engines.media.source import MediaFile
 from engines.media.trials import STREAMS
 
 RASTERS = ((1920, 1080), (3840, 2160))
-_DISTINCT, _FRAMES = 24, 240
+_DISTINCT, _FRAMES = 12, 240
 _OPTIONS = {"libx264": {"preset": "veryfast", "crf": "18"}, "libx265": {"preset": "ultrafast", "crf": "20"}}
 
 
