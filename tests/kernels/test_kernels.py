@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -307,6 +308,31 @@ def test_the_kernels_compile_for_each_target(sm):
         for kernel in ("packed_from_{}", "{}_from_packed", "rgb_from_{}", "{}_from_rgb"):
             assert kernel.format(layout.name).encode() in code
     assert b"look" in code
+
+
+@pytest.mark.parametrize("sm", ["86", "120"])
+def test_every_kernel_moves_sixteen_bytes_at_once_and_keeps_all_in_registers(tmp_path, sm):
+    try:
+        nvcc = cubin.compiler()
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+    command = [
+        nvcc,
+        f"-arch=sm_{sm}",
+        f"-I{cubin.HEADERS}",
+        str(cubin.HEADERS / cubin.SOURCE),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    said = subprocess.run([*command, "--cubin", "-Xptxas", "-v"], capture_output=True, text=True, check=True).stderr
+    kept = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said)
+    assert len(kept) == 4 * len(LAYOUTS) + 1
+    assert set(kept) == {("0", "0", "0")}
+    subprocess.run([*command, "-ptx"], check=True)
+    kernels = (tmp_path / "out").read_text().split(".visible .entry ")[1:]
+    assert len(kernels) == len(kept)
+    for kernel in kernels:
+        assert re.search(r"(ld\.global\.nc|st\.global)\.v4\.[ub]32", kernel), kernel.partition("(")[0]
 
 
 def test_a_missing_compiler_is_told_with_its_cure(monkeypatch):

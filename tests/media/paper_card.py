@@ -52,6 +52,8 @@ class Movie:
     def __init__(self, card: PaperCard, file: MediaFile, sick: str) -> None:
         self.card, self.sick, self.pictures = card, sick, 0
         self.real = open_container(file)
+        for stream in self.real.streams.video:
+            stream.codec_context.thread_count = 1  # as a card is fed: nothing is held back for threads
         self.streams = self.real.streams
 
     def __enter__(self) -> Self:
