@@ -320,7 +320,7 @@ def test_every_kernel_moves_sixteen_bytes_at_once_and_keeps_all_in_registers(tmp
         nvcc,
         f"-arch=sm_{sm}",
         f"-I{cubin.HEADERS}",
-        str(cubin.HEADERS / cubin.SOURCE),
+        str(cubin.HEADERS / "pictures.cu"),
         "-o",
         str(tmp_path / "out"),
     ]
