@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engines.backends.base import Ready
 from engines.gpu.graph import Recorder
 from engines.gpu.machine import Machine
+from engines.kernels import LANES
 from engines.kernels.launch import Kernels
 from engines.kernels.search import Greys, Search
 from engines.media.frames import Picture
@@ -117,8 +118,9 @@ class GpuStream:
         (height, width), (rows, columns) = self._raster, self._packed
         packed, restored, field = session.there["now"], session.there["output"], (columns, rows)
         pitches, raster = (width, width // 2), (height, width, rows, columns)
+        lanes = (-(-columns // LANES), rows)
         session.pictures.run(
-            "packed_from_yuv422_10", *field, *berth.planes.there, *pitches, packed, *raster, stream=stream
+            "packed_from_yuv422_10", *lanes, *berth.planes.there, *pitches, packed, *raster, stream=stream
         )
         session.motion.run(
             "noise_map", *field, packed, session.there["noise"], self._noise, rows, columns, stream=stream

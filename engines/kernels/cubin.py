@@ -12,12 +12,19 @@ from engines.errors import BackendUnavailable, BuildFailed
 
 PICTURES, MOTION = SOURCES = ("pictures", "motion")
 """The sources; each is compiled by itself and loaded as a module of its own."""
+HEADERS = Path(__file__).parent
+"""Where what sources include lies."""
 _LONGEST_SECONDS = 300
 
 
 def source(name: str) -> str:
     """Return the text of one of SOURCES."""
     return (resources.files("engines.kernels") / f"{name}.cu").read_text(encoding="utf-8")
+
+
+def whole_source(name: str) -> str:
+    """Return the text of one of SOURCES with that of all headers: what its machine code is made of."""
+    return source(name) + "".join(path.read_text(encoding="utf-8") for path in sorted(HEADERS.glob("*.cuh")))
 
 
 def compiler() -> str:
@@ -44,7 +51,7 @@ def cubin(sm: str, name: str) -> bytes:
     with TemporaryDirectory(prefix="nearset-kernels-") as folder:
         path, made = Path(folder, f"{name}.cu"), Path(folder, "cubin")
         path.write_text(source(name), encoding="utf-8")
-        command = [compiler(), "--cubin", f"-arch=sm_{sm}", "-o", str(made), str(path)]
+        command = [compiler(), "--cubin", f"-arch=sm_{sm}", f"-I{HEADERS}", "-o", str(made), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
         if done.returncode:
             raise BuildFailed(

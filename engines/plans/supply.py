@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engines.errors import BadPlan
 from engines.gpu.device import Gpu
-from engines.kernels.cubin import cubin, source
+from engines.kernels.cubin import cubin, whole_source
 from engines.model.weights import Weights
 from engines.plans.build import built
 from engines.plans.key import PlanKey, kernels_key, plan_key
@@ -62,7 +62,7 @@ def kernels(store: PlanStore, gpu: Gpu, name: str) -> bytes:
     Raises:
         BackendUnavailable: nvcc is missing. BuildFailed: it does not know the GPU's SM.
     """
-    key = kernels_key(name, source(name), gpu.sm)
+    key = kernels_key(name, whole_source(name), gpu.sm)
     try:
         if code := store.load(key):
             return code

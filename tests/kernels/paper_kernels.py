@@ -35,7 +35,9 @@ def compiled(name, folder):
     (folder / "cuda_fp16.h").write_text((HERE / "paper_cuda.h").read_text())
     source = cubin.source(name)
     (folder / f"{name}.cpp").write_text(source + EVERYWHERE + "".join(map(_everywhere, _NAMES.findall(source))))
-    command = ["g++", "-O1", "-std=c++17", "-mf16c", "-ffp-contract=off", "-shared", "-fPIC", f"-I{folder}"]
+    command = ["g++", "-O1", "-std=c++17", "-mf16c", "-ffp-contract=off", "-shared", "-fPIC"]
+    command += [f"-I{folder}", f"-I{cubin.HEADERS}"]
+    command += ["-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"]  # where a GPU faults, so does this
     subprocess.run([*command, str(folder / f"{name}.cpp"), "-o", str(folder / f"{name}.so")], check=True)
     return ctypes.CDLL(str(folder / f"{name}.so"))
 

@@ -276,7 +276,7 @@ def test_kernels_are_compiled_once_a_source_and_sm_and_sealed_as_plans_are(store
 
 def test_kernels_whose_source_changed_are_compiled_anew(store, monkeypatch):
     texts = iter(("one", "other"))
-    monkeypatch.setattr(supply, "source", lambda _: next(texts))
+    monkeypatch.setattr(supply, "whole_source", lambda _: next(texts))
     made = iter((PLAN, PLAN[:40]))
     monkeypatch.setattr(supply, "cubin", lambda *_: next(made))
     assert [supply.kernels(store, CARD, "motion") for _ in range(2)] == [PLAN, PLAN[:40]]
