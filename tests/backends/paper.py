@@ -10,10 +10,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
-import tempfile
 import threading
 from collections import deque
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +28,7 @@ import paper_kernels
 from engines.gpu.device import Gpu
 from engines.openvino_core import compiled
 
+_COMPILED = TemporaryDirectory(prefix="nearset-paper-")
 GPU = Gpu("Paper RTX", "89", "580.65 CUDA 13.0", 24 << 30)
 
 
@@ -176,7 +177,7 @@ def as_c(value):
 @functools.cache
 def kernels_of(name):
     """The kernels of a source, compiled once for all tests."""
-    return paper_kernels.compiled(name, Path(tempfile.mkdtemp(prefix="nearset-paper-")))
+    return paper_kernels.compiled(name, Path(_COMPILED.name))
 
 
 class Cuda:
