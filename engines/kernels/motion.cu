@@ -2,7 +2,7 @@
 //
 // Dense inverse search on half-size luma, written from the paper: Kroeger et al. 2016, "Fast Optical Flow using Dense
 // Inverse Search", sections 2.1 to 2.3. The same arithmetic stands in motion_twin.py, in the same order, so that the two
-// can be compared. What the numbers below are chosen by is in docs/log.md (2026-11-27).
+// can be compared. What the numbers below were chosen by is in docs/log.md (2026-11-27).
 //
 // Grey pictures are float [rows, columns], 0 to 1; motion is float2, x and y from a pixel to where it was, in pixels of
 // its level. Packed pictures are half [8, rows, columns] as in pictures.cu. Edges repeat.
@@ -16,8 +16,7 @@ static const int REACH = PATCH / STRIDE + 2;       // patches of a row that may 
 static const int ROUNDS = 6;                       // most steps of a patch on a level
 static const int NEAR = 2;                         // patches to the neighbour that is asked; at one they share pixels
 static const float DAMPING = 1e-3f, FLAT = 1e-8f;  // of a patch's slopes, so that an edge's does not run along it
-static const int BLUR = 4, WINDOW = 7;             // pixels to either side: it is seen under one, weighed over the other
-// Of a deviation of 1.2 pixels.
+static const int BLUR = 4, WINDOW = 7;             // pixels to either side: of a blur of 1.2, and over which it is weighed
 __constant__ static const float GAUSS[BLUR + 1] = {0.33249028f, 0.23495369f, 0.08290719f, 0.01460860f, 0.00128538f};
 // Share of the change that motion must explain beyond standing still. carry.py asks for 0.06 and 0.16: patches that nothing
 // smooths follow noise more, and from 0.09 a locked-off shot stands as still as it does there.
