@@ -254,12 +254,18 @@ class ClusterSection(Section):
 
 
 class GpuSection(Section):
-    """Engines that run on a GPU; only where `engine` names one."""
+    """What runs on a GPU: engines, where `engine` names one, and pictures into and out of it."""
 
     instead: Literal["none", "openvino", "eager"] = Field(
         "none", description="What serves while that engine is missing; each output says which ran. none: clips wait."
     )
     plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
+    decode: Literal["auto", "none"] = Field(
+        "auto", description="auto: where the engine is a GPU's, NVDEC decodes what it was seen to decode exactly."
+    )
+    encode: Literal["none", "nvenc"] = Field(
+        "none", description="nvenc: H.264 by the card; other bytes on another card, which each record says."
+    )
 
 
 class Config(Section):

@@ -1,4 +1,4 @@
-"""Which engine a production's children run its networks on: planned from the configuration, opened in the child."""
+"""What a production's children run its networks on, and its codecs: planned from the configuration, opened there."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from daemon.config import Config
 
 if TYPE_CHECKING:
     from engines.backends.base import Backend
+    from engines.media.hardware import Hardware
     from engines.plans.store import PlanStore
 
 
 ALONE = frozenset({"tensorrt", "tensorrt-rtx"})
 """Engines whose process must not hold torch."""
 ON_GPU = ALONE | {"eager-cuda"}
+_DRIVER = Path("/dev/nvidiactl")
+"""What NVIDIA's driver is spoken to by; there only where it is loaded."""
 TORCH_STAGES = frozenset({"sample", "refine"})
 """Stages whose work loads torch."""
 
@@ -25,19 +28,23 @@ TORCH_STAGES = frozenset({"sample", "refine"})
 class EngineChoice:
     """An engine by name, what may serve while it is missing (empty: nothing), and where plans are kept.
 
-    The defaults are for jobs that an earlier version queued.
+    `decode` and `encode` say whether a card may. The defaults are for jobs that an earlier version queued.
     """
 
     name: str = "auto"
     instead: str = ""
     plans: str = ""
     plans_bytes: int = 0
+    decode: bool = False
+    encode: bool = False
 
 
 def choice_of(config: Config) -> EngineChoice:
     """Return the engine that a configuration names."""
     instead = "" if config.gpu.instead == "none" else config.gpu.instead
-    return EngineChoice(config.engine, instead, str(config.plans), int(config.gpu.plans_gib * (1 << 30)))
+    decode = config.gpu.decode == "auto" and config.engine in ON_GPU | {"auto"}
+    room = int(config.gpu.plans_gib * (1 << 30))
+    return EngineChoice(config.engine, instead, str(config.plans), room, decode, config.gpu.encode == "nvenc")
 
 
 def plan_store(choice: EngineChoice) -> PlanStore:
@@ -59,13 +66,28 @@ def backend_of(choice: EngineChoice) -> Backend:
     return choose(choice.name, plan_store(choice) if choice.plans else None, instead)
 
 
+def hardware_of(choice: EngineChoice) -> Hardware | None:
+    """Return the card that may decode and encode, tried as it is used; None where none is asked for. In a child.
+
+    Where `auto` is the engine, a machine without a GPU was asked for nothing by name, and nothing is said of it.
+    """
+    from engines.media.hardware import here  # noqa: PLC0415 - as above
+
+    if not (choice.decode or choice.encode):
+        return None
+    found = here()
+    return None if found.card is None and choice.name == "auto" and not choice.encode else found
+
+
 def memory_of(config: Config) -> int:
-    """Return the address space that a child may use, in bytes; without end where its engine runs on a GPU.
+    """Return the address space that a child may use, in bytes; without end where it may work on a GPU.
 
     CUDA maps all memory of machine and GPU into its addresses, which says nothing of what is used.
     Source: CUDA's programming guide, unified virtual addressing.
     """
-    return RLIM_INFINITY if config.engine in ON_GPU else config.workers.memory_gib << 30
+    may_have = config.engine == "auto" or config.gpu.encode == "nvenc"
+    on_gpu = config.engine in ON_GPU or (may_have and _DRIVER.exists())
+    return RLIM_INFINITY if on_gpu else config.workers.memory_gib << 30
 
 
 def must_be_alone(config: Config) -> bool:

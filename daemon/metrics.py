@@ -36,6 +36,7 @@ class Tally:
     jobs: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
+    decoded: Counter[str] = field(default_factory=Counter)
     size_bytes: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     gpu_lost: int = 0
@@ -48,6 +49,8 @@ class Tally:
         self.seconds[stage] += outcome.seconds  # type: ignore[assignment] # a Counter adds up any number
         self.frames[stage] += outcome.frames
         self.size_bytes[stage] += outcome.size_bytes
+        if outcome.decoder:
+            self.decoded[outcome.decoder.split()[0].rstrip(",").lower()] += outcome.frames
         if outcome.trouble.code in GPU_TROUBLES:
             self.gpu_lost += 1
             self.gpu = f"{outcome.trouble.what}: {outcome.trouble.why}"
@@ -127,6 +130,7 @@ def _figures(seen: Snapshot, tally: Tally, now: Moment) -> Iterator[Metric]:
     yield say.counter("retries", "Jobs that stumbled and are tried again.", retried, "stage")
     yield say.counter("stage_seconds", "Seconds that jobs took.", _one(tally.seconds), "stage")
     yield say.counter("stage_frames", "Frames that jobs went through.", _one(tally.frames), "stage")
+    yield say.counter("decoded_frames", "Frames of renders, by what decoded them.", _one(tally.decoded), "decoder")
     yield say.counter("stage_bytes", "Bytes that jobs went through.", _one(tally.size_bytes), "stage")
     yield say.counter("refine_verdicts", "What the gate said of new weights.", _one(tally.verdicts), "verdict")
     yield say.counter("gpu_lost", "Jobs that lost their GPU.", {(): tally.gpu_lost})

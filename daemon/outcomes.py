@@ -37,7 +37,7 @@ class Outcome:
 
     `clip` is empty where it is of a whole folder. `frames` or `size_bytes` are what it went through, 0 where that says
     nothing of it; `seconds` from its start to its end. `said` are the words of its result that are told on: `model`,
-    `engine`, `passed`, `sent_bytes`. `trouble` is empty where it was done.
+    `engine`, `decoder`, `passed`, `sent_bytes`. `trouble` is empty where it was done.
     """
 
     stage: str
@@ -57,6 +57,11 @@ class Outcome:
     def engine(self) -> str:
         """What ran the network; empty where none did."""
         return str((self.said or {}).get("engine", ""))
+
+    @property
+    def decoder(self) -> str:
+        """What decoded the pictures; empty where none were."""
+        return str((self.said or {}).get("decoder", ""))
 
     @property
     def passed(self) -> bool | None:
@@ -110,7 +115,7 @@ def _said(result: str) -> dict[str, str | bool | int]:
         answer = json.loads(result) if result else {}
     except ValueError:
         return {}
-    kinds: dict[str, type] = {"model": str, "engine": str, "passed": bool, "sent_bytes": int}
+    kinds: dict[str, type] = {"model": str, "engine": str, "decoder": str, "passed": bool, "sent_bytes": int}
     found = answer if isinstance(answer, dict) else {}
     return {
         word: found[word] for word, kind in kinds.items() if isinstance(found.get(word), kind) and found[word] != ""

@@ -93,7 +93,7 @@ def pausable() -> tuple[str, ...]:
 def work_of(stage: str) -> Work:
     """Return the work side of a stage."""
     from daemon import provenance, sending  # noqa: PLC0415 - as below
-    from daemon.doctor import media  # noqa: PLC0415 - as below
+    from daemon.doctor import hardware, media  # noqa: PLC0415 - as below
     from daemon.stages import (  # noqa: PLC0415 - named here so that the table reads whole
         assist,
         deliver,
@@ -125,5 +125,6 @@ def work_of(stage: str) -> Work:
         "attest": provenance.work,
         "notify": sending.work,
         "examine": media.work,
+        "try_hardware": hardware.work,
     }
     return work[stage]

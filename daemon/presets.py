@@ -168,11 +168,12 @@ def renditions(
     name: str,
     revision: int,
     identity: tuple[str, str],
+    encoders: Sequence[str] = (),
 ) -> tuple[Rendition, ...]:
     """Return what was made under each preset, by `written` for each proxy and file.
 
-    `name` is the clip's in the delivery, `identity` the words that MXF's identities were made of. The first preset's
-    files lie in the twin's folder, those of each further one in a folder of its own.
+    `name` is the clip's in the delivery, `identity` the words that MXF's identities were made of, `encoders`
+    what encoded each. The first preset's files lie in the twin's folder, those of each further one in one of its own.
     """
     made = []
     for number, (spec, files) in enumerate(zip(proxies, written, strict=True)):
@@ -184,5 +185,6 @@ def renditions(
         tracks = tracks_of(essence, spec)
         aspect = pixel_aspect(essence, spec) or Fraction(1)
         size, mobs = (spec.width, spec.height), mobs_of(essence, spec, *identity)
-        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, *size, aspect, tracks, placed, mobs))
+        encoder = encoders[number] if encoders else ""
+        made.append(Rendition(spec.preset, spec.codec, spec.wrapper, *size, aspect, tracks, placed, mobs, encoder))
     return tuple(made)

@@ -208,7 +208,8 @@ class DeliveredFile:
 class Rendition:
     """What a preset made of a clip: its files, the picture's first, and the sound tracks in them, in order.
 
-    `mobs` are the identities of MXF's packages, None in MOV.
+    `mobs` are the identities of MXF's packages, None in MOV; `encoder` is what encoded the picture, empty where an
+    earlier version did.
     """
 
     preset: str
@@ -220,6 +221,7 @@ class Rendition:
     audio: tuple[AudioTrack, ...]
     files: tuple[DeliveredFile, ...]
     mobs: Mobs | None = None
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +231,11 @@ class Published:
     `path`, its hash, size, raster and codec are of the first preset's picture, which sidecars name; `renditions` say
     what every preset made, the first among them, and are empty for a guide mix.
     `path` is relative to the roll's delivery folder. `xxh128` is of the whole file. `model`, `engine` and
-    `recipe` name what made it (model empty for the plain twin); `noise` is what was measured of the source.
-    `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced: interlaced`. `look` is None
-    where the picture was delivered as recorded. `light` says what was done to its light (stages.relight), empty for
-    nothing. `fidelity` is how far an enhanced picture went from its source, None where it was not measured. `signed` is
-    of the first file.
+    `recipe` name what made it (model empty for the plain twin), `decoder` what decoded its source; `noise` is what was
+    measured of that. `marks` are what an editor must know, such as `unverified`, `stand-in`, `not enhanced:
+    interlaced`. `look` is None where the picture was delivered as recorded. `light` says what was done to its light
+    (stages.relight), empty for nothing. `fidelity` is how far an enhanced picture went from its source, None where it
+    was not measured. `signed` is of the first file.
     """
 
     twin: Twin
@@ -256,6 +258,7 @@ class Published:
     signed: str = ""
 
     renditions: tuple[Rendition, ...] = ()
+    decoder: str = ""
 
     @property
     def files(self) -> tuple[DeliveredFile, ...]:

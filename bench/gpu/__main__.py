@@ -3,7 +3,8 @@
     python -m bench.gpu [--backend tensorrt-rtx|tensorrt|eager-cuda] [--quick]
 
 Device and ceilings; build, renewal and parity; plain against refit-marked; contexts and graphs; kernels against their
-byte floor; the whole render; eager CUDA beside it, in processes of their own since torch must not share one.
+byte floor; NVDEC and NVENC beside the processor; the whole render, decoded by either; eager CUDA beside it, in
+processes of their own since torch must not share one.
 `eager-cuda` measures what a machine without TensorRT can show. Without a GPU it says what is missing and exits with 3:
 nothing is guessed. Batches above one are not measured, for the network's graph has none.
 """
@@ -113,6 +114,13 @@ def _pipeline(arguments: argparse.Namespace) -> None:
     subprocess.run([sys.executable, "-m", "bench.gpu.pipeline", arguments.backend], check=True)
 
 
+def _video(_arguments: argparse.Namespace) -> None:
+    from bench.gpu.video import measured
+
+    for row in measured():
+        _row(row)
+
+
 def _row(row: Any) -> None:
     print(
         json.dumps(row if isinstance(row, dict) else {name: getattr(row, name) for name in row.__slots__}), flush=True
@@ -125,6 +133,7 @@ _PARTS = {
     "kernels": _kernels,
     "speed": _speed,
     "parity": _parity,
+    "video": _video,
     "pipeline": _pipeline,
 }
 

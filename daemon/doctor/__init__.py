@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daemon.config import Config
-from daemon.doctor import certificates, clocks, disks, engines, kernel, media, mounts, onlookers, permissions, watching
+from daemon.doctor import (
+    certificates,
+    clocks,
+    disks,
+    engines,
+    hardware,
+    kernel,
+    media,
+    mounts,
+    onlookers,
+    permissions,
+    watching,
+)
 from daemon.doctor.finding import Finding
 from daemon.production import Moment
 
@@ -17,6 +29,7 @@ def examined(config: Config | None, now: Moment) -> Iterator[Finding]:
     """Yield what was found; without a configuration what does not depend on one, and auto is the engine."""
     yield from engines.examined(config)
     yield from media.examined(config)
+    yield from hardware.examined(config)
     yield from kernel.examined(config)
     yield from clocks.examined(config, now)
     if config:

@@ -107,7 +107,7 @@ class Rendered:
     """What a child made: the files of each proxy.
 
     `model` and `engine` say what enhanced it, `noise` and `fidelity` what it measured, `light` what became of
-    the light, `notes` what an editor must know.
+    the light, `notes` what an editor must know, `decoder` and `encoders`, one a proxy, what ran.
     """
 
     files: tuple[tuple[Written, ...], ...]
@@ -119,6 +119,8 @@ class Rendered:
     notes: tuple[str, ...] = ()
     light: dict[str, float] = field(default_factory=dict)
     fidelity: Fidelity | None = None
+    decoder: str = ""
+    encoders: tuple[str, ...] = ()
 
 
 class Render:
@@ -170,6 +172,7 @@ class Render:
             name=name,
             revision=revision,
             identity=(task.revision, task.tape),
+            encoders=made.encoders,
         )
         first = done[0].files[0]
         facts = Published(
@@ -183,6 +186,7 @@ class Render:
             codec=done[0].codec,
             model=made.model,
             engine=made.engine,
+            decoder=made.decoder,
             recipe=clip.want,
             published_at=now.iso,
             noise=made.noise,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon import wire
-from daemon.engine import EngineChoice, backend_of
+from daemon.engine import EngineChoice, backend_of, hardware_of
 from daemon.guides import opened as opened_guide
 from daemon.hashing import hash_file
 from daemon.presets import Written
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from engines.media.source import MediaFiles
     from engines.model.noise import NoiseProfile
 
+NVENC = "NVENC"
 _NOISE_PICTURES = 8
 """Pictures from the head of a clip that its noise is measured on."""
 
@@ -85,7 +86,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     light = _lighting(task, files, measuring, partial(progress, 0, task.essence.frames)) if measuring else None
     if light:
         model, engine = joined(model, light.model), joined(engine, light.engine)
-    outputs = _outputs(task, staged, mark)
+    outputs, encoders = _outputs(task, staged, mark)
     grade = _grade(task)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
@@ -102,6 +103,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
             grade=watched,
             progress=progress,
         )
+        ran = decoder.describe()
     if before:
         _write_sheet(task, before[0], staged)
     if light:
@@ -127,6 +129,8 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
         steps.notes,
         light.figures() if light else {},
         fidelity,
+        ran,
+        encoders,
     )
 
 
@@ -136,7 +140,7 @@ def _decoder(task: RenderTask, files: MediaFiles) -> Iterator[Decoder]:
     from engines.media.decode import decoder_for
     from engines.sound.beside import Beside
 
-    decoder = decoder_for(files, task.essence)
+    decoder = decoder_for(files, task.essence, hardware_of(task.engine) if task.engine.decode else None)
     if task.guide is None:
         yield decoder
         return
@@ -160,20 +164,25 @@ def _said(task: RenderTask, model: str, engine: str, fidelity: Fidelity | None, 
     return Said(task.proxies[0].clip_name, task.twin, steps, model, engine, strength, changed, done)
 
 
-def _outputs(task: RenderTask, staged: Path, mark: str) -> list[Output]:
-    """Return the proxies to write, their files numbered on in the staging folder and of no try before."""
+def _outputs(task: RenderTask, staged: Path, mark: str) -> tuple[list[Output], tuple[str, ...]]:
+    """Return the proxies to write, their files numbered on in the staging folder and of no try before; and by what."""
     from engines.media.encode import Output
+    from engines.media.picture import CODECS
 
+    hardware = hardware_of(task.engine) if task.engine.encode else None
     outputs: list[Output] = []
+    encoders: list[str] = []
     count = 0
     for spec in task.proxies:
+        coding, why = hardware.coding(task.essence, spec) if hardware else (None, "")
+        encoders.append((coding or CODECS[spec.codec]).encoder + (f" instead of {NVENC}: {why}" if why else ""))
         names = [staged_name(staged.name, count + number) for number in range(file_count(task.essence, spec))]
         paths = tuple(staged.with_name(name) for name in names)
         for path in paths:
             path.unlink(missing_ok=True)
-        outputs.append(Output(spec, paths, task.revision, task.tape, mark))
+        outputs.append(Output(spec, paths, task.revision, task.tape, mark, coding))
         count += len(paths)
-    return outputs
+    return outputs, tuple(encoders)
 
 
 def _checked(

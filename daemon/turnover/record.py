@@ -181,6 +181,7 @@ def _proxy(proxy: Published) -> dict[str, Any]:
         "codec": proxy.codec,
         "model": proxy.model,
         "engine": proxy.engine,
+        "decoder": proxy.decoder,
         "recipe": proxy.recipe,
         "noise": proxy.noise,
         "published_at": proxy.published_at,
@@ -198,6 +199,7 @@ def _rendition(rendition: Rendition) -> dict[str, Any]:
     return {
         "preset": rendition.preset,
         "codec": rendition.codec,
+        "encoder": rendition.encoder,
         "wrapper": rendition.wrapper,
         "raster": [rendition.width, rendition.height],
         "pixel_aspect": str(rendition.pixel_aspect),

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from engines.errors import BackendUnavailable, BuildFailed
 
 SOURCE = "pictures.cu"
+HEADERS = Path(__file__).parent
+"""Where what sources include lies."""
 _LONGEST_SECONDS = 300
 
 
@@ -43,7 +45,7 @@ def cubin(sm: str) -> bytes:
     with TemporaryDirectory(prefix="nearset-kernels-") as name:
         path = Path(name, SOURCE)
         path.write_text(source(), encoding="utf-8")
-        command = [compiler(), "--cubin", f"-arch=sm_{sm}", "-o", f"{name}/cubin", str(path)]
+        command = [compiler(), "--cubin", f"-arch=sm_{sm}", f"-I{HEADERS}", "-o", f"{name}/cubin", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
         if done.returncode:
             raise BuildFailed(

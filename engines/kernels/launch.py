@@ -9,7 +9,8 @@ import numpy as np
 from engines.gpu.machine import Machine
 from engines.kernels.cubin import cubin
 
-_BLOCK = (32, 8, 1)
+_BLOCK = (32, 4, 1)
+"""Small, so that the few hundred blocks of a picture come out even over a GPU's processors."""
 
 
 class Kernels:

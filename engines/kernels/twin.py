@@ -89,7 +89,7 @@ def rgb_from(layout: Layout, planes: Planes, matrix: tuple[float, float]) -> Hal
     of_red, of_blue = np.float32(matrix[0]), np.float32(matrix[1])
     luma = (luma - 64) / np.float32(876)
     r, b = luma + 2 * (1 - of_red) * red, luma + 2 * (1 - of_blue) * blue
-    g = (luma - of_red * r - of_blue * b) / (1 - of_red - of_blue)
+    g = (luma - of_red * r - of_blue * b) * (np.float32(1) / (1 - of_red - of_blue))
     return np.stack((r, g, b)).astype(np.float16)
 
 
@@ -100,7 +100,7 @@ def planes_from_rgb(layout: Layout, rgb: Half, matrix: tuple[float, float]) -> P
     luma = of_red * r + (1 - of_red - of_blue) * g + of_blue * b
     chroma = []
     for colour, weight in ((b, of_blue), (r, of_red)):
-        full = 512 + 896 * (colour - luma) / (2 * (1 - weight))
+        full = 512 + (colour - luma) * (np.float32(896) / (2 * (1 - weight)))
         wide = np.pad(full, ((0, 0), (1, 1)), mode="edge")
         plane = np.float32(0.25) * (wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:])[:, ::2]
         if layout.half_rows:

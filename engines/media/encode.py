@@ -20,7 +20,7 @@ from engines.media.essence import AudioTrack, Essence
 from engines.media.faults import written
 from engines.media.layout import sources_of, tracks_of
 from engines.media.mxf import MxfFile
-from engines.media.picture import PictureOut
+from engines.media.picture import Coding, PictureOut
 from engines.media.preset import SoundRule, Wrapper
 from engines.media.proxy import ProxySpec
 from engines.media.story import story_of
@@ -36,7 +36,8 @@ class Output:
     """A proxy to write, and its files: one, or `file_count` of them, the picture's first.
 
     `revision` stands for this rendering of this clip and `tape` for what its reel is unique in: MXF's identities are
-    made of them. `mark` says that the picture is enhanced, empty where it is not.
+    made of them. `mark` says that the picture is enhanced, empty where it is not. `coding` is None where the processor
+    encodes.
     """
 
     spec: ProxySpec
@@ -44,6 +45,7 @@ class Output:
     revision: str = ""
     tape: str = ""
     mark: str = ""
+    coding: Coding | None = None
 
 
 class _Wrapped:
@@ -99,7 +101,7 @@ class ProxyWriter:
                     _Wrapped(path, essence, output, n if apart else None) for n, path in enumerate(output.paths)
                 ]
                 first = self._files[0]
-                self._picture = PictureOut(first.container, essence, output.spec, output.mark, first.mux)
+                self._picture = PictureOut(first.container, essence, output.spec, output.mark, first.mux, output.coding)
                 self._outs = [self._out(track, self._files[track.index + 1] if apart else first) for track in tracks]
         except BaseException:
             self.abandon()

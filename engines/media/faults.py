@@ -17,7 +17,16 @@ from av.error import (
     PatchWelcomeError,
 )
 
-from engines.errors import EncodeFailed, EngineError, MediaError, Undecodable, Unreadable
+from engines.errors import (
+    DeviceLost,
+    EncodeFailed,
+    EngineError,
+    GpuFault,
+    MediaError,
+    OutOfGpuMemory,
+    Undecodable,
+    Unreadable,
+)
 
 _OFFLOAD = "check that the offload is complete; copy the clip again from the card"
 
@@ -52,6 +61,36 @@ _WRITING: tuple[tuple[type[Exception], str, str], ...] = (
     (ValueError, "the encoder refuses these settings", "choose another proxy.codec or width"),
     (OSError, "the delivery volume refuses the write", "check its room and permissions"),
 )
+
+_CARD: tuple[tuple[type[Exception], type[GpuFault], str, str], ...] = (
+    (
+        MemoryError,
+        OutOfGpuMemory,
+        "its memory is full, or all its surfaces are taken",
+        "end what else runs on the GPU, or lower workers.render; it is tried again",
+    ),
+    (
+        FFmpegError,
+        DeviceLost,
+        "its driver failed in the midst of pictures that it had begun",
+        "it is tried again in a new process; if it repeats, set gpu.decode and gpu.encode to none",
+    ),
+)
+"""What FFmpeg throws where a card's decoder or encoder fails; damage of the stream's own is told before."""
+
+
+@contextmanager
+def on_card(what: str) -> Iterator[None]:
+    """Turn what FFmpeg throws of a card at work into a GpuFault about `what`; ours go through."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        for theirs, ours, why, fix in _CARD:
+            if isinstance(error, theirs):
+                raise ours(what, why=f"{why} ({error})", fix=fix) from error
+        raise
 
 
 @contextmanager

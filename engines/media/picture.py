@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from engines.media.burnin import Burner
 from engines.media.conform import frame_of, picture_of
 from engines.media.essence import Essence, FieldOrder
+from engines.media.faults import on_card
 from engines.media.frames import scaling_threads
 from engines.media.preset import ProxyCodec, dnxhd_36_bits_a_second
 from engines.media.proxy import ProxySpec, Rotation, is_turned, pixel_aspect
@@ -22,25 +23,52 @@ from engines.media.timecode import Timecode
 
 
 @dataclass(frozen=True, slots=True)
-class _Codec:
+class Coding:
+    """An encoder by FFmpeg's name, what it is given and how it is set, and the file's tag; `on_card` is a GPU's."""
+
     encoder: str
     pixel_format: str
     options: dict[str, str]
     tag: str
+    on_card: bool = False
 
 
 CODECS = {
-    ProxyCodec.DNXHR_LB: _Codec("dnxhd", "yuv422p", {"profile": "dnxhr_lb"}, "AVdh"),
-    ProxyCodec.DNXHD_36: _Codec("dnxhd", "yuv422p", {}, "AVdn"),
-    ProxyCodec.PRORES_PROXY: _Codec("prores_aw", "yuv422p10le", {"profile": "0"}, "apco"),
-    ProxyCodec.PRORES_LT: _Codec("prores_aw", "yuv422p10le", {"profile": "1"}, "apcs"),
-    ProxyCodec.PRORES_HQ: _Codec("prores_aw", "yuv422p10le", {"profile": "3"}, "apch"),
-    ProxyCodec.PRORES_4444: _Codec(
+    ProxyCodec.DNXHR_LB: Coding("dnxhd", "yuv422p", {"profile": "dnxhr_lb"}, "AVdh"),
+    ProxyCodec.DNXHD_36: Coding("dnxhd", "yuv422p", {}, "AVdn"),
+    ProxyCodec.PRORES_PROXY: Coding("prores_aw", "yuv422p10le", {"profile": "0"}, "apco"),
+    ProxyCodec.PRORES_LT: Coding("prores_aw", "yuv422p10le", {"profile": "1"}, "apcs"),
+    ProxyCodec.PRORES_HQ: Coding("prores_aw", "yuv422p10le", {"profile": "3"}, "apch"),
+    ProxyCodec.PRORES_4444: Coding(
         "prores_ks", "yuva444p10le", {"profile": "4", "alpha_bits": "16", "qscale": "4", "vendor": "apl0"}, "ap4h"
     ),
-    ProxyCodec.H264: _Codec("libx264", "yuv420p", {"preset": "veryfast", "crf": "20", "profile": "high"}, "avc1"),
+    ProxyCodec.H264: Coding("libx264", "yuv420p", {"preset": "veryfast", "crf": "20", "profile": "high"}, "avc1"),
 }
 """prores_aw: 25-40 cpu-ms a 1080p frame against 270-411 of prores_ks with its defaults (measured 2026-11)."""
+NVENC = {
+    ProxyCodec.H264: Coding(
+        "h264_nvenc",
+        "yuv420p",
+        {
+            "preset": "p5",
+            "tune": "hq",
+            "profile": "high",
+            "rc": "vbr",
+            "cq": "20",
+            "spatial-aq": "1",
+            "rc-lookahead": "0",
+            "bf": "0",
+            "g": "250",
+            "forced-idr": "1",
+        },
+        "avc1",
+        on_card=True,
+    )
+}
+"""What a card encodes instead: constant quality as x264's, its longest GOP, each closed and begun by an IDR picture.
+
+No B pictures: which cards make them differs, and without them no picture moves in time, whatever card made it.
+"""
 _PRIMARIES = {
     "bt709": 1,
     "bt470m": 4,
@@ -73,12 +101,21 @@ _BITEXACT = 1 << 23
 
 
 class PictureOut:
-    """The picture stream of one proxy; `mark` is what says that the picture is enhanced, empty where it is not."""
+    """The picture stream of one proxy; `mark` is what says that the picture is enhanced, empty where it is not.
+
+    `coding` encodes it, the processor's own for the spec's codec where none is named.
+    """
 
     def __init__(
-        self, container: Any, essence: Essence, spec: ProxySpec, mark: str, mux: Callable[[Any], None]
+        self,
+        container: Any,
+        essence: Essence,
+        spec: ProxySpec,
+        mark: str,
+        mux: Callable[[Any], None],
+        coding: Coding | None = None,
     ) -> None:
-        self._codec, self._mux = CODECS[spec.codec], mux
+        self._codec, self._mux = coding or CODECS[spec.codec], mux
         self._converter = VideoReformatter()
         self._woven = essence.field_order is not FieldOrder.PROGRESSIVE and not spec.deinterlace
         self._graph: Graph | None = None
@@ -93,11 +130,17 @@ class PictureOut:
         if self._burn:
             fitted = frame_of(picture_of(fitted), fitted)  # others see this frame, too
             self._burn(picture_of(fitted))
-        self._mux(self._stream.encode(self._tagged(self._encodable(fitted))))
+        self._mux(self._encoded(self._tagged(self._encodable(fitted))))
 
     def close(self) -> None:
         """Flush the encoder."""
-        self._mux(self._stream.encode(None))
+        self._mux(self._encoded(None))
+
+    def _encoded(self, frame: VideoFrame | None) -> Any:
+        if not self._codec.on_card:
+            return self._stream.encode(frame)
+        with on_card("the card stopped encoding"):
+            return self._stream.encode(frame)
 
     def _encodable(self, frame: VideoFrame) -> VideoFrame:
         if frame.format.name == self._codec.pixel_format:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from engines.errors import Undecodable, Unreadable
@@ -79,12 +80,25 @@ def open_container(file: MediaFile) -> InputContainer:
     Raises:
         Unreadable: no known container, or one that is damaged at its head.
     """
+    with translated(file.name):
+        return _opened(file, None)
+
+
+def open_on_card(file: MediaFile) -> InputContainer:
+    """Return the container as above, its picture decoded by the GPU or not at all; what FFmpeg throws goes through."""
+    container = _opened(file, HWAccel("cuda", allow_software_fallback=False))
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            stream.codec_context.thread_count = 1  # each further one takes a surface of the card's few
+    return container
+
+
+def _opened(file: MediaFile, card: HWAccel | None) -> InputContainer:
     demuxer = demuxer_of(os.pread(file.fd, _HEAD_BYTES, 0), file.name)
     options = {"protocol_whitelist": "file", "format_whitelist": demuxer, "max_streams": str(_MAX_STREAMS)}
     if demuxer == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0"}
-    with translated(file.name):
-        return av.open(file.url, mode="r", format=demuxer, options=options, metadata_errors="replace")
+    return av.open(file.url, mode="r", format=demuxer, options=options, metadata_errors="replace", hwaccel=card)
 
 
 def _is_mov(head: bytes) -> bool:

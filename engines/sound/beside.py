@@ -38,6 +38,10 @@ class Beside:
                 yield from self._between(self._at(shown), self._at(shown + 1))
                 shown += 1
 
+    def describe(self) -> str:
+        """Return what decoded the clip's own blocks."""
+        return self._decoder.describe()
+
     def _at(self, frame: int) -> int:
         """Return the first sample of a frame, the file's end for the end of the last."""
         rate = self._wave.format.sample_rate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,17 +13,34 @@ from pathlib import Path
 
 import pytest
 import structlog
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
+
 from machine import NOW, configured, levels
+from paper_card import PaperCard
 
 from daemon import log, wire
 from daemon.certificates import Certificates
 from daemon.config import Config
-from daemon.doctor import certificates, clocks, disks, examined, kernel, media, mounts, onlookers, permissions, watching
+from daemon.doctor import (
+    certificates,
+    clocks,
+    disks,
+    examined,
+    hardware,
+    kernel,
+    media,
+    mounts,
+    onlookers,
+    permissions,
+    watching,
+)
 from daemon.logbook import Logbook
 from daemon.publish import Naming, naming_of
 from daemon.status import Snapshot
 from daemon.statusfile import write_status
 from engines.media.codecs import opened
+from engines.media.hardware import Hardware
 
 GIB = 1 << 30
 
@@ -35,7 +53,7 @@ def test_a_cart_in_order_has_no_error(config: Config, monkeypatch: pytest.Monkey
     monkeypatch.setattr("daemon.doctor.engines.examined", lambda _: iter(()))  # the command's own stories have them
     found = list(examined(config, NOW))
     subjects = {finding.subject for finding in found}
-    expected = {"media", "kernel", "clock", "mounts", "permissions", "disks", "watching", "certificates"}
+    expected = {"media", "hardware", "kernel", "clock", "mounts", "permissions", "disks", "watching", "certificates"}
     assert subjects == expected
     assert "error" not in levels(found).values()
     told = {finding.name: finding.found for finding in found}
@@ -216,6 +234,36 @@ def test_a_machine_that_cannot_seal_its_children_is_an_error_of_the_kernel(
     monkeypatch.setattr(media, "done", lambda *_: Report(0, "", trouble=unsealed))
     (finding,) = media.examined(config)
     assert (finding.subject, str(finding.level), finding.fix) == ("kernel", "error", "another kernel")
+
+
+# Hardware
+
+
+def test_what_a_card_decodes_and_encodes_is_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = PaperCard(forms=("yuv420p", "yuv420p10le"))
+    monkeypatch.setattr("engines.media.hardware.here", lambda: Hardware(card))
+    found = wire.load(hardware.Tried, hardware.work("", lambda *_: None))
+    assert found.card == card.name
+    lacks = {name for name, why in found.abilities if why}
+    assert lacks == {"decode H.264 4:2:2 10 bit", "decode HEVC 4:2:2 10 bit"}
+    assert ("encode H.264", "") in found.abilities
+
+
+def test_a_card_is_missed_only_where_the_configuration_has_it_encode(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from daemon.executor import Report
+
+    def found(tried: hardware.Tried) -> None:
+        monkeypatch.setattr(hardware, "done", lambda *_: Report(0, "", result=wire.dump(hardware.Tried, tried)))
+
+    asking = configured(tmp_path, "gpu: {encode: nvenc}\n")
+    found(hardware.Tried("", "engine.gpu_missing: no driver"))
+    assert levels(hardware.examined(config)) == {"card": "ok"}
+    assert levels(hardware.examined(asking)) == {"card": "warn"}
+    found(hardware.Tried("NVDEC (Paper)", "", (("decode HEVC", ""), ("encode H.264", "the card does not encode"))))
+    assert levels(hardware.examined(config)) == {"card": "ok", "decode HEVC": "ok", "encode H.264": "ok"}
+    assert levels(hardware.examined(asking)) == {"card": "ok", "decode HEVC": "ok", "encode H.264": "warn"}
 
 
 # Certificates

@@ -172,7 +172,7 @@ def test_a_production_keeps_its_plans_with_its_state(cart: Cart) -> None:
     cart.words |= {"engine": "tensorrt-rtx", "gpu": {"plans_gib": 0.5}}
     choice = choice_of(cart.config)
     assert Path(choice.plans) == cart.config.production_state / "engines"
-    assert choice == EngineChoice("tensorrt-rtx", "", choice.plans, 1 << 29)
+    assert choice == EngineChoice("tensorrt-rtx", "", choice.plans, 1 << 29, decode=True)
 
 
 def test_a_child_with_a_gpu_has_no_end_of_addresses_and_another_has(cart: Cart) -> None:
