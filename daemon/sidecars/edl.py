@@ -55,13 +55,13 @@ def _correction(event: _Event, source: str) -> Correction:
 
 def why_not(stringout: Stringout) -> str:
     """Return why an EDL of this stringout would lie, empty where it would not."""
-    crossing = next((clip.name for clip in stringout.clips if stringout.crosses_midnight(clip)), "")
+    crossing = [clip.name for clip in stringout.clips if stringout.crosses_midnight(clip)]
     lies = {
         "takes with and without drop-frame timecode are in it": len({clip.drop_frame for clip in stringout.clips}) > 1,
         "an EDL has no rate, and readers take its labels for drop-frame ones": may_drop(stringout.rate)
         and not stringout.drop_frame,
         f"an EDL has no label for {stringout.label_rate} frames a second": stringout.label_rate >= _LABELS,
-        f"{crossing} crosses midnight, and its end would lie before its start": bool(crossing),
+        f"{''.join(crossing[:1])} crosses midnight, and its end would lie before its start": bool(crossing),
         "it is longer than a day": stringout.start.frame + stringout.frames
         >= frames_a_day(stringout.rate, drop=stringout.drop_frame),
         f"it has more than {_WIDE_EVENTS} events": len(stringout.clips) > _WIDE_EVENTS,

@@ -322,6 +322,12 @@ def test_an_edl_that_is_there_never_ends_before_it_begins(made: Roll) -> None:
     assert all(b - a == d - c > 0 for a, b, c, d in frames)
 
 
+def test_a_take_without_a_name_that_ends_at_midnight_is_in_no_edl() -> None:
+    one = clip(" ", Fraction(24), start="23:59:59:23", frames=1)
+    (stringout,) = stringouts("A001", [roll(one)]).values()
+    assert "crosses midnight" in edl.why_not(stringout)
+
+
 def test_a_grade_goes_into_otio_edl_and_aaf(tmp_path: Path) -> None:
     (stringout,) = stringouts("A001", [roll(clip("A001C001", Fraction(24)))]).values()
     sop = "(1.1 1.0 0.9)(0.01 0.0 -0.01)(1.0 1.0 1.2)"
