@@ -3,8 +3,8 @@
     python -m bench.gpu [--backend tensorrt-rtx|tensorrt|eager-cuda] [--quick]
 
 Device and ceilings; build, renewal and parity; plain against refit-marked; contexts and graphs; kernels against their
-byte floor; NVDEC and NVENC beside the processor; the whole render, decoded by either; eager CUDA beside it, in
-processes of their own since torch must not share one.
+byte floor, those of motion and carrying, too; a step as the service takes it; NVDEC and NVENC beside the processor; the
+whole render, decoded by either; eager CUDA beside it. Parts are processes of their own: torch must not share one.
 `eager-cuda` measures what a machine without TensorRT can show. Without a GPU it says what is missing and exits with 3:
 nothing is guessed. Batches above one are not measured, for the network's graph has none.
 """
@@ -91,8 +91,18 @@ def _kernels(arguments: argparse.Namespace) -> None:
         _row(row)
 
 
+def _motion(arguments: argparse.Namespace) -> None:
+    from bench.gpu.motion import measured
+    from engines.gpu.machine import Machine
+
+    _, band = _ground(arguments)
+    for raster in ((960, 540), (1920, 1080)):
+        for row in measured(Machine(), *raster, band):
+            _row(row)
+
+
 def _speed(arguments: argparse.Namespace) -> None:
-    """Time each engine as `nearset engine bench` does: one picture after another, from and to this side's memory."""
+    """Time each engine as `nearset engine bench` does: pictures from and to this side's memory, the next one known."""
     from engines.backends.speed import speed
     from engines.model.weights import base_weights
     from engines.plans.store import PlanStore
@@ -131,6 +141,7 @@ _PARTS = {
     "ground": _ground,
     "engines": _engines,
     "kernels": _kernels,
+    "motion": _motion,
     "speed": _speed,
     "parity": _parity,
     "video": _video,

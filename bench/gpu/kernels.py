@@ -11,6 +11,7 @@ import numpy as np
 from bench.gpu.ground import seconds_each
 from engines.gpu.machine import Machine
 from engines.kernels import LANES
+from engines.kernels.cubin import PICTURES
 from engines.kernels.launch import Kernels
 from engines.kernels.twin import (
     LAYOUTS,
@@ -36,7 +37,7 @@ Launch = Callable[[list[Any], Any], object]
 
 def measured(machine: Machine, width: int, height: int, bandwidth: float) -> list[dict[str, Any]]:
     """Return each kernel's milliseconds, its share of the copy bandwidth, and how far it is from its twin."""
-    bench = _Bench(machine, Kernels(machine), width, height)
+    bench = Bench(machine, Kernels(machine, PICTURES), width, height)
     rows = [row for layout in LAYOUTS for row in (bench.packed(layout), bench.planes(layout))]
     rows += [row for layout in LAYOUTS for row in (bench.rgb(layout), bench.planes_of_rgb(layout))]
     rows += [bench.look("a picture"), bench.look("random colours")]
@@ -48,7 +49,9 @@ def _lanes(samples: int) -> int:
     return -(-samples // LANES)
 
 
-class _Bench:
+class Bench:
+    """Measures the kernels of one source at a raster."""
+
     def __init__(self, machine: Machine, kernels: Kernels, width: int, height: int) -> None:
         self._machine, self._kernels, self._width, self._height = machine, kernels, width, height
         self._rows, self._columns = packed_size(height, width)
@@ -59,7 +62,7 @@ class _Bench:
         raster = (self._height, self._width, self._rows, self._columns)
         truth = [packed_from(layout, planes, self._rows, self._columns)]
         name = f"packed_from_{layout.name}"
-        return self._row(name, _lanes(self._columns), self._rows, [*planes], [out], truth, self._planes_first(raster))
+        return self.row(name, _lanes(self._columns), self._rows, [*planes], [out], truth, self._planes_first(raster))
 
     def planes(self, layout: Layout) -> dict[str, Any]:
         """Measure packed pictures to planes."""
@@ -68,7 +71,7 @@ class _Bench:
         blank = [np.zeros_like(plane) for plane in truth]
         raster = (self._height, self._width, self._rows, self._columns)
         name = f"{layout.name}_from_packed"
-        return self._row(name, _lanes(self._columns), self._rows, [packed], blank, truth, self._planes_last(raster))
+        return self.row(name, _lanes(self._columns), self._rows, [packed], blank, truth, self._planes_last(raster))
 
     def rgb(self, layout: Layout) -> dict[str, Any]:
         """Measure planes to RGB."""
@@ -76,7 +79,7 @@ class _Bench:
         truth = [rgb_from(layout, planes, REC709)]
         given = self._planes_first((self._height, self._width, np.array(REC709, np.float32)))
         out = [np.zeros_like(truth[0])]
-        return self._row(f"rgb_from_{layout.name}", _lanes(self._width), self._height, [*planes], out, truth, given)
+        return self.row(f"rgb_from_{layout.name}", _lanes(self._width), self._height, [*planes], out, truth, given)
 
     def planes_of_rgb(self, layout: Layout) -> dict[str, Any]:
         """Measure RGB to planes."""
@@ -85,7 +88,7 @@ class _Bench:
         given = self._planes_last((self._height, self._width, np.array(REC709, np.float32)))
         lines = self._height // 2 if layout.half_rows else self._height
         blank = [np.zeros_like(plane) for plane in truth]
-        return self._row(f"{layout.name}_from_rgb", _lanes(self._width), lines, [rgb], blank, truth, given)
+        return self.row(f"{layout.name}_from_rgb", _lanes(self._width), lines, [rgb], blank, truth, given)
 
     def look(self, of: str) -> dict[str, Any]:
         """Measure a CDL and a LUT on a smooth picture under noise, and on random colours, the worst for a cache."""
@@ -105,10 +108,10 @@ class _Bench:
         pixels = self._width * self._height
         truth, blank = [look(rgb, cdl, lut)], [np.zeros_like(rgb)]
         words = (pixels, numbers, read, _SIDE)
-        row = self._row("look", _lanes(pixels), 1, [rgb], blank, truth, lambda there: (*there[:2], *words))
+        row = self.row("look", _lanes(pixels), 1, [rgb], blank, truth, lambda there: (*there[:2], *words))
         return row | {"kernel": f"look of {of}"}
 
-    def _row(
+    def row(
         self,
         name: str,
         across: int,

@@ -1,15 +1,44 @@
 """Back-ends: whatever runs the network. One protocol, and every one of them passes the same contract test.
 
-A back-end opens a session for one clip; the session keeps the recurrent state inside, near the arithmetic.
+A back-end opens a session for one clip; the session keeps the recurrent state inside, near the arithmetic. Where an
+engine is proven and judged, packed arrays go in and out. A clip goes through the session's *stream*, working pictures
+in and out, so that what stands around the network (packing, motion, blending) is done where the network runs.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from engines.media.frames import Picture
 from engines.model.carry import Flow
+from engines.model.noise import NoiseProfile
 from engines.model.packing import Packed
 from engines.model.weights import Weights
+
+
+class Ready(Protocol):
+    """A picture made ready for its step; it lives no longer than what it was made by."""
+
+    @property
+    def picture(self) -> Picture:
+        """The picture as filmed."""
+
+
+class Stream(Protocol):
+    """A session's way for working pictures. What is made ready by one stream goes into no other."""
+
+    def ready(self, picture: Picture, before: Ready | None = None) -> Ready:
+        """Return a picture made ready; `before` is the one whose step will come before its own, if that is known.
+
+        What is done here depends on no weights and no past, so that one more thread may call it, beside the one that
+        steps.
+        """
+
+    def step(self, now: Ready) -> Picture:
+        """Return the restored picture; motion is to the one of the step before, found here where it is not ready."""
+
+    def reset(self) -> None:
+        """Forget the past: the next picture begins a shot."""
 
 
 class Session(Protocol):
@@ -30,6 +59,12 @@ class Session(Protocol):
 
     def reset(self) -> None:
         """Forget the past: the next picture begins a shot."""
+
+    def stream(self, height: int, width: int, noise: NoiseProfile, strength: float) -> Stream:
+        """Return the way for pictures of `height` x `width` with this noise; `strength` 0 is as filmed, 1 as restored.
+
+        It shares the session's past: who uses it leaves the steps to it.
+        """
 
 
 class Backend(Protocol):

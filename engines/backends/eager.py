@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from engines.backends.base import LightSession, Session
+from engines.backends.stream import OnProcessor
 from engines.light.network import light_network_of
 from engines.model.carry import Flow, carried_on
 from engines.model.network import network_of
@@ -32,7 +33,7 @@ class EagerBackend:
         return _EagerLight(weights)
 
 
-class _EagerSession:
+class _EagerSession(OnProcessor):
     def __init__(self, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._network = network_of(weights)

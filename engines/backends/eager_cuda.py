@@ -1,18 +1,21 @@
 """The network in torch on a GPU: float16, channels last, a step recorded as a CUDA graph.
 
-For machines that have a GPU and no TensorRT.
+For machines that have a GPU and no TensorRT. What is known of the picture before stays on the GPU and is carried there;
+its motion is found by the processor, beside the network, since the kernels that find it elsewhere go by pycuda, which
+must not be in one process with torch on CUDA.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from engines.backends.base import Session
+from engines.backends.stream import OnProcessor
 from engines.errors import BackendUnavailable
 from engines.gpu.device import gpu
 from engines.gpu.machine import told
-from engines.model.carry import Flow, carried_on
+from engines.model.carry import Flow, flow
+from engines.model.carry_torch import carried_past
 from engines.model.network import network_of
 from engines.model.packing import Packed
 from engines.model.weights import Weights
@@ -47,7 +50,7 @@ class EagerCudaBackend:
             return _EagerCudaSession(weights, height, width)
 
 
-class _EagerCudaSession:
+class _EagerCudaSession(OnProcessor):
     def __init__(self, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._network = network_of(weights).to("cuda", torch.float16)
@@ -58,25 +61,36 @@ class _EagerCudaSession:
         self._inputs: list[torch.Tensor] = []
         self._outputs: list[torch.Tensor] = []
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._before: tuple[Packed, Packed, Packed] | None = None
+        self._before: Packed | None = None
 
     def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
-        blank = np.zeros((1, self._network.topology.hidden, *self._shape), np.float32)
-        past = (now, blank) if self._before is None else carried_on(now, *self._before, motion)
+        if motion is None and self._before is not None:
+            motion = flow(now[0], self._before[0])
         with told("the engine failed in a picture"), torch.inference_mode():
-            given = (now, past[0], noise, past[1])
-            if not self._inputs:
-                self._prepare([part.shape[1] for part in given])
-            for there, here in zip(self._inputs, given, strict=True):
-                there.copy_(torch.from_numpy(here))
+            if self._graph is None:
+                self._prepare([now.shape[1], now.shape[1], noise.shape[1], self._network.topology.hidden])
+            self._lay_in(now, noise, motion if self._before is not None else None)
             assert self._graph is not None
             self._graph.replay()
-            output, state = (part.float().contiguous().cpu().numpy() for part in self._outputs)
-        self._before = now, output, state
+            output: Packed = self._outputs[0].float().contiguous().cpu().numpy()
+        self._before = now
         return output
 
     def reset(self) -> None:
         self._before = None
+
+    def _lay_in(self, now: Packed, noise: Packed, motion: Flow | None) -> None:
+        """Fill the inputs: this side's, and the past carried along the motion; without one there is no past."""
+        picture, carried, told_noise, hidden = self._inputs
+        picture.copy_(torch.from_numpy(now))
+        told_noise.copy_(torch.from_numpy(noise))
+        if motion is None:
+            carried.copy_(picture)
+            hidden.zero_()
+        else:
+            past = carried_past(self._outputs[0], self._outputs[1], motion)
+            carried.copy_(past[0])
+            hidden.copy_(past[1])
 
     def _prepare(self, channels: list[int]) -> None:
         """Lay out the memory that steps work in, and record one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engines.backends.base import LightSession, Session
+from engines.backends.stream import OnProcessor
 from engines.light.graph import coarse_size
 from engines.model.carry import Flow
 from engines.model.packing import Packed
@@ -30,7 +31,7 @@ class IdentityBackend:
         return _EvenLight(weights, height, width)
 
 
-class _IdentitySession:
+class _IdentitySession(OnProcessor):
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engines.backends.base import LightSession, Session
+from engines.backends.stream import OnProcessor
 from engines.light.graph import coarse_size, light_graph
 from engines.model.carry import Flow, carried_on
 from engines.model.onnx_graph import onnx_graph
@@ -42,7 +43,7 @@ class OpenVinoBackend:
         return _OpenVinoLight(compiled(graph, self.precision), weights, height, width)
 
 
-class _OpenVinoSession:
+class _OpenVinoSession(OnProcessor):
     def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._request = compiled.create_infer_request()

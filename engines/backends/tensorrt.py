@@ -2,8 +2,8 @@
 
 One back-end over the API that both libraries share. Plans come from the store of this machine; two engines a shape are
 renewed and compared by `engines/plans/pair.py`. This process must not hold torch on CUDA. Of the lines that need a GPU
-the memory, graph and kernels were run on one (2026-11-27), the engines never: no TensorRT was there. The tests marked
-`gpu` and `bench/gpu` are what shows whether they hold.
+the memory, graph and kernels of pictures were run on one (2026-11-27), the engines, motion and carrying never: no
+TensorRT was there. The tests marked `gpu` and `bench/gpu` are what shows whether they hold.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from engines.backends.base import Session
+from engines.backends.base import Session, Stream
+from engines.backends.gpu_stream import GpuStream
 from engines.errors import BackendUnavailable, BadPlan, BuildFailed, GpuFault
 from engines.gpu.faults import gpu_error
-from engines.gpu.graph import Graph
+from engines.gpu.graph import Recorder
 from engines.gpu.machine import Machine
-from engines.model.carry import Flow, carried_on
+from engines.kernels.cubin import MOTION, PICTURES
+from engines.kernels.launch import Kernels
+from engines.model.carry import Flow, flow
+from engines.model.noise import NoiseProfile
 from engines.model.packing import Packed
 from engines.model.weights import Tensors, Weights
 from engines.plans.canary import parity, reference
@@ -28,10 +33,11 @@ from engines.plans.key import plan_key
 from engines.plans.library import LIBRARIES, Renewal
 from engines.plans.pair import Engine, Pair
 from engines.plans.store import PlanStore
-from engines.plans.supply import Supplied, supplied
+from engines.plans.supply import Supplied, kernels, supplied
 
-_GIVEN, _GOT = ("now", "carried", "noise", "hidden"), ("output", "hidden_next")
-"""What goes to the GPU at a step, and what comes back: the past is carried along the motion on the processor."""
+_GIVEN, _GOT = ("now", "noise"), "output"
+_ENDS = (*_GIVEN, _GOT)
+"""What goes to the GPU at a step of packed arrays, and what comes back; the past stays there."""
 _SHAPES = 4
 """Most shapes whose engines are kept at once."""
 
@@ -63,6 +69,13 @@ class TensorRtBackend:
         """
         with self.machine.working("the engine cannot be opened"):
             return self._pair(weights, height, width).serving(weights).session()
+
+    @cached_property
+    def kernels(self) -> tuple[Kernels, Kernels]:
+        """Return the kernels of pictures and of motion."""
+        machine, store = self.machine, self.store
+        pictures, motion = (Kernels(machine, name, kernels(store, machine.gpu, name)) for name in (PICTURES, MOTION))
+        return pictures, motion
 
     def _pair(self, weights: Weights, height: int, width: int) -> Pair:
         shape = (weights.topology.digest, height, width)
@@ -178,60 +191,78 @@ class _RuntimeCache:
 
 
 class _TensorRtSession:
-    """A stream of pictures: pinned buffers here, state there, and one recorded graph a step."""
+    """A stream of pictures: its state stays on the GPU and is carried there; all of a step is recorded."""
 
     def __init__(self, engine: _TensorRtEngine, context: Any) -> None:
         self.weights = engine.weights
         self._engine, self._context = engine, context
-        self.machine = engine.backend.machine
+        self.machine, self.pictures, self.motion = engine.backend.machine, *engine.backend.kernels
         cuda = self.machine.cuda
         names = [engine.engine.get_tensor_name(number) for number in range(engine.engine.num_io_tensors)]
         shapes = {name: tuple(engine.engine.get_tensor_shape(name)) for name in names}
-        self._here = {name: self.machine.pinned(shapes[name]) for name in (*_GIVEN, *_GOT)}
-        self._there = {name: cuda.mem_alloc(int(np.prod(shape)) * 2) for name, shape in shapes.items()}
-        self._stream = cuda.Stream()
+        self._shape: tuple[int, int] = shapes["now"][2:]
+        self._here = {name: self.machine.pinned(shapes[name], np.float16) for name in _ENDS}
+        self._motion_here = self.machine.pinned((*self._shape, 2), np.float32)
+        self.there = {name: cuda.mem_alloc(int(np.prod(shape)) * 2) for name, shape in shapes.items()}
+        self._motion_there = cuda.mem_alloc(self._motion_here.nbytes)
+        self.stream_of_work = cuda.Stream()
         for name in names:
-            context.set_tensor_address(name, int(self._there[name]))
-        self._graph: Graph | None = None
-        self._before: Packed = np.zeros(shapes["now"], np.float32)
-        self._fresh = True
+            context.set_tensor_address(name, int(self.there[name]))
+        self._recorder = Recorder(self.stream_of_work, self.may_record)
+        self._bytes = {name: int(np.prod(shape)) * 2 for name, shape in shapes.items()}
+        self._before: Packed | None = None
 
     def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
-        here = self._here
-        past = (now, 0) if self._fresh else self._carried(now, motion)
+        going = self._before is not None
+        if self._before is not None:
+            self._motion_here[:] = flow(now[0], self._before[0]) if motion is None else motion
+        self._here["now"][:], self._here["noise"][:] = now, noise
         with self.machine.working("the engine failed in a picture"):
-            for name, array in zip(_GIVEN, (now, past[0], noise, past[1]), strict=True):
-                here[name][:] = array
-            self._run()
-            self._stream.synchronize()
-        self._before, self._fresh = now, False
-        return here["output"].astype(np.float32)
+            self._recorder.run(going, lambda: self._enqueue(going=going))
+            self.stream_of_work.synchronize()
+        self._before = now
+        return self._here["output"].astype(np.float32)
 
     def reset(self) -> None:
-        self._fresh = True
+        self._before = None
 
-    def _carried(self, now: Packed, motion: Flow | None) -> tuple[Packed, Packed]:
-        output, hidden = (self._here[name].astype(np.float32) for name in _GOT)
-        return carried_on(now, self._before, output, hidden, motion)
+    def stream(self, height: int, width: int, noise: NoiseProfile, strength: float) -> Stream:
+        return GpuStream(self, height, width, noise, strength)
 
-    def _run(self) -> None:
-        """Run a step: the first by itself, since libraries prepare in it what cannot be recorded, then as recorded."""
-        if self._graph is not None:
-            self._graph.launch()
-            return
-        self._enqueue()
-        self._stream.synchronize()
-        if getattr(self._context, "is_stream_capturable", lambda _: True)(self._stream.handle):
-            self._graph = Graph.recorded(self._enqueue, self._stream.handle)
+    def advance(self, motion: Any | None) -> None:
+        """Start a step on what lies on the GPU; see `gpu_stream.Advancing`."""
+        if motion is None:
+            self._begin()
+        else:
+            self._carry(motion)
+        if not self._context.execute_async_v3(self.stream_of_work.handle):
+            raise self._engine.backend.failed("the engine failed in a picture")
 
-    def _enqueue(self) -> None:
-        cuda, there, stream = self.machine.cuda, self._there, self._stream
+    def _begin(self) -> None:
+        cuda, there = self.machine.cuda, self.there
+        cuda.memcpy_dtod_async(there["carried"], there["now"], self._bytes["now"], self.stream_of_work)
+        cuda.memset_d8_async(there["hidden"], 0, self._bytes["hidden"], self.stream_of_work)
+
+    def _carry(self, motion: Any) -> None:
+        (rows, columns), there, run = self._shape, self.there, self.motion.run
+        hidden = (there["hidden_next"], motion, there["hidden"], self.weights.topology.hidden)
+        picture = (there["output"], motion, there["carried"])
+        run("carried_picture", columns, rows, *picture, rows, columns, stream=self.stream_of_work)
+        run("carried_state", columns, rows, *hidden, rows, columns, stream=self.stream_of_work)
+
+    def _enqueue(self, *, going: bool) -> None:
+        cuda, there, stream = self.machine.cuda, self.there, self.stream_of_work
         for name in _GIVEN:
             cuda.memcpy_htod_async(there[name], self._here[name], stream)
-        if not self._context.execute_async_v3(stream.handle):
-            raise self._engine.backend.failed("the engine failed in a picture")
-        for name in _GOT:
-            cuda.memcpy_dtoh_async(self._here[name], there[name], stream)
+        if going:
+            cuda.memcpy_htod_async(self._motion_there, self._motion_here, stream)
+        self.advance(self._motion_there if going else None)
+        cuda.memcpy_dtoh_async(self._here[_GOT], there[_GOT], stream)
+
+    def may_record(self) -> bool:
+        """Return whether a step can be recorded yet: libraries that compile as they run say so."""
+        able = getattr(self._context, "is_stream_capturable", lambda _: True)
+        return bool(able(self.stream_of_work.handle))
 
 
 def _unfit(why: str) -> BuildFailed:

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from engines.backends.base import LightBackend
-from engines.enhance.restore import HIGHEST, LOWEST
 from engines.light import protect
 from engines.light.curve import Curve, Floats
 from engines.light.dials import Bring, Dials, Limits, Region, Window
@@ -23,7 +22,7 @@ from engines.light.illumination import Illumination, luma_of
 from engines.light.stops import halved, rgb_codes, to_ycbcr
 from engines.light.track import Track
 from engines.light.zones import Zones, gains, limited, weight_of
-from engines.media.frames import Picture, Plane
+from engines.media.frames import HIGHEST, LOWEST, Picture, Plane
 from engines.model.weights import Weights
 
 _FOLLOW = 0.3

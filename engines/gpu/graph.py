@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Self
 
 from engines.gpu.faults import gpu_error
@@ -44,6 +44,27 @@ class Graph:
 
     def __del__(self) -> None:
         self._driver.cuGraphExecDestroy(self._handle)
+
+
+class Recorder:
+    """Runs work of one stream: the first time by itself, then as it was recorded.
+
+    Libraries prepare in a first run what cannot be recorded. `may_record` says whether the work can be recorded yet.
+    """
+
+    def __init__(self, stream: Any, may_record: Callable[[], bool] = lambda: True) -> None:
+        self._stream, self._may_record = stream, may_record
+        self._graphs: dict[Hashable, Graph] = {}
+
+    def run(self, key: Hashable, work: Callable[[], None]) -> None:
+        """Start work that is the same, on the same memory, whenever it has the same key."""
+        if key in self._graphs:
+            self._graphs[key].launch()
+            return
+        work()
+        self._stream.synchronize()
+        if self._may_record():
+            self._graphs[key] = Graph.recorded(work, self._stream.handle)
 
 
 def _libcuda() -> Any:

@@ -9,7 +9,7 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from engines.errors import BackendUnavailable, EngineError
 from engines.gpu.device import Gpu, gpu
 from engines.gpu.faults import gpu_error
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Machine:
@@ -40,9 +42,9 @@ class Machine:
             finally:
                 self._context.pop()
 
-    def pinned(self, shape: tuple[int, ...]) -> npt.NDArray[np.float16]:
+    def pinned(self, shape: tuple[int, ...], kind: type[Number]) -> npt.NDArray[Number]:
         """Return memory of this side that the GPU reads and writes by itself."""
-        pinned: npt.NDArray[np.float16] = self.cuda.pagelocked_empty(shape, np.float16)
+        pinned: npt.NDArray[Number] = self.cuda.pagelocked_empty(shape, kind)
         return pinned
 
 

@@ -10,15 +10,21 @@ from tempfile import TemporaryDirectory
 
 from engines.errors import BackendUnavailable, BuildFailed
 
-SOURCE = "pictures.cu"
+PICTURES, MOTION = SOURCES = ("pictures", "motion")
+"""The sources; each is compiled by itself and loaded as a module of its own."""
 HEADERS = Path(__file__).parent
 """Where what sources include lies."""
 _LONGEST_SECONDS = 300
 
 
-def source() -> str:
-    """Return the kernels' source."""
-    return (resources.files("engines.kernels") / SOURCE).read_text(encoding="utf-8")
+def source(name: str) -> str:
+    """Return the text of one of SOURCES."""
+    return (resources.files("engines.kernels") / f"{name}.cu").read_text(encoding="utf-8")
+
+
+def whole_source(name: str) -> str:
+    """Return the text of one of SOURCES with that of all headers: what its machine code is made of."""
+    return source(name) + "".join(path.read_text(encoding="utf-8") for path in sorted(HEADERS.glob("*.cuh")))
 
 
 def compiler() -> str:
@@ -36,21 +42,21 @@ def compiler() -> str:
     )
 
 
-def cubin(sm: str) -> bytes:
-    """Return the kernels as machine code for an SM such as 89; no GPU is needed.
+def cubin(sm: str, name: str) -> bytes:
+    """Return the kernels of one of SOURCES as machine code for an SM such as 89; no GPU is needed.
 
     Raises:
         BackendUnavailable: nvcc is missing. BuildFailed: it refuses the source or the SM.
     """
-    with TemporaryDirectory(prefix="nearset-kernels-") as name:
-        path = Path(name, SOURCE)
-        path.write_text(source(), encoding="utf-8")
-        command = [compiler(), "--cubin", f"-arch=sm_{sm}", f"-I{HEADERS}", "-o", f"{name}/cubin", str(path)]
+    with TemporaryDirectory(prefix="nearset-kernels-") as folder:
+        path, made = Path(folder, f"{name}.cu"), Path(folder, "cubin")
+        path.write_text(source(name), encoding="utf-8")
+        command = [compiler(), "--cubin", f"-arch=sm_{sm}", f"-I{HEADERS}", "-o", str(made), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_SECONDS, check=False)
         if done.returncode:
             raise BuildFailed(
-                f"the kernels cannot be compiled for SM {sm}",
+                f"the kernels of {name} cannot be compiled for SM {sm}",
                 why=(done.stderr or done.stdout).strip().splitlines()[0],
                 fix="see what this nvcc supports: `nvcc --list-gpu-code`",
             )
-        return Path(name, "cubin").read_bytes()
+        return made.read_bytes()

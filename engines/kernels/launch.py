@@ -11,20 +11,34 @@ from engines.kernels.cubin import cubin
 
 _BLOCK = (32, 4, 1)
 """Small, so that the few hundred blocks of a picture come out even over a GPU's processors."""
+_NOWHERE = np.intp(0)
 
 
 class Kernels:
-    """The kernels of `pictures.cu` on a GPU; a field is run with a thread for each of its places."""
+    """The kernels of one source on a GPU; a field is run with a thread for each of its places.
 
-    def __init__(self, machine: Machine, code: bytes | None = None) -> None:
+    `code` is their machine code, made here where it is not given.
+    """
+
+    def __init__(self, machine: Machine, name: str, code: bytes | None = None) -> None:
         self._machine = machine
-        with machine.working("the kernels cannot be loaded"):
-            self._module = machine.cuda.module_from_buffer(code or cubin(machine.gpu.sm))
+        code = code or cubin(machine.gpu.sm, name)
+        with machine.working(f"the kernels of {name} cannot be loaded"):
+            self._module = machine.cuda.module_from_buffer(code)
 
     def run(self, name: str, width: int, height: int, *arguments: Any, stream: Any = None) -> None:
-        """Start a kernel for `width` x `height` places; whole numbers go as 32 bit, structures as float arrays."""
+        """Start a kernel for `width` x `height` places.
+
+        Whole numbers go as 32 bit, None as no memory, structures as float arrays.
+        """
         across, down = (_BLOCK[0] * _BLOCK[1], 1) if height == 1 else _BLOCK[:2]
-        given = [np.int32(value) if isinstance(value, int) else value for value in arguments]
         grid = (-(-width // across), -(-height // down))
         with self._machine.working(f"the kernel {name} failed"):
-            self._module.get_function(name)(*given, block=(across, down, 1), grid=grid, stream=stream)
+            function = self._module.get_function(name)
+            function(*map(_as_c, arguments), block=(across, down, 1), grid=grid, stream=stream)
+
+
+def _as_c(value: Any) -> Any:
+    if value is None:
+        return _NOWHERE
+    return np.int32(value) if isinstance(value, int) else value

@@ -16,6 +16,9 @@ Plane = npt.NDArray[np.uint16]
 
 CODE_MAX = 1023
 """Largest 10-bit code value."""
+LOWEST, HIGHEST = 4, 1019
+"""Code values that 10-bit interfaces leave to the picture. Source: ITU-R BT.709-6, item 5.6 (0-3 and 1020-1023
+are for timing)."""
 _VECTOR_BYTES = 64
 """Widest vector that swscale writes at once."""
 

@@ -9,13 +9,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.model.carry import flow, places
+from engines.model.carry import Flow, flow, places
 
 
 def flows(now: Tensor, before: Tensor) -> Tensor:
     """Return the motion of a batch of pictures as filmed, `[N, h, w, 2]`; found by the CPU, wherever they are."""
     pairs = zip(now.cpu().numpy(), before.cpu().numpy(), strict=True)
     return torch.from_numpy(np.stack([flow(one, other) for one, other in pairs])).to(now.device)
+
+
+def carried_past(output: Tensor, hidden: Tensor, motion: Flow) -> tuple[Tensor, Tensor]:
+    """Return what `carried_on` does of the restored picture and the state before, where these are, as they are kept."""
+    along = torch.from_numpy(motion)[None].to(output.device)
+    return carried_batch(output.float(), along).to(output.dtype), carried_states(hidden.float(), along).to(hidden.dtype)
 
 
 def carried_batch(before: Tensor, motion: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Whether an engine gives the reference's pictures: one canary a shape, what torch makes of it, and how far is too far.
 
 The canary is arithmetic, the same everywhere and for ever; what the reference makes of it is kept with the weights, so
-that who runs engines needs no torch.
+that who runs engines needs no torch. It goes through packed, along the motion that processors find, wherever an engine
+finds its own: what is compared is the network and what it is given, not two searches.
 """
 
 from __future__ import annotations
@@ -33,20 +34,26 @@ MOST_OF_CHANGE = 0.05
 """Most that it may be off, relative to what the reference changed in the picture: it is this that shows weights which
 were not renewed, since most of a picture is the picture that came in."""
 FRAMES = 4
-_NOISE = NoiseProfile(2e-4, 1e-4)
+CANARY_NOISE = NoiseProfile(2e-4, 1e-4)
 _DEVIATION = 12.0
 _SEED = 20261125
 
 
 def canary(height: int, width: int) -> Iterator[tuple[Packed, Packed]]:
-    """Yield the pictures and noise maps of the canary for packed pictures of `height` x `width`: a moving pattern."""
+    """Yield the pictures and noise maps of the canary for packed pictures of `height` x `width`."""
+    for picture in canary_pictures(height, width):
+        packed = pack(picture)
+        yield packed, CANARY_NOISE.noise_map(packed)
+
+
+def canary_pictures(height: int, width: int) -> Iterator[Picture]:
+    """Yield the working pictures of the canary for packed pictures of `height` x `width`: a moving pattern."""
     down, across = np.mgrid[: height * 2, : width * 2].astype(np.float32)
     for number in range(FRAMES):
         luma = 480 + 200 * np.sin((across + 3 * number) / 37) * np.cos(down / 23) + 90 * (((across + down) // 24) % 2)
         cb, cr = (512 + 60 * np.sin(plane[:, ::2] / 51 + number) for plane in (across, down))
         planes = [_codes(plane, number * 3 + at) for at, plane in enumerate((luma, cb, cr))]
-        packed = pack(Picture(number, *planes))
-        yield packed, _NOISE.noise_map(packed)
+        yield Picture(number, *planes)
 
 
 def _noise(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float32]:

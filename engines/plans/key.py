@@ -67,3 +67,22 @@ def plan_key(
         gpu=here.name if here else "",
         driver=here.driver if here else "",
     )
+
+
+def kernels_key(name: str, source: str, sm: str) -> PlanKey:
+    """Return the key of a source of kernels for an SM; the digest of its text stands where a network has its own."""
+    return PlanKey(
+        what="kernels",
+        network=name,
+        topology=hashlib.sha256(source.encode()).hexdigest()[:32],
+        weights="",
+        height=0,
+        width=0,
+        precision=PRECISION,
+        library="nvcc",
+        version="",
+        renewal="",
+        sm=sm,
+        gpu="",
+        driver="",
+    )

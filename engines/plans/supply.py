@@ -1,16 +1,18 @@
-"""Plans on demand: from the store if one is there and good, else built and kept."""
+"""Plans and kernels on demand: from the store if they are there and good, else built and kept."""
 
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import BadPlan
 from engines.gpu.device import Gpu
+from engines.kernels.cubin import cubin, whole_source
 from engines.model.weights import Weights
 from engines.plans.build import built
-from engines.plans.key import PlanKey, plan_key
+from engines.plans.key import PlanKey, kernels_key, plan_key
 from engines.plans.library import Library, Renewal
 from engines.plans.store import PlanStore
 
@@ -52,3 +54,21 @@ def supplied(
     sm = "" if isinstance(target, Gpu) and not library.builds_without_gpu else key.sm
     made = built(library, weights, height, width, sm, renewal)
     return Supplied(key, store.save(key, made.plan, made.seconds), made.plan, made.seconds, refused)
+
+
+def kernels(store: PlanStore, gpu: Gpu, name: str) -> bytes:
+    """Return the machine code of a source of kernels for a GPU, kept beside the plans; compiled where it is not there.
+
+    Raises:
+        BackendUnavailable: nvcc is missing. BuildFailed: it does not know the GPU's SM.
+    """
+    key = kernels_key(name, whole_source(name), gpu.sm)
+    try:
+        if code := store.load(key):
+            return code
+    except BadPlan as error:
+        logging.getLogger(__name__).warning("%s", error)
+    began = time.monotonic()
+    code = cubin(gpu.sm, name)
+    store.save(key, code, time.monotonic() - began)
+    return code

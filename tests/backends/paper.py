@@ -7,32 +7,95 @@ or a GPU answers as these do.
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
+from safetensors.numpy import save
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))
+
+import paper_kernels
 
 from engines.gpu.device import Gpu
 from engines.openvino_core import compiled
 
+_COMPILED = TemporaryDirectory(prefix="nearset-paper-")
 GPU = Gpu("Paper RTX", "89", "580.65 CUDA 13.0", 24 << 30)
 
 
-class Stream:
-    handle = 7
+class Memory:
+    """What the GPU would hold; its address is where it lies here."""
+
+    def __init__(self, count):
+        self.bytes = np.zeros(count, np.uint8)
+
+    def __int__(self):
+        return self.bytes.ctypes.data
+
+    def free(self):
+        self.bytes = None
+
+
+class Event:
+    """A place in a stream's work, reached or not."""
+
+    def __init__(self):
+        self.stream, self.reached = None, True
+
+    def record(self, stream):
+        mark = SimpleNamespace(reached=False)
+        self.stream, self.mark = stream, mark
+        stream.put(lambda: setattr(mark, "reached", True))
 
     def synchronize(self):
-        """All was done at once."""
+        self.stream.until(lambda: self.mark.reached)
+
+    def time_since(self, other):
+        return 1.0
+
+
+class Stream:
+    """Work in its order, as lazy as a GPU may be: done when somebody waits for it, and not before."""
+
+    def __init__(self, driver):
+        self.driver, self.work, self.recording = driver, deque(), None
+        self.handle = len(driver.streams) + 1
+        driver.streams[self.handle] = self
+
+    def put(self, work):
+        with self.driver.turn:
+            (self.work if self.recording is None else self.recording).append(work)
+
+    def synchronize(self):
+        assert self.recording is None, "nothing can be waited for while work is recorded"
+        self.until(lambda: not self.work)
+
+    def wait_for_event(self, event):
+        mark = event.mark
+        self.put(lambda: event.stream.until(lambda: mark.reached))
+
+    def until(self, done):
+        with self.driver.turn:
+            while not done():
+                self.work.popleft()()
 
 
 class Driver:
-    """pycuda.driver: memory by address, copies at once; `asked` counts them. A recording does nothing by itself."""
+    """pycuda.driver: memory, streams, events, kernels that run thread by thread. Each thread pushes its own context."""
 
     def __init__(self):
-        self.memory, self.asked, self.depth = {}, [], 0
-        self.recording = None
-        self.Stream = Stream
+        self.memory, self.streams, self.asked = {}, {}, []
+        self.turn, self.pushed = threading.RLock(), threading.local()
+        self.Stream, self.Event = lambda: Stream(self), Event
 
     def init(self):
         self.asked.append("init")
@@ -41,39 +104,80 @@ class Driver:
         assert number == 0
         return SimpleNamespace(retain_primary_context=lambda: SimpleNamespace(push=self.push, pop=self.pop))
 
+    @property
+    def depth(self):
+        return getattr(self.pushed, "depth", 0)
+
     def push(self):
-        self.depth += 1
+        self.pushed.depth = self.depth + 1
 
     def pop(self):
-        self.depth -= 1
+        self.pushed.depth = self.depth - 1
 
     def pagelocked_empty(self, shape, kind):
         return np.zeros(shape, kind)
 
     def mem_alloc(self, count):
-        address = 4096 * (len(self.memory) + 1)
-        self.memory[address] = np.zeros(count // 2, np.float16)
-        return address
+        memory = Memory(count)
+        self.memory[int(memory)] = memory
+        return memory
 
-    def do(self, work):
+    def do(self, work, stream):
         assert self.depth, "no context is this thread's"
-        if self.recording is None:
-            work()
-        else:
-            self.recording.append(work)
+        stream.put(work)
 
     def memcpy_htod_async(self, there, here, stream):
-        self.do(lambda: self.memory[there].__setitem__(slice(None), here.ravel()))
+        assert here.flags.c_contiguous
+        assert here.nbytes == there.bytes.nbytes
+        self.do(lambda: there.bytes.__setitem__(slice(None), here.reshape(-1).view(np.uint8)), stream)
 
     def memcpy_dtoh_async(self, here, there, stream):
-        self.do(lambda: here.__setitem__(..., self.memory[there].reshape(here.shape)))
+        assert here.nbytes == there.bytes.nbytes
+        self.do(lambda: here.__setitem__(..., there.bytes.view(here.dtype).reshape(here.shape)), stream)
+
+    def to_device(self, array):
+        there = self.mem_alloc(array.nbytes)
+        there.bytes[:] = array.reshape(-1).view(np.uint8)
+        return there
+
+    def memcpy_dtoh(self, here, there):
+        for stream in self.streams.values():
+            stream.synchronize()
+        here[...] = there.bytes.view(here.dtype).reshape(here.shape)
 
     def memcpy_dtod_async(self, to, source, count, stream):
-        assert count == self.memory[source].nbytes == self.memory[to].nbytes
-        self.do(lambda: self.memory[to].__setitem__(slice(None), self.memory[source]))
+        assert count == source.bytes.nbytes == to.bytes.nbytes
+        self.do(lambda: to.bytes.__setitem__(slice(None), source.bytes), stream)
 
     def memset_d8_async(self, there, value, count, stream):
-        self.do(lambda: self.memory[there].fill(value))
+        assert count == there.bytes.nbytes
+        self.do(lambda: there.bytes.fill(value), stream)
+
+    def module_from_buffer(self, code):
+        library = kernels_of(code.decode())
+        return SimpleNamespace(get_function=lambda name: functools.partial(self.launch, library, name))
+
+    def launch(self, library, name, *given, block, grid, stream):
+        words = [as_c(value) for value in given]
+        field = (block[0] * grid[0], block[1] * grid[1])
+        self.do(lambda: paper_kernels.run(library, name, *field, *words), stream)
+
+
+def as_c(value):
+    """A word of a kernel as its compiler lays it."""
+    if isinstance(value, Memory):
+        return ctypes.c_void_p(int(value))
+    if isinstance(value, np.ndarray):
+        floats = ctypes.c_float * len(value)
+        fields = type("Floats", (ctypes.Structure,), {"_fields_": [("floats", floats)]})
+        return fields(floats(*value))
+    return {np.int32: ctypes.c_int, np.float32: ctypes.c_float, np.intp: ctypes.c_void_p}[type(value)](value.item())
+
+
+@functools.cache
+def kernels_of(name):
+    """The kernels of a source, compiled once for all tests."""
+    return paper_kernels.compiled(name, Path(_COMPILED.name))
 
 
 class Cuda:
@@ -83,12 +187,13 @@ class Cuda:
         self.driver, self.graphs, self.launched = driver, {}, 0
 
     def cuStreamBeginCapture_v2(self, stream, mode):
-        self.driver.recording = []
+        self.driver.streams[stream.value].recording = []
         return 0
 
     def cuStreamEndCapture(self, stream, graph):
+        recorded = self.driver.streams[stream.value]
         graph._obj.value = len(self.graphs) + 1
-        self.graphs[graph._obj.value], self.driver.recording = self.driver.recording, None
+        self.graphs[graph._obj.value], recorded.recording = recorded.recording, None
         return 0
 
     def cuGraphInstantiateWithFlags(self, handle, graph, flags):
@@ -104,7 +209,7 @@ class Cuda:
     def cuGraphLaunch(self, handle, stream):
         self.launched += 1
         for work in self.graphs[handle.value]:
-            work()
+            self.driver.streams[stream.value].put(work)
         return 0
 
 
@@ -166,15 +271,18 @@ class Context:
         return True
 
     def execute_async_v3(self, stream):
-        assert stream == Stream.handle
         if self.engine.library.sick == "running":
             return False
-        self.engine.library.driver.do(self.step)
+        driver = self.engine.library.driver
+        driver.do(self.step, driver.streams[stream])
         return True
 
     def step(self):
         memory = self.engine.library.driver.memory
-        shaped = {name: memory[self.addresses[name]].reshape(shape) for name, shape in self.engine.shapes.items()}
+        shaped = {
+            name: memory[self.addresses[name]].bytes.view(np.float16).reshape(shape)
+            for name, shape in self.engine.shapes.items()
+        }
         ends = {end.name for end in self.engine.graph.graph.output}
         made = self.run.infer({name: array for name, array in shaped.items() if name not in ends})
         for port, array in made.items():
@@ -211,7 +319,7 @@ def laid_out(monkeypatch):
     from engines.gpu import graph, machine
     from engines.model.half import half
     from engines.model.onnx_graph import onnx_graph
-    from engines.plans import library, supply
+    from engines.plans import canary, library, supply
     from engines.plans.build import Built, clamped
 
     driver = Driver()
@@ -227,4 +335,23 @@ def laid_out(monkeypatch):
         )
 
     monkeypatch.setattr(supply, "built", built)
+    monkeypatch.setattr(supply, "cubin", lambda _, name: name.encode())
+    monkeypatch.setattr(canary, "_made", made)
     return driver, cuda, trt
+
+
+def backend(monkeypatch, folder, name="tensorrt"):
+    """The back-end itself, on paper."""
+    from engines.backends.tensorrt import TensorRtBackend
+    from engines.plans.store import PlanStore
+
+    laid_out(monkeypatch)
+    return TensorRtBackend(name, PlanStore(folder, 1 << 30))
+
+
+def made(key, weights):
+    """The reference, made in this process."""
+    from engines.backends.eager import EagerBackend
+    from engines.plans.canary import last_picture
+
+    return save({"output": last_picture(EagerBackend().open(weights, key.height, key.width), key.height, key.width)})

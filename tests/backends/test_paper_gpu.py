@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,8 +13,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import paper
 
+from engines.backends import stream
+from engines.backends.eager import EagerBackend
 from engines.backends.tensorrt import TensorRtBackend
+from engines.enhance import LOOK_AHEAD
+from engines.enhance.restore import Restore
 from engines.errors import BuildFailed, GpuFault, OutOfGpuMemory, ParityRefused
+from engines.kernels import motion_twin
+from engines.media.frames import Picture
+from engines.model import carry
+from engines.model.noise import NoiseProfile
+from engines.model.packing import interleaved
 from engines.model.weights import base_weights
 from engines.plans import canary
 from engines.plans.canary import last_picture, parity
@@ -25,17 +35,7 @@ SHAPE = (36, 48)
 @pytest.fixture
 def world(monkeypatch, tmp_path):
     driver, cuda, trt = paper.laid_out(monkeypatch)
-    monkeypatch.setattr(canary, "_made", here)
     return driver, cuda, trt, PlanStore(tmp_path / "engines", 1 << 30)
-
-
-def here(key, weights):
-    """The reference, made in this process."""
-    from safetensors.numpy import save
-
-    from engines.backends.eager import EagerBackend
-
-    return save({"output": last_picture(EagerBackend().open(weights, key.height, key.width), key.height, key.width)})
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +52,75 @@ def day(base):
 
 
 @pytest.mark.parametrize("name", ["tensorrt", "tensorrt-rtx"])
-def test_a_clip_goes_through_with_its_state_on_the_gpu_and_is_recorded_once(world, base, name):
+def test_packed_pictures_go_through_with_their_state_on_the_gpu_and_are_recorded_once(world, base, name):
     driver, cuda, _, store = world
     session = TensorRtBackend(name, store).open(base, *SHAPE)
     before = cuda.launched
     output = last_picture(session, *SHAPE)
     assert parity(session, here_output(base), *SHAPE).refused == ""
     assert (output.shape, output.dtype) == ((1, 8, *SHAPE), np.float32)
-    assert cuda.launched - before == 2 * canary.FRAMES - 1
+    assert cuda.launched - before == 2 * canary.FRAMES - 2  # a shot's first step and its others are recorded apart
     assert driver.depth == 0
 
 
 def here_output(weights):
-    from engines.backends.eager import EagerBackend
-
     return last_picture(EagerBackend().open(weights, *SHAPE), *SHAPE)
+
+
+def pan(count, height, width, seed=1):
+    """A wall that a camera pans over, and in the middle a cut to a brighter one; under noise of 12 codes."""
+    rng, pictures = np.random.default_rng(seed), []
+    walls = [cv2.GaussianBlur(rng.normal(0, 1, (height + 40, width + 80)), (0, 0), 3) for _ in range(2)]
+    for number in range(count):
+        wall, level = walls[number >= count // 2], (300, 640)[number >= count // 2]
+        seen = level + 600 * wall[number : number + height, 3 * number : 3 * number + width]
+        planes = (seen, np.full((height, width // 2), 500.0), np.full((height, width // 2), 530.0))
+        noisy = [
+            np.clip(np.rint(plane + rng.normal(0, 12, plane.shape)), 4, 1019).astype(np.uint16) for plane in planes
+        ]
+        pictures.append(Picture(number, *noisy))
+    return pictures
+
+
+def restored(backend, weights, pictures, strength=1.0):
+    """A clip as the service restores it: each picture with those that come."""
+    first = pictures[0]
+    noise = NoiseProfile(2e-4, 1e-4, 0.7, 0.2)
+    restore = Restore(backend, weights, first.height, first.width, strength=strength, noise=noise)
+    return [restore(one, pictures[number + 1 : number + 1 + LOOK_AHEAD]) for number, one in enumerate(pictures)]
+
+
+def as_the_kernels_find_it(now, before):
+    """Motion of packed pictures by the kernels' twin."""
+    return motion_twin.motion_of(
+        *(np.rint(interleaved(packed)[0] * 1023).astype(np.uint16) for packed in (now, before))
+    )
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+def test_a_clip_comes_out_as_the_reference_restores_it_along_the_same_motion(world, base, monkeypatch, strength):
+    pictures = pan(12, 72, 96)
+    found = restored(TensorRtBackend("tensorrt", world[3]), base, pictures, strength)
+    assert world[0].depth == 0
+    for module in (carry, stream):
+        monkeypatch.setattr(module, "flow", as_the_kernels_find_it)
+    truth = restored(EagerBackend(), base, pictures, strength)
+    for one, other in zip(found, truth, strict=True):
+        assert one.number == other.number
+        for plane, wanted in zip((one.y, one.cb, one.cr), (other.y, other.cb, other.cr), strict=True):
+            assert np.abs(plane.astype(int) - wanted).max() <= 2
+
+
+def test_a_clip_is_recorded_as_often_as_it_has_berths_and_their_pairs(world, base):
+    """Three pictures are under way, four while a shot begins; what was recorded once is launched from then on."""
+    cuda = world[1]
+    backend = TensorRtBackend("tensorrt", world[3])
+    pictures = pan(24, 72, 96)
+    restored(backend, base, pictures[:8])
+    graphs, launched = len(cuda.graphs), cuda.launched
+    restored(backend, base, pictures[:8])
+    assert len(cuda.graphs) - graphs <= 4 + 4 * 3 + 2 * 4
+    assert cuda.launched > launched
 
 
 def test_a_reset_session_remembers_nothing(world, base):
@@ -151,3 +205,18 @@ def test_an_engine_that_fails_in_a_picture_tells_and_leaves_no_context_behind(wo
 def test_what_ran_is_told_with_library_precision_gpu_and_driver(world):
     said = TensorRtBackend("tensorrt", world[3]).describe()
     assert said == "tensorrt 11.4.0 f16, Paper RTX, driver 580.65 CUDA 13.0, refit"
+
+
+def test_what_a_gpu_will_be_asked_of_motion_is_asked_rightly(world, monkeypatch):
+    """The bench that fills docs/performance.md, on paper and small: each kernel gives what its twin gives."""
+    from bench.gpu import kernels, motion
+    from engines.gpu.machine import Machine
+    from engines.kernels import launch
+
+    monkeypatch.setattr(kernels, "_TURNS", 1)
+    monkeypatch.setattr(kernels, "_SETS", 1)
+    monkeypatch.setattr(launch, "cubin", lambda _, name: name.encode())
+    rows = {row["kernel"]: row for row in motion.measured(Machine(), 128, 96, 1e12)}
+    assert rows.pop("grey levels and motion, all of it")["off_mean_pixels"] < 1e-3
+    assert len(rows) == 15
+    assert {name: row["off"] for name, row in rows.items() if row["off"] is not None and row["off"] > 1e-3} == {}

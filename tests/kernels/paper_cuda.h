@@ -1,4 +1,4 @@
-// CUDA on paper: what pictures.cu needs of it, for a compiler of the processor. One thread at a time, set by the test.
+// CUDA on paper: what the kernels need of it, for a compiler of the processor. One thread at a time, set by the test.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -7,12 +7,14 @@
 
 #define __global__
 #define __device__
+#define __constant__
 #define __noinline__
 
 struct Three { int x, y, z; };
 static Three blockIdx, threadIdx, blockDim;
 
 struct __half { uint16_t bits; };
+struct float2 { float x, y; };
 struct __half2 { __half x, y; };
 struct uint2 { unsigned x, y; };
 struct uint4 { unsigned x, y, z, w; };
@@ -26,18 +28,24 @@ static inline __half2 __floats2half2_rn(float x, float y) { return {__float2half
 static inline int __float2int_rn(float value) { return (int)rintf(value); }
 
 // Reads through the read-only cache; those of whole words are counted, by their bytes.
-static long counted[17];
+static long at_once[17];
 template <typename Word>
 static inline Word __ldg(const Word* from) {
-    counted[sizeof(Word)]++;
+    at_once[sizeof(Word)]++;
     return *from;
 }
 static inline float4 __ldg(const float4* from) { return *from; }
 
 extern "C" long words_read(int bytes) {
-    long count = counted[bytes];
-    counted[bytes] = 0;
+    long count = at_once[bytes];
+    at_once[bytes] = 0;
     return count;
+}
+
+static inline int atomicAdd(int* at, int more) {
+    int before = *at;
+    *at += more;
+    return before;
 }
 
 extern "C" void stand(int x, int y) {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import platform
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import paper_kernels
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,41 +26,18 @@ SIZES = [(17, 20), (34, 144), (17, 120)]
 
 @pytest.fixture(scope="session")
 def paper(tmp_path_factory):
-    """The kernels as a library of this processor."""
-    if not shutil.which("g++") or platform.machine() != "x86_64":
-        pytest.skip("g++ for x86-64 is not here")
-    here, folder = Path(__file__).parent, tmp_path_factory.mktemp("kernels")
-    (folder / "cuda_fp16.h").write_text((here / "paper_cuda.h").read_text())
-    (folder / "kernels.cpp").write_text(cubin.source())
-    command = [
-        "g++",
-        "-O1",
-        "-std=c++17",
-        "-mf16c",
-        "-ffp-contract=off",
-        "-shared",
-        "-fPIC",
-        f"-I{folder}",
-        f"-I{cubin.HEADERS}",
-    ]
-    command += ["-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"]  # where a GPU faults, so does this
-    subprocess.run([*command, str(folder / "kernels.cpp"), "-o", str(folder / "kernels.so")], check=True)
-    return ctypes.CDLL(str(folder / "kernels.so"))
+    return paper_kernels.compiled(cubin.PICTURES, tmp_path_factory.mktemp("pictures"))
 
 
 def run(library, name, samples, rows, *arguments):
-    """Run a kernel for every thread of rows of samples."""
-    kernel = getattr(library, name)
-    kernel.restype = None
+    """Run a kernel for every thread of rows of samples; what it reads at once is counted from here."""
     for bytes_at_once in (4, 8, 16):
         library.words_read(bytes_at_once)
-    for y in range(rows):
-        for x in range(-(-samples // LANES)):
-            library.stand(x, y)
-            kernel(*arguments)
+    paper_kernels.run(library, name, -(-samples // LANES), rows, *arguments)
 
 
 def at(array):
+    """Where an array lies, whatever its pitch."""
     return ctypes.c_void_p(array.ctypes.data)
 
 
@@ -302,7 +277,7 @@ def test_the_kernels_compile_for_each_target(sm):
         cubin.compiler()
     except BackendUnavailable as error:
         pytest.skip(str(error))
-    code = cubin.cubin(sm)
+    code = cubin.cubin(sm, cubin.PICTURES)
     assert code.startswith(b"\x7fELF")
     for layout in LAYOUTS:
         for kernel in ("packed_from_{}", "{}_from_packed", "rgb_from_{}", "{}_from_rgb"):
@@ -329,7 +304,7 @@ def test_every_kernel_moves_sixteen_bytes_at_once_and_keeps_all_in_registers(tmp
 def test_a_missing_compiler_is_told_with_its_cure(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BackendUnavailable, match="CUDA's toolkit"):
-        cubin.cubin("89")
+        cubin.cubin("89", cubin.PICTURES)
 
 
 def test_a_source_that_does_not_compile_is_told(monkeypatch):
@@ -337,6 +312,6 @@ def test_a_source_that_does_not_compile_is_told(monkeypatch):
         cubin.compiler()
     except BackendUnavailable as error:
         pytest.skip(str(error))
-    monkeypatch.setattr(cubin, "source", lambda: "no kernel;")
+    monkeypatch.setattr(cubin, "source", lambda _: "no kernel;")
     with pytest.raises(BuildFailed, match="cannot be compiled for SM 89"):
-        cubin.cubin("89")
+        cubin.cubin("89", cubin.PICTURES)

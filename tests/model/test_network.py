@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from engines.errors import BadWeights
 from engines.media.frames import Picture
-from engines.model.carry import carried, carried_state, flow
-from engines.model.carry_torch import carried_batch, carried_states
+from engines.model.carry import carried, carried_on, carried_state, flow
+from engines.model.carry_torch import carried_batch, carried_past, carried_states
 from engines.model.footage import TRAINING
 from engines.model.leaves import dead_leaves
 from engines.model.lessons import Lessons, Teaching
@@ -271,6 +271,19 @@ def test_torch_carries_as_the_engines_do():
     picture, flowing = torch.from_numpy(packed_leaves(0, 0))[None], torch.from_numpy(motion)[None]
     assert np.abs(carried(packed_leaves(0, 0), motion) - carried_batch(picture, flowing)[0].numpy()).max() < 1e-3
     assert np.abs(carried_state(picture[0].numpy(), motion) - carried_states(picture, flowing)[0].numpy()).max() < 0.03
+
+
+def test_what_torch_keeps_as_float16_is_carried_as_the_engines_carry_it():
+    """The past stays on the GPU as its engine gives it, channels last; only its last digit may be lost on the way."""
+    rng, leaves = np.random.default_rng(3), packed_leaves(0, 0)
+    motion = rng.normal(0, 2, (*leaves.shape[1:], 2)).astype(np.float32)
+    hidden = rng.uniform(0, 1, (1, 5, *leaves.shape[1:])).astype(np.float32)
+    kept = [torch.from_numpy(part).half().to(memory_format=torch.channels_last) for part in (leaves[None], hidden)]
+    found = carried_past(*kept, motion)
+    assert all(part.dtype == torch.float16 for part in found)
+    truth = carried_on(leaves[None], leaves[None], leaves[None], hidden, motion)
+    for one, other in zip(found, truth, strict=True):
+        np.testing.assert_allclose(one.float().numpy(), other, atol=2e-3)
 
 
 def packed_leaves(down: int, across: int) -> np.ndarray:

@@ -259,3 +259,24 @@ def test_the_plan_of_another_production_is_not_taken(store, tmp_path, base, buil
     for suffix in (".plan", ".seal"):
         made.path.with_suffix(suffix).replace(ours.with_suffix(suffix))
     assert supplied(store, RTX, base, 36, 48, "89").refused
+
+
+def test_kernels_are_compiled_once_a_source_and_sm_and_sealed_as_plans_are(store, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(supply, "cubin", lambda sm, name: compiled.append((sm, name)) or PLAN)
+    other = replace(CARD, sm="120")
+    for card, name in ((CARD, "motion"), (CARD, "motion"), (CARD, "pictures"), (other, "motion")):
+        assert supply.kernels(store, card, name) == PLAN
+    assert compiled == [("89", "motion"), ("89", "pictures"), ("120", "motion")]
+    (path,) = (shelved.path for shelved in store.listed() if (shelved.key.sm, shelved.key.network) == ("120", "motion"))
+    path.write_bytes(PLAN[:-1])
+    assert supply.kernels(store, other, "motion") == PLAN
+    assert compiled[3:] == [("120", "motion")]
+
+
+def test_kernels_whose_source_changed_are_compiled_anew(store, monkeypatch):
+    texts = iter(("one", "other"))
+    monkeypatch.setattr(supply, "whole_source", lambda _: next(texts))
+    made = iter((PLAN, PLAN[:40]))
+    monkeypatch.setattr(supply, "cubin", lambda *_: next(made))
+    assert [supply.kernels(store, CARD, "motion") for _ in range(2)] == [PLAN, PLAN[:40]]
