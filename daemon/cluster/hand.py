@@ -152,11 +152,15 @@ class Hand:
         return Paths((*self._file.shared.items(), (self._hello.state, str(self._home))))
 
     def _fenced(self, task: str, token: str) -> str:
-        """Return a task with paths of here; what it stages goes into a folder of this try alone, which is made."""
+        """Return a task with paths of here; what it stages goes into a folder of this try alone, which is made.
+
+        Raises:
+            OSError: what it lies in, which the head made, is not there; nothing is made where a volume should be.
+        """
         said = json.loads(self._places.here(task))
         if staging := said.get("staging"):
             said["staging"] = f"{staging}/{token}"
-            make_folders(Path(said["staging"]))
+            Path(said["staging"]).mkdir(exist_ok=True)
         return json.dumps(said)
 
 

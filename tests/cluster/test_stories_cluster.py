@@ -98,6 +98,20 @@ def test_a_card_is_delivered_by_two_boxes(cart, cluster):
         cart.assert_honest()
 
 
+def test_a_box_that_drains_gets_nothing_more_until_it_is_back(cart, cluster, command):
+    file = cluster.nodes["box3"].file
+    with shift(cart, cluster) as (begun, executor):
+        until(begun, lambda: both_at_work(executor))
+        assert command("cluster", "drain", file)[0] == 0
+        until(begun, lambda: states(executor) == {"box2": "at work", "box3": "draining"})
+        cart.card("A001C001_260302_R1AB.mov", "A001C002_260302_R1AB.mov")
+        begun.drive(1600)
+        assert set(begun.clip_states()) == {"delivered"}
+        assert {name for name, _ in executor.did} == {"box2"}
+        assert command("cluster", "drain", file, "--back")[0] == 0
+        until(begun, lambda: both_at_work(executor))
+
+
 def test_a_long_clip_is_enhanced_by_both_boxes_at_once_and_joined(cart, cluster):
     cart.words["workers"] = {"split_minutes": 0.02}
     long_card(cart, 1)
@@ -172,7 +186,7 @@ def test_who_has_not_the_token_is_not_let_in(cluster, tmp_path):
     assert "InvalidAuthToken" in said.stderr
 
 
-def test_a_box_whose_volume_is_not_mounted_stops_no_clip(cart, cluster, tmp_path):
+def test_a_box_whose_volume_is_not_mounted_stops_no_clip_and_works_once_it_is(cart, cluster, tmp_path):
     """It says that the files are missing; the head looks itself before it believes that of a clip."""
     box = cluster.nodes["box3"]
     before = box.file.read_text()
@@ -188,6 +202,12 @@ def test_a_box_whose_volume_is_not_mounted_stops_no_clip(cart, cluster, tmp_path
         begun.drive(1600)
         assert set(begun.clip_states()) == {"delivered"}
         assert ("box3", True) not in executor.did
+        (tmp_path / "not-mounted").symlink_to(cart.folder)
+        until(begun, lambda: both_at_work(executor))
+        long_card(cart, 3, roll="A002", seed=4)
+        until(begun, lambda: ("box3", True) in executor.did)
+        begun.drive(1600)
+        assert set(begun.clip_states()) == {"delivered"}
         cart.assert_honest()
     box.kill()
     box.file.write_text(before)
