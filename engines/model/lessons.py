@@ -30,8 +30,9 @@ class Teaching:
     batch: int = 3  # sequences a lesson; more gives smoother steps, but fewer of them
     short_until: float = 0.4  # share of the lessons with short sequences, and more of them (docs/log.md, 2026-11-25):
     short: int = 3  # a shot's first picture has nothing to lean on, and in long sequences it hardly counts
-    alone_after: float = 0.12  # share of those that follow with single pictures: a photograph has none beside it
-    photographs: float = 0.3  # share of the sequences that a camera has made a picture of; of single ones twice that
+    alone_after: float = 0.15  # share of those that follow with single pictures: a photograph has none beside it
+    photographs: float = 0.2  # share of the sequences that a camera has made a picture of: with more,
+    photographs_alone: float = 0.6  # leaves in coarse noise are smeared; of single pictures
     short_after: float = 0.25  # share of short ones among those that follow: stills and first pictures stay learned
     length: int = 8  # frames a sequence: with five the recurrence was hardly used (docs/log.md)
     leaning: int = 2  # first pictures of a long sequence that only make its past; in use a shot has a look ahead
@@ -108,7 +109,7 @@ class Lessons(Dataset[Lesson]):
     def _sequence(self, length: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return a clean and a noisy sequence `[T, 8, s, s]` and what is told of the noise `[T, 3, s, s]`."""
         found, teaching = self._found, self._teaching
-        share = teaching.photographs * (2 if length == 1 else 1)
+        share = teaching.photographs_alone if length == 1 else teaching.photographs
         if found.prints and torch.rand((), generator=generator) < share:
             chosen = int(torch.randint(len(found.prints), (), generator=generator))
             return found.prints[chosen].cut(length, teaching.side, generator)

@@ -46,10 +46,10 @@ class Camera:
     `soft` is its lens's blur. Sensor noise has the variance `shot * light + read^2`, light before the gains of the
     white balance, `red` and `blue`. `mosaic` is how it is interpolated (linear, edges, or none: three sensors). Its
     `denoiser` (none, bilateral, means or starlet) works at `strength` times the noise, in the square root of light, a
-    starlet at `coarser` times that on each coarser scale, and gives `left` of what it took back; chroma is blurred by
-    `smear`, after a median over `median` pixels. The sensor's pixels are `enlarged` so much (a crop, a digital zoom).
-    Then come the curve, x^(1/gamma) and so much `contrast`, sharpening by `sharp` over a `radius`, and JPEG of a
-    `quality` (0: none, ten bits).
+    starlet at `coarser` times that on each coarser scale, and gives `left` of what it took back, in texture up to
+    `spared`; chroma is blurred by `smear`, after a median over `median` pixels. The sensor's pixels are `enlarged` so
+    much (a crop, a digital zoom). Then come the curve, x^(1/gamma) and so much `contrast`, sharpening by `sharp` over
+    a `radius`, and JPEG of a `quality` (0: none, ten bits).
     """
 
     soft: float
@@ -63,6 +63,7 @@ class Camera:
     strength: float
     coarser: float
     left: float
+    spared: float
     smear: float
     median: int
     gamma: float
@@ -75,23 +76,24 @@ class Camera:
 
 def random_camera(rng: np.random.Generator) -> Camera:
     """Return a camera drawn at random, from a quiet one to a small sensor in the dark."""
-    level, share = 10 ** rng.uniform(-2.5, -1.2), rng.uniform(0.3, 1.0)
+    level, share = 10 ** rng.uniform(-2.3, -1.2), rng.uniform(0.3, 1.0)
     return Camera(
-        soft=rng.uniform(0.3, 2.0) if rng.random() < 0.8 else 0.0,  # noqa: PLR2004 - four in five
+        soft=rng.uniform(0.3, 1.5) if rng.random() < 0.6 else 0.0,  # noqa: PLR2004 - three in five
         enlarged=rng.uniform(1.1, 1.8) if rng.random() < 0.5 else 1.0,  # noqa: PLR2004 - half of them
         shot=share * level**2 / _GREY,
         read=(1 - share) ** 0.5 * level,
         red=rng.uniform(1.0, 2.2),
         blue=rng.uniform(1.0, 2.2),
         mosaic=str(rng.choice(["linear", "edges", "none"], p=[0.35, 0.5, 0.15])),
-        denoiser=str(rng.choice(["none", "bilateral", "means", "starlet"], p=[0.1, 0.2, 0.25, 0.45])),
-        strength=10 ** rng.uniform(-0.2, 0.8),
+        denoiser=str(rng.choice(["none", "bilateral", "means", "starlet"], p=[0.06, 0.2, 0.3, 0.44])),
+        strength=10 ** rng.uniform(0.1, 0.9),
         coarser=rng.uniform(0.2, 1.0),
-        left=rng.uniform(0.0, 0.4),
-        smear=10 ** rng.uniform(-0.2, 0.8) if rng.random() < 0.8 else 0.0,  # noqa: PLR2004 - four in five
+        left=rng.uniform(0.0, 0.3) if rng.random() < 0.4 else 0.0,  # noqa: PLR2004 - two in five
+        spared=rng.uniform(0.3, 1.0) if rng.random() < 0.8 else 0.0,  # noqa: PLR2004 - four in five
+        smear=10 ** rng.uniform(0.0, 1.0),
         median=int(rng.choice([0, 3, 5])),
         gamma=rng.uniform(1.8, 2.6),
-        contrast=rng.uniform(0.0, 0.5),
+        contrast=rng.uniform(0.0, 0.8),
         sharp=rng.uniform(0.0, 1.5) if rng.random() < 0.7 else 0.0,  # noqa: PLR2004 - seven in ten
         radius=rng.uniform(0.6, 2.0),
         quality=int(rng.uniform(75, 99)) if rng.random() < 0.8 else 0,  # noqa: PLR2004 - four in five
@@ -99,14 +101,14 @@ def random_camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def light_of(packed: torch.Tensor, camera: Camera) -> Floats:
-    """Return the light that falls on the sensor, of packed pictures `[T, 8, h, w]`: `[T, H, W, 3]`, 0-1."""
+def light_of(packed: torch.Tensor, camera: Camera, side: int) -> Floats:
+    """Return the light on the sensor, of packed square pictures `[T, 8, h, h]`: `[T, side, side, 3]`, 0-1."""
     shown = rgb(*planes(packed)).clamp(0, 1).permute(0, 2, 3, 1).numpy()
-    light = np.ascontiguousarray(shown) ** np.float32(camera.gamma)
-    if camera.soft:
-        light = np.stack([_blurred(one, camera.soft) for one in light])
-    softened: Floats = light.astype(np.float32)
-    return softened
+    light = [
+        cv2.resize(one, (side, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+        for one in np.ascontiguousarray(shown) ** np.float32(camera.gamma)
+    ]
+    return np.stack([_blurred(one, camera.soft) if camera.soft else one for one in light]).astype(np.float32)
 
 
 def photographs(light: Floats, camera: Camera, rng: np.random.Generator) -> torch.Tensor:
@@ -169,13 +171,13 @@ def _denoised(root: Floats, camera: Camera) -> Floats:
     luma = root @ _LUMA
     colours = root - luma[..., None]
     deviation = (camera.shot * _GREY + camera.read**2) ** 0.5 / (2 * _GREY**0.5)
-    taken = luma - _DENOISERS[camera.denoiser](luma, camera.strength * deviation, camera.coarser)
-    if camera.median:
-        colours = cv2.medianBlur(colours, camera.median)
-    if camera.smear:
-        colours = _blurred(colours, camera.smear)
-    quiet: Floats = (luma - (1 - camera.left) * taken)[..., None] + colours
-    return quiet.astype(np.float32)
+    quiet = _DENOISERS[camera.denoiser](luma, camera.strength * deviation, camera.coarser)
+    smooth = _blurred(_median(colours, camera.median), camera.smear)
+    texture = np.maximum(cv2.blur(quiet * quiet, (7, 7)) - cv2.blur(quiet, (7, 7)) ** 2, 0)
+    spared = np.float32(camera.spared) * texture / (texture + np.float32(deviation**2))
+    left = np.maximum(np.float32(camera.left), spared)
+    kept: Floats = (quiet + left * (luma - quiet))[..., None] + smooth + spared[..., None] * (colours - smooth)
+    return kept.astype(np.float32, copy=False)
 
 
 def _bilateral(luma: Floats, threshold: float, _: float) -> Floats:
@@ -232,6 +234,10 @@ def _coded(shown: Floats, camera: Camera) -> Floats:
     read = cv2.imdecode(written, cv2.IMREAD_COLOR)
     assert read is not None, "OpenCV does not read what it wrote"
     return np.ascontiguousarray(read[..., ::-1]).astype(np.float32) / np.float32(255)
+
+
+def _median(planes: Floats, side: int) -> Floats:
+    return cv2.medianBlur(planes, side).astype(np.float32, copy=False) if side else planes
 
 
 def _blurred(planes: Floats, deviation: float) -> Floats:

@@ -329,7 +329,7 @@ def _going_on(settings: Settings, parent: Weights) -> Settings:
         seed=int(parent.digest[:8], 16),
         decibels_from=0.0,
         start=parent.digest,
-        rate=1.5e-3,
+        rate=1e-3,
         rendered=16,
     )
 

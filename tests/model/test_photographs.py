@@ -31,7 +31,8 @@ PLAIN = Camera(
     strength=1.0,
     coarser=1.0,
     left=0.0,
-    smear=0.0,
+    spared=0.0,
+    smear=0.5,
     median=0,
     gamma=2.2,
     contrast=0.0,
@@ -62,14 +63,14 @@ def leaves() -> torch.Tensor:
 
 def noise_of(camera: Camera, scene: torch.Tensor, seed: int = 1) -> np.ndarray:
     """Luma of one exposure less what the camera gives on the mean."""
-    light, rng = light_of(scene, camera), np.random.default_rng(seed)
+    light, rng = light_of(scene, camera, 128), np.random.default_rng(seed)
     truth = mean_of_exposures(light, camera, rng, 8)
     return (planes(photographs(light, camera, rng))[0] - planes(truth)[0])[0, 0].numpy()
 
 
 def test_a_camera_that_does_nothing_gives_the_scene_back():
     scene = wedge(64)
-    taken = photographs(light_of(scene, PLAIN), PLAIN, np.random.default_rng(1))
+    taken = photographs(light_of(scene, PLAIN, 64), PLAIN, np.random.default_rng(1))
     assert float((taken - scene).abs().max()) < 1 / 1023
 
 
@@ -100,7 +101,7 @@ def test_what_the_camera_gives_back_of_the_noise_is_there():
 
 def test_the_truth_has_hardly_any_noise_and_the_sharpening_of_the_camera():
     camera = replace(PLAIN, read=0.02, mosaic="linear", denoiser="starlet", sharp=1.0, quality=92)
-    light, rng = light_of(leaves(), camera), np.random.default_rng(1)
+    light, rng = light_of(leaves(), camera, 128), np.random.default_rng(1)
     one, other = (mean_of_exposures(light, camera, rng, 4) for _ in range(2))
     exposed = photographs(light, camera, rng)
     assert float((one - other).std()) < 0.5 * float((exposed - one).std())
