@@ -31,8 +31,8 @@ class Teaching:
     short_until: float = 0.4  # share of the lessons with short sequences, and more of them (docs/log.md, 2026-11-25):
     short: int = 3  # a shot's first picture has nothing to lean on, and in long sequences it hardly counts
     alone_after: float = 0.15  # share of those that follow with single pictures: a photograph has none beside it
-    photographs: float = 0.2  # share of the sequences that a camera has made a picture of: with more,
-    photographs_alone: float = 0.6  # leaves in coarse noise are smeared; of single pictures
+    photographs: float = 0.2  # share of the sequences that a camera has made a picture of: with 0.35 made coarse noise
+    photographs_alone: float = 0.6  # came out 0.75 dB worse midway (docs/log.md, 2026-11-27); of single pictures
     short_after: float = 0.25  # share of short ones among those that follow: stills and first pictures stay learned
     length: int = 8  # frames a sequence: with five the recurrence was hardly used (docs/log.md)
     leaning: int = 2  # first pictures of a long sequence that only make its past; in use a shot has a look ahead
