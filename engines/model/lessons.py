@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from engines.model.carry_torch import flows
 from engines.model.footage import Clip, Still
 from engines.model.patches import Patches
+from engines.model.prints import Print
 from engines.model.synthetic import Noise, add_noise, quiet, random_noise, told
 
 
@@ -29,6 +30,9 @@ class Teaching:
     batch: int = 3  # sequences a lesson; more gives smoother steps, but fewer of them
     short_until: float = 0.4  # share of the lessons with short sequences, and more of them (docs/log.md, 2026-11-25):
     short: int = 3  # a shot's first picture has nothing to lean on, and in long sequences it hardly counts
+    alone_after: float = 0.15  # share of those that follow with single pictures: a photograph has none beside it
+    photographs: float = 0.2  # share of the sequences that a camera has made a picture of: with 0.35 made coarse noise
+    photographs_alone: float = 0.6  # came out 0.75 dB worse midway (docs/log.md, 2026-11-27); of single pictures
     short_after: float = 0.25  # share of short ones among those that follow: stills and first pictures stay learned
     length: int = 8  # frames a sequence: with five the recurrence was hardly used (docs/log.md)
     leaning: int = 2  # first pictures of a long sequence that only make its past; in use a shot has a look ahead
@@ -38,6 +42,15 @@ class Teaching:
     low_share: float = 0.25  # camera sequences whose noise is told too low, as an estimate in flat places does:
     lowest: float = 0.3  # down to this share of it (on real photographs 0.14 to 1.3, most a half; docs/log.md)
     coarse_jitter: float = 0.15  # the same for how coarse it is
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """What lessons show: shots and stills to put noise on, and prints, which have a camera's own."""
+
+    shots: list[Clip]
+    stills: list[Still]
+    prints: list[Print] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +81,8 @@ class Lesson:
 class Lessons(Dataset[Lesson]):
     """The lessons of a run, each made when it is asked for."""
 
-    def __init__(
-        self, shots: list[Clip], stills: list[Still], teaching: Teaching, *, seed: int, rank: int, steps: int
-    ) -> None:
-        self._shots, self._stills, self._teaching = shots, stills, teaching
+    def __init__(self, found: Scenes, teaching: Teaching, *, seed: int, rank: int, steps: int) -> None:
+        self._found, self._teaching = found, teaching
         self._seed, self._rank, self._steps = seed, rank, steps
 
     def __len__(self) -> int:
@@ -80,15 +91,29 @@ class Lessons(Dataset[Lesson]):
     def __getitem__(self, number: int) -> Lesson:
         seed = np.random.SeedSequence((self._seed, self._rank, number)).generate_state(2)
         generator = torch.Generator().manual_seed(int(seed[0]) << 31 | int(seed[1]) >> 1)
-        patches = Patches(self._shots, self._stills, generator)
-        teaching, early = self._teaching, number < self._teaching.short_until * self._steps
-        short = early or torch.rand((), generator=generator).item() < teaching.short_after
-        length = teaching.short if short else teaching.length
-        sequences = teaching.batch * teaching.length // length
-        parts = zip(*(_sequence(teaching, patches, length, generator) for _ in range(sequences)), strict=True)
+        length = self._length(number, torch.rand((), generator=generator).item())
+        sequences = self._teaching.batch * self._teaching.length // length
+        parts = zip(*(self._sequence(length, generator) for _ in range(sequences)), strict=True)
         clean, noisy, noise = (torch.stack(part, 1) for part in parts)
-        motion = torch.stack([flows(now, before) for before, now in pairwise(noisy)])
-        return Lesson(clean, noisy, noise, motion, 0 if short else teaching.leaning)
+        moved = [flows(now, before) for before, now in pairwise(noisy)]
+        motion = torch.stack(moved) if moved else noisy.new_zeros(0, sequences, *noisy.shape[-2:], 2)
+        return Lesson(clean, noisy, noise, motion, self._teaching.leaning if length == self._teaching.length else 0)
+
+    def _length(self, number: int, drawn: float) -> int:
+        """Return the length of a lesson's sequences: short ones first, then drawn."""
+        teaching = self._teaching
+        if number < teaching.short_until * self._steps or drawn < teaching.short_after:
+            return teaching.short
+        return 1 if drawn > 1 - teaching.alone_after else teaching.length
+
+    def _sequence(self, length: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a clean and a noisy sequence `[T, 8, s, s]` and what is told of the noise `[T, 3, s, s]`."""
+        found, teaching = self._found, self._teaching
+        share = teaching.photographs_alone if length == 1 else teaching.photographs
+        if found.prints and torch.rand((), generator=generator) < share:
+            chosen = int(torch.randint(len(found.prints), (), generator=generator))
+            return found.prints[chosen].cut(length, teaching.side, generator)
+        return _made(teaching, Patches(found.shots, found.stills, generator), length, generator)
 
     def loaded(self, makers: int, *, pinned: bool) -> DataLoader[Lesson]:
         """Return the lessons in order, made ahead by `makers` processes, or here where there are none."""
@@ -102,10 +127,10 @@ class Lessons(Dataset[Lesson]):
         )
 
 
-def _sequence(
+def _made(
     teaching: Teaching, patches: Patches, length: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a clean and a noisy sequence `[T, 8, s, s]` and what is told of the noise `[T, 3, s, s]`."""
+    """Return a sequence with noise that is put on: clean, noisy, and what is told of it."""
     clean = patches.sequence(length, teaching.side)
     draws = torch.rand(6, generator=generator)
     if draws[0] < teaching.clean_share:

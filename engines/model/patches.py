@@ -8,6 +8,7 @@ what is covered and uncovered.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -35,13 +36,7 @@ class Patches:
     def sequence(self, length: int, side: int) -> Tensor:
         """Return a clean sequence `[length, 8, side, side]` in code values / 1023, turned and mirrored at random."""
         codes = self._laid(length, side) if self._unit() < _LAID_SHARE else self._cut(length, side)
-        if self._draw(2):
-            codes = codes.flip(0)
-        if self._draw(2):
-            codes = codes.flip(3)[:, [1, 0, 3, 2, 4, 5, 6, 7]]
-        if self._draw(2):
-            codes = codes.flip(2)[:, [2, 3, 0, 1, 5, 4, 7, 6]]
-        return self._exposed(codes / 1023)
+        return self._exposed(turned(codes, [bool(self._draw(2)) for _ in range(3)]) / 1023)
 
     def _exposed(self, codes: Tensor) -> Tensor:
         """Return the sequence with another exposure and contrast: log footage is flat, a night is dark."""
@@ -127,6 +122,18 @@ class Patches:
 
     def _unit(self) -> float:
         return float(torch.rand((), generator=self._generator))
+
+
+def turned(codes: Tensor, turns: Sequence[bool]) -> Tensor:
+    """Return a sequence `[T, 8, h, w]` turned round in time, mirrored across, mirrored down, each where asked."""
+    backwards, across, down = turns
+    if backwards:
+        codes = codes.flip(0)
+    if across:
+        codes = codes.flip(3)[:, [1, 0, 3, 2, 4, 5, 6, 7]]
+    if down:
+        codes = codes.flip(2)[:, [2, 3, 0, 1, 5, 4, 7, 6]]
+    return codes
 
 
 def _averaged(fine: Tensor, divide: int) -> Tensor:

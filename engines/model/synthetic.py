@@ -84,9 +84,9 @@ def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[
     Shape: clean and noisy `[T, 8, h, w]`, deviation `[T, 1, h, w]`. Range: code values / 1023.
     """
     luma, chroma = planes(clean)
-    rgb = _rgb(luma, chroma)
-    deviation = _deviation(rgb.clamp(0, 1), noise)
-    field = deviation * _unit_field(rgb.shape, noise, generator)
+    colours = rgb(luma, chroma)
+    deviation = _deviation(colours.clamp(0, 1), noise)
+    field = deviation * _unit_field(colours.shape, noise, generator)
     ycc = torch.einsum("ij,tjhw->tihw", _TO_YCBCR, field) * _LEGAL_SCALE.view(1, 3, 1, 1)
     if noise.smear:
         ycc = torch.cat((ycc[:, :1], _as_loud(_blurred(ycc[:, 1:], noise.smear), ycc[:, 1:])), 1)
@@ -101,15 +101,15 @@ def add_noise(clean: Tensor, noise: Noise, generator: torch.Generator) -> tuple[
     return noisy, _luma_deviation(deviation, told_luma)
 
 
-def _deviation(rgb: Tensor, noise: Noise) -> Tensor:
+def _deviation(colours: Tensor, noise: Noise) -> Tensor:
     """Return the deviation at a signal 0-1: as the model has it, or through the curve that came after the sensor.
 
     A curve x^(1/g) raises noise by its slope. At middle grey the level is the same for every curve.
     """
     if noise.gamma == 1:
-        return (noise.shot * rgb + noise.read**2).sqrt()
-    linear = rgb**noise.gamma
-    slope = (rgb + 0.05) ** (1 - noise.gamma) * _GREY ** (noise.gamma - 1)
+        return (noise.shot * colours + noise.read**2).sqrt()
+    linear = colours**noise.gamma
+    slope = (colours + 0.05) ** (1 - noise.gamma) * _GREY ** (noise.gamma - 1)
     bent: Tensor = (noise.shot * linear * _GREY ** (1 - noise.gamma) + noise.read**2).sqrt() * slope.clamp(max=4.0)
     return bent
 
@@ -159,13 +159,19 @@ def pack_planes(luma: Tensor, chroma: Tensor) -> Tensor:
     return torch.cat((functional.pixel_unshuffle(luma, 2), lines.reshape(t, 4, height // 2, width)), 1)
 
 
-def _rgb(luma: Tensor, chroma: Tensor) -> Tensor:
-    """Return R'G'B' `[T, 3, H, W]`, 0-1 nominal, for the signal that noise depends on."""
+def rgb(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Return R'G'B' `[T, 3, H, W]`, 0-1 nominal, of luma `[T, 1, H, W]` and chroma `[T, 2, H, W/2]`."""
     y = (luma - LEGAL_BLACK) / LEGAL_SPAN
     cb, cr = ((chroma - 512 / 1023) * (1023 / 896)).repeat_interleave(2, dim=3).unbind(1)
     red, blue = y[:, 0] + 1.5748 * cr, y[:, 0] + 1.8556 * cb
     green = y[:, 0] - 0.187324 * cb - 0.468124 * cr
     return torch.stack((red, green, blue), 1)
+
+
+def from_rgb(colours: Tensor) -> tuple[Tensor, Tensor]:
+    """Return luma and chroma, as `rgb` takes them, of R'G'B' `[T, 3, H, W]`."""
+    ycc = torch.einsum("ij,tjhw->tihw", _TO_YCBCR, colours) * _LEGAL_SCALE.view(1, 3, 1, 1)
+    return ycc[:, :1] + LEGAL_BLACK, functional.avg_pool2d(ycc[:, 1:], (1, 2)) + 512 / 1023
 
 
 def _unit_field(shape: torch.Size, noise: Noise, generator: torch.Generator) -> Tensor:

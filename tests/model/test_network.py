@@ -19,7 +19,7 @@ from engines.model.carry import carried, carried_on, carried_state, flow
 from engines.model.carry_torch import carried_batch, carried_past, carried_states
 from engines.model.footage import TRAINING
 from engines.model.leaves import dead_leaves
-from engines.model.lessons import Lessons, Teaching
+from engines.model.lessons import Lessons, Scenes, Teaching
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.noise import estimate
 from engines.model.onnx_graph import onnx_graph
@@ -214,9 +214,8 @@ def learned(steps: int) -> tuple[Learner, list[float]]:
     """A small network after some steps, and the losses on the way."""
     rendered = (flat_shot().numpy() * 1023).round().astype(np.uint16)
     teaching = Teaching(batch=2, length=3, side=24, clean_share=0.0)
-    lessons = Lessons(
-        [np.concatenate([rendered, rendered])], [dead_leaves(128, 160, seed=1)], teaching, seed=1, rank=0, steps=steps
-    )
+    scenes = Scenes([np.concatenate([rendered, rendered])], [dead_leaves(128, 160, seed=1)])
+    lessons = Lessons(scenes, teaching, seed=1, rank=0, steps=steps)
     torch.manual_seed(1)
     learner = Learner(Network(topology("nano")), Settings(teaching=teaching, steps=steps, warmup_steps=4))
     losses: list[float] = []
@@ -239,9 +238,8 @@ def test_a_training_gives_the_same_numbers_again():
 
 def test_a_lesson_is_the_same_whoever_makes_it():
     shot = (flat_shot().numpy() * 1023).round().astype(np.uint16)
-    lessons = Lessons(
-        [shot], [dead_leaves(256, 256, seed=1)], Teaching(batch=1, side=24, short=2, length=2), seed=1, rank=0, steps=4
-    )
+    scenes = Scenes([shot], [dead_leaves(256, 256, seed=1)])
+    lessons = Lessons(scenes, Teaching(batch=1, side=24, short=2, length=2), seed=1, rank=0, steps=4)
     made_here = [lesson.noisy for lesson in lessons.loaded(0, pinned=False)]
     made_ahead = [lesson.noisy for lesson in lessons.loaded(2, pinned=False)]
     assert all(torch.equal(one, other) for one, other in zip(made_here, made_ahead, strict=True))
