@@ -207,9 +207,9 @@ def test_an_update_keeps_to_its_seconds() -> None:
     assert len(tuned.curve) == 3
 
 
-@pytest.mark.parametrize(("budget_seconds", "steps"), [(6, 3), (2, 0)])
+@pytest.mark.parametrize(("budget_seconds", "steps"), [(6.2, 3), (2, 0)])
 def test_an_update_leaves_itself_the_time_to_be_judged(
-    monkeypatch: pytest.MonkeyPatch, budget_seconds: int, steps: int
+    monkeypatch: pytest.MonkeyPatch, budget_seconds: float, steps: int
 ) -> None:
     """The clock goes on by a second each time it is read: making the exam takes one, each sitting another."""
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
