@@ -48,12 +48,11 @@ _FILMED_WEIGHT = 0.2
 class Settings(Loop):
     """What an update is made of, beside the loop."""
 
-    steps: int = 120  # what 120 s of a core hold beside two exams; the rate has come down by then
     filmed: int = 1  # sequences a step of each source
     averaged: int = 2
     rendered: int = 1
     base: int = 1
-    lessons: int = 12  # cuts an update looks at: half of them the newest, half drawn from those before
+    lessons: int = 24  # cuts an update looks at: half of them the newest, half drawn from those before
     side: int = 48  # packed pixels
     sheets: int = 6  # rendered pictures of base replay
     rate: float = 2e-4  # with twice that the other camera forgets (docs/log.md, 2026-11-27)
