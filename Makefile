@@ -7,7 +7,7 @@ MAINTAINER ?= nearset <root@localhost>
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types bench faults matrix latency pages deb deb-trial wheelhouse clean
+.PHONY: install demo test long bench faults matrix latency pages deb deb-trial wheelhouse clean
 
 install: $(STAMP)
 
@@ -27,6 +27,10 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+# The stories that want minutes of real processes: boxes of a cluster, kills under several presets.
+long: install
+	$(BIN)/python -m pytest -m long
 
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

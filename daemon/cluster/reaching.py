@@ -75,8 +75,8 @@ def main() -> None:
             name = ray.get(warden.standing.remote(said["production"]), timeout=_EACH_SECONDS)["name"]
             destroyed[name] = ray.get(warden.purge.remote(said["production"]), timeout=_EACH_SECONDS)
             unreached.pop(name, None)
-        except ray.exceptions.RayError as error:
-            unreached[name] = str(error).strip().splitlines()[-1][:300]
+        except Exception as error:  # noqa: BLE001 - whatever befalls one node, what the others destroyed is told
+            unreached[name] = (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
     print(json.dumps({"destroyed": destroyed, "unreached": unreached}))  # noqa: T201 - its one answer
 
 

@@ -271,7 +271,7 @@ def test_rgb_that_comes_from_planes_goes_back_to_them():
         assert np.abs(plane.astype(int) - before)[:, 1:-1].max() <= 1
 
 
-@pytest.mark.parametrize("sm", ["86", "89", "90", "120"])
+@pytest.mark.parametrize("sm", ["86", "89", "120"])
 def test_the_kernels_compile_for_each_target(sm):
     try:
         cubin.compiler()

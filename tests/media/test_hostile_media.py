@@ -124,7 +124,9 @@ def test_media_is_opened_through_one_door_and_xml_through_another() -> None:
     root = Path(__file__).parents[2]
     ours = {
         "engines/media/encode.py",
+        "engines/media/hardware.py",
         "engines/media/intermediate.py",
+        "engines/media/trials.py",
     }  # what we write, and read by the name of its format
     doors = {
         r"\bav\.open\(": {"engines/media/source.py", "engines/model/footage.py", *ours},

@@ -28,6 +28,7 @@ def campaign(*words: str) -> dict[str, Any]:
     return dict(told)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_killed_with_several_presets_a_proxy_is_all_its_files_or_none() -> None:
     presets = "avid-dnxhr-lb-opatom,h264-review"
