@@ -87,6 +87,7 @@ def all_boxes_on(cluster: Boxes) -> Iterator[None]:
             box.start()
 
 
+@pytest.mark.long
 def test_a_card_is_delivered_by_two_boxes(cart, cluster):
     cart.card(*(f"A001C00{number}_260302_R1AB.mov" for number in range(1, 5)))
     with shift(cart, cluster) as (begun, executor):
