@@ -20,14 +20,14 @@ import numpy.typing as npt
 import torch
 
 from bench.metrics import psnr
-from bench.restore import CLIPS, NOISES, pictures_of
+from bench.restore import CLIPS, NOISES
 from engines.backends.eager import EagerBackend
 from engines.kernels.motion_twin import motion_of
 from engines.media.frames import Picture
 from engines.model.carry import Flow, flow
 from engines.model.footage import decode_clean
 from engines.model.noise import NoiseProfile, estimate
-from engines.model.packing import pack, planes_of
+from engines.model.packing import pack, pictures_of, planes_of
 from engines.model.synthetic import add_noise
 from engines.model.weights import base_weights
 

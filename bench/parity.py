@@ -154,7 +154,7 @@ def main() -> int:
 
 
 def _noise(pictures: npt.NDArray[np.float32]) -> NoiseProfile:
-    from bench.restore import pictures_of
+    from engines.model.packing import pictures_of
 
     return estimate(pictures_of(pictures[:8]))
 

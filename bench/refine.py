@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.restore import pictures_of
 from engines.backends import choose
 from engines.model.footage import TRAINING, decode_clean
 from engines.model.gate import Scores, exam, score
 from engines.model.grain import SIDE, Grain
 from engines.model.network import network_of
 from engines.model.noise import NoiseProfile
+from engines.model.packing import pictures_of
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, cuts
 from engines.model.update import Incumbents, Restoring, update

@@ -33,7 +33,7 @@ from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
 from engines.model.footage import TRAINING, decode_clean
 from engines.model.noise import estimate
-from engines.model.packing import pack, unpack
+from engines.model.packing import pack, pictures_of
 from engines.model.synthetic import Noise, add_noise
 from engines.model.weights import base_weights
 
@@ -154,18 +154,6 @@ def restored(pictures: list[Picture], model: str, times: float = 1.0) -> tuple[l
     began = time.perf_counter()
     rest = [restore(picture) for picture in pictures[1:]]
     return [first, *rest], len(rest) / max(time.perf_counter() - began, 1e-9)
-
-
-def pictures_of(packed: npt.NDArray[np.float32]) -> list[Picture]:
-    """Return packed pictures as working pictures."""
-    rows, columns = packed.shape[2] * 2, packed.shape[3] * 2
-    blank = np.zeros((rows, columns), np.uint16)
-    like = Picture(0, blank, blank[:, ::2], blank[:, ::2])
-    result = []
-    for number, frame in enumerate(packed):
-        planes = [np.rint(plane).astype(np.uint16) for plane in unpack(frame[None], like)]
-        result.append(Picture(number, *planes))
-    return result
 
 
 def _save(path: Path, *stages: list[Picture]) -> None:

@@ -40,7 +40,7 @@ from engines.media.proxy import Wanted, spec_of
 from engines.media.source import MediaFile
 from engines.model.footage import decode_clean
 from engines.model.noise import NoiseProfile, estimate
-from engines.model.packing import unpack
+from engines.model.packing import pictures_of
 from engines.model.synthetic import Noise, add_noise
 from engines.model.weights import base_weights
 from engines.render import pictures, pictures_from
@@ -142,16 +142,6 @@ def by_overlap(samples: Path, model: str, only: str) -> dict[str, dict[int, list
                         found[name][overlap].append(min(there, _EXACT_DB))
             print(f"{Path(path).stem:24.24} {name:7} {_line(found[name])}", flush=True)
     return found
-
-
-def pictures_of(packed: Any) -> list[Picture]:
-    """Return packed pictures as working pictures."""
-    blank = np.zeros((packed.shape[2] * 2, packed.shape[3] * 2), np.uint16)
-    like = Picture(0, blank, blank[:, ::2], blank[:, ::2])
-    return [
-        Picture(number, *(np.rint(plane).astype(np.uint16) for plane in unpack(one[None], like)))
-        for number, one in enumerate(packed)
-    ]
 
 
 def _line(row: dict[int, list[float]]) -> str:

@@ -61,6 +61,12 @@ def interleaved(packed: npt.NDArray[Number]) -> tuple[npt.NDArray[Number], ...]:
     return luma, *chroma
 
 
+def pictures_of(packed: Packed) -> list[Picture]:
+    """Return packed pictures `[T, 8, h, w]` as working pictures, in whole code values, padding and all."""
+    codes = np.rint(packed * np.float32(CODE_MAX)).astype(np.uint16)
+    return [Picture(number, *interleaved(one)) for number, one in enumerate(codes)]
+
+
 def _padded(plane: npt.NDArray[np.uint16], rows: int, columns: int) -> npt.NDArray[np.uint16]:
     below, beside = rows - plane.shape[0], columns - plane.shape[1]
     return np.pad(plane, ((0, below), (0, beside)), mode="edge") if below or beside else plane

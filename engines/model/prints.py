@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from engines.media.frames import CODE_MAX, Picture
+from engines.media.frames import CODE_MAX
 from engines.model.footage import Clip, Still
 from engines.model.noise import NoiseProfile, estimate
-from engines.model.packing import unpack
+from engines.model.packing import pictures_of
 from engines.model.patches import Patches, turned
 from engines.model.photograph import light_of, mean_of_exposures, photographs, random_camera
 
@@ -87,7 +86,7 @@ class Prints(Dataset[Print]):
         light = light_of(scene, camera, 2 * _SIDE)
         truth = mean_of_exposures(light, camera, rng, _PAIRS_STANDING if standing else _PAIRS_MOVING)
         noisy = photographs(np.repeat(light, LENGTH, 0) if standing else light, camera, rng)
-        pictures = [_picture(one) for one in noisy.numpy()]
+        pictures = pictures_of(noisy.numpy())
         return Print(_codes(noisy), _codes(truth * _PARTS), estimate(pictures[:1]), estimate(pictures))
 
     def _wide(self, side: int) -> list[Clip]:
@@ -113,13 +112,6 @@ class Prints(Dataset[Print]):
 def _codes(packed: Tensor) -> Clip:
     codes: Clip = (packed * CODE_MAX).round().numpy().astype(np.uint16)
     return codes
-
-
-def _picture(packed: npt.NDArray[np.float32]) -> Picture:
-    """Return a packed picture `[8, h, w]` as a working picture."""
-    blank = np.zeros((2 * packed.shape[1], 2 * packed.shape[2]), np.uint16)
-    like = Picture(0, blank, blank[:, ::2], blank[:, ::2])
-    return Picture(0, *(np.rint(plane).astype(np.uint16) for plane in unpack(packed[None], like)))
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.errors import BackendUnavailable
 from engines.kernels import cubin
 
 HERE = Path(__file__).parent
@@ -40,6 +41,17 @@ def compiled(name, folder):
     command += ["-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"]  # where a GPU faults, so does this
     subprocess.run([*command, str(folder / f"{name}.cpp"), "-o", str(folder / f"{name}.so")], check=True)
     return ctypes.CDLL(str(folder / f"{name}.so"))
+
+
+def machine_code(sm, name):
+    """Return a source's kernels as machine code of a GPU, or skip the test and say why."""
+    try:
+        cubin.compiler()
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+    code = cubin.cubin(sm, name)
+    assert code.startswith(b"\x7fELF")
+    return code
 
 
 def _everywhere(name):

@@ -18,7 +18,7 @@ from engines.model.leaves import dead_leaves
 from engines.model.motion import bring_back
 from engines.model.network import network_of
 from engines.model.noise import NoiseProfile, estimate
-from engines.model.packing import unpack
+from engines.model.packing import pictures_of
 from engines.model.patches import Patches
 from engines.model.refine import Settings, refine
 from engines.model.replay import FRAMES, Cut, Replay, averaged, cuts
@@ -28,10 +28,7 @@ from engines.model.weights import base_weights
 
 
 def pictures(packed: torch.Tensor) -> list[Picture]:
-    blank = np.zeros((packed.shape[2] * 2, packed.shape[3] * 2), np.uint16)
-    like = Picture(0, blank, blank[:, ::2], blank[:, ::2])
-    frames = ([np.rint(p).astype(np.uint16) for p in unpack(frame[None].numpy(), like)] for frame in packed)
-    return [Picture(number, *frame) for number, frame in enumerate(frames)]
+    return pictures_of(packed.numpy())
 
 
 def wedge(rows: int = 128, columns: int = 256, frames: int = 8) -> torch.Tensor:

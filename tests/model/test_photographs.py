@@ -13,7 +13,7 @@ from engines.media.frames import Picture
 from engines.model.leaves import dead_leaves
 from engines.model.lessons import Lessons, Scenes, Teaching
 from engines.model.noise import estimate
-from engines.model.packing import unpack
+from engines.model.packing import pictures_of
 from engines.model.patches import Patches
 from engines.model.photograph import Camera, light_of, mean_of_exposures, photographs, random_camera
 from engines.model.prints import LENGTH, Print, Prints
@@ -51,10 +51,7 @@ def wedge(side: int) -> torch.Tensor:
 
 
 def pictures(packed: torch.Tensor) -> list[Picture]:
-    blank = np.zeros((packed.shape[2] * 2, packed.shape[3] * 2), np.uint16)
-    like = Picture(0, blank, blank[:, ::2], blank[:, ::2])
-    frames = ([np.rint(p).astype(np.uint16) for p in unpack(frame[None].numpy(), like)] for frame in packed)
-    return [Picture(number, *frame) for number, frame in enumerate(frames)]
+    return pictures_of(packed.numpy())
 
 
 def leaves() -> torch.Tensor:
