@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 
 from paper_card import PaperCard
 
-from daemon.engine import choice_of, memory_of
+from daemon.engine import choice_of, hardware_of, memory_of
 from daemon.metrics import exposition
 from engines.media.hardware import Hardware
 
@@ -116,6 +116,8 @@ def test_without_a_card_the_processor_serves_and_only_who_named_one_is_told(
     carded(monkeypatch, None, "engine.gpu_missing: no driver")
     cart.serve()
     assert proxy(cart)["decoder"] == "libavcodec instead of NVDEC: engine.gpu_missing: no driver"
+    cart.words["engine"] = "auto"
+    assert hardware_of(choice_of(cart.config)) is None
 
 
 def test_a_review_copy_is_encoded_by_the_card_only_where_somebody_asks(
