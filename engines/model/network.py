@@ -124,10 +124,22 @@ def bounded(value: Tensor) -> Tensor:
 
 
 def _local_mean(picture: Tensor) -> Tensor:
-    """Return the mean over a window of MEAN_SIDE, of what lies inside the picture."""
-    side = MEAN_SIDE // 2
-    down = functional.avg_pool2d(picture, (MEAN_SIDE, 1), 1, (side, 0), count_include_pad=False)
-    return functional.avg_pool2d(down, (1, MEAN_SIDE), 1, (0, side), count_include_pad=False)
+    """Return the mean over a window of MEAN_SIDE, of what lies inside the picture.
+
+    Sums of shifted pictures: torch's average pooling takes ten times as long (2026-11-28).
+    """
+    return _mean_along(_mean_along(picture, 2), 3)
+
+
+def _mean_along(picture: Tensor, axis: int) -> Tensor:
+    """Return the mean over a window along an axis, of what lies inside."""
+    side, length = MEAN_SIDE // 2, picture.shape[axis]
+    beside = (side, side) if axis == picture.ndim - 1 else (0, 0, side, side)
+    padded = functional.pad(picture, beside)
+    total = sum((padded.narrow(axis, shift, length) for shift in range(1, MEAN_SIDE)), padded.narrow(axis, 0, length))
+    at = torch.arange(length, device=picture.device)
+    inside = (at + side).clamp(max=length - 1) - (at - side).clamp(min=0) + 1
+    return total / inside.view(-1, *[1] * (picture.ndim - 1 - axis))
 
 
 def _convolution(layer: Layer) -> nn.Conv2d:
