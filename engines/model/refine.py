@@ -94,7 +94,6 @@ def refine(
     began = clock()
     generator = torch.Generator().manual_seed(settings.seed)
     network = network_of(parent).train()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
     lessons = [_lesson(cut, network) for cut in _chosen(cuts, settings.lessons, generator)]
     replay = Patches([], [dead_leaves(432, 576, settings.seed + n) for n in range(settings.sheets)], generator)
 
