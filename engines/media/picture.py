@@ -96,6 +96,8 @@ _WOVEN = {FieldOrder.TOP_FIRST: 4, FieldOrder.BOTTOM_FIRST: 5}
 """AVFieldOrder TB and BT, which MOV writes as `fiel` 9 and 14: both fields woven into one frame."""
 _INTERLACED_DCT = 1 << 18
 """AV_CODEC_FLAG_INTERLACED_DCT."""
+_ANY_KIND = 0
+"""AV_PICTURE_TYPE_NONE: the encoder chooses."""
 _BITEXACT = 1 << 23
 """AV_CODEC_FLAG_BITEXACT."""
 
@@ -154,10 +156,15 @@ class PictureOut:
         return converted
 
     def _tagged(self, frame: VideoFrame) -> VideoFrame:
-        """Return the frame under the file's own tags: ProRes writes those of each frame into its head."""
+        """Return the frame under the file's own tags: ProRes writes those of each frame into its head.
+
+        Of what kind the picture was in the source it must not say: encoders of H.264 would make it that kind again, and
+        of a clip that is all key frames a proxy that is all key frames, of several times the bytes.
+        """
         context = self._stream.codec_context
         frame.colorspace, frame.color_primaries = context.colorspace, context.color_primaries
         frame.color_trc, frame.color_range = context.color_trc, context.color_range
+        frame.pict_type = _ANY_KIND
         return frame
 
     def _chroma_by_field(self, frame: VideoFrame) -> VideoFrame:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from av.error import ExternalError
@@ -230,6 +231,18 @@ def test_only_h264_is_asked_of_a_card_and_nothing_interlaced(clip):
     woven = replace(essence, field_order=FieldOrder.TOP_FIRST)
     h264 = spec_of(woven, derived(ProxyCodec.H264, None), Wanted("A001C001", "A001"))
     assert hardware.coding(woven, h264) == (None, "it is interlaced")
+
+
+@pytest.mark.parametrize("coding", [None, X264], ids=["processor", "card"])
+def test_a_clip_that_is_all_key_frames_gives_a_proxy_that_is_not(tmp_path, coding):
+    shot = Shot(30, RATE, codec="libx264", pixel_format="yuv420p", options={"preset": "ultrafast", "g": "1"})
+    with opened(shot.write(tmp_path / "intra.mov")) as files:
+        essence = probe(files)
+        spec = spec_for(essence)
+        out, decoder = Output(spec, (tmp_path / "out.mov",), coding=coding), decoder_for(files, essence)
+        render(decoder, essence, working_of(essence, [spec]), [out], enhance=None, progress=lambda *_: None)
+    with av.open(str(out.paths[0])) as written:
+        assert sum(packet.is_keyframe for packet in written.demux(video=0)) == 1
 
 
 def test_a_card_that_is_lost_while_it_encodes_is_told_as_that(clip, tmp_path):
