@@ -24,13 +24,17 @@ from engines.media.timecode import Timecode
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """An encoder by FFmpeg's name, what it is given and how it is set, and the file's tag; `on_card` is a GPU's."""
+    """An encoder by FFmpeg's name, what it is given and how it is set, and the file's tag.
+
+    `on_card` is a GPU's, by a `library` of its driver's that FFmpeg looks for as it opens.
+    """
 
     encoder: str
     pixel_format: str
     options: dict[str, str]
     tag: str
     on_card: bool = False
+    library: str = ""
 
 
 CODECS = {
@@ -60,14 +64,17 @@ NVENC = {
             "bf": "0",
             "g": "250",
             "forced-idr": "1",
+            "s12m_tc": "0",
         },
         "avc1",
         on_card=True,
+        library="libnvidia-encode.so.1",
     )
 }
 """What a card encodes instead: constant quality as x264's, its longest GOP, each closed and begun by an IDR picture.
 
-No B pictures: which cards make them differs, and without them no picture moves in time, whatever card made it.
+No B pictures: which cards make them differs, and without them no picture moves in time, whatever card made it. A
+camera's timecodes are not written into the pictures, where H.264 has no such message: the file's track has them.
 """
 _PRIMARIES = {
     "bt709": 1,
