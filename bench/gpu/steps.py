@@ -39,8 +39,9 @@ class Step:
 
 def steps(parts: Sequence[str] | None = None, backends: Sequence[str] | None = None) -> list[Step]:
     """Return the steps in their order; all, or those of some parts and engines."""
-    kernels, eager = ("numpy", "pycuda", "nvcc"), ("numpy", "av", "cv2", "safetensors", "torch")
-    engine = (*kernels, "onnx", "cv2", "safetensors", "torch")
+    kernels, footage = ("numpy", "pycuda", "nvcc"), ("av", "PIL")
+    eager = ("numpy", "cv2", "safetensors", "torch")
+    engine = (*kernels, *eager, "onnx")
     plans = [name for name in LIBRARIES if not backends or name in backends]
     is_eager = not backends or EAGER in backends
     all_steps = [
@@ -48,11 +49,11 @@ def steps(parts: Sequence[str] | None = None, backends: Sequence[str] | None = N
         Step("kernels", 90, kernels),
         *(Step("engines", 240, (*engine, LIBRARIES[name].module), name) for name in plans),
         *(Step("parity", 60, (*engine, "av", LIBRARIES[name].module), name) for name in plans),
-        *(Step("speed", 120, (*engine, "av", LIBRARIES[name].module), name) for name in plans),
-        *([Step("eager", 120, eager), Step("parity", 60, eager, EAGER)] if is_eager else []),
-        *(Step("pipeline", 90, (*engine, "av", LIBRARIES[name].module), name) for name in plans),
-        *([Step("pipeline", 90, eager, EAGER)] if is_eager else []),
-        Step("video", 180, ("numpy", "av")),
+        *(Step("speed", 120, (*engine, LIBRARIES[name].module), name) for name in plans),
+        *([Step("eager", 120, eager), Step("parity", 60, (*eager, "onnx", "av"), EAGER)] if is_eager else []),
+        *(Step("pipeline", 90, (*engine, *footage, LIBRARIES[name].module), name) for name in plans),
+        *([Step("pipeline", 90, (*eager, *footage), EAGER)] if is_eager else []),
+        Step("video", 180, ("numpy", *footage)),
         Step("motion", 90, (*kernels, "cv2")),
     ]
     return [step for step in all_steps if not parts or step.part in parts]

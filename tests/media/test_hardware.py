@@ -327,3 +327,19 @@ def test_a_review_copy_by_nvenc_keeps_the_relink_contract(clips, hardware, tmp_p
         made = render(decoder, essence, working, [out], enhance=None, progress=lambda *_: None)
     with opened(*out.paths) as written:
         check(written, essence, spec, made.sound_digests[0])
+
+
+@pytest.mark.gpu
+def test_nvenc_gives_the_same_bytes_again(clips, hardware, tmp_path):
+    with opened(clips["1080 lines"]) as files:
+        essence = probe(files)
+        spec = spec_for(essence)
+        coding, why = hardware.coding(essence, spec)
+        if coding is None:
+            pytest.skip(why)
+        outs = [Output(spec, (tmp_path / f"{number}.mov",), coding=coding) for number in range(2)]
+        for out in outs:
+            decoder = decoder_for(files, essence)
+            render(decoder, essence, working_of(essence, [spec]), [out], enhance=None, progress=lambda *_: None)
+    one, other = (out.paths[0].read_bytes() for out in outs)
+    assert one == other
