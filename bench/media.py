@@ -14,8 +14,6 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from daemon.hashing import hash_bytes, hash_file
-from daemon.sidecars.ascmhl import Entry, Generation, Link, RecordedHash, compose_chain, compose_generation
 from engines.media.timecode import Timecode
 
 Codes = npt.NDArray[np.uint16]
@@ -148,6 +146,9 @@ def _tone(samples: int, hertz: float, rng: np.random.Generator) -> AudioFrame:
 
 def seal(roll: Path, at: str) -> None:
     """Write an ASC MHL over every file of a roll, as an offload tool leaves it; `at` is ISO 8601."""
+    from daemon.hashing import hash_bytes, hash_file  # footage alone is made where the service is not installed
+    from daemon.sidecars.ascmhl import Entry, Generation, Link, RecordedHash, compose_chain, compose_generation
+
     entries = []
     for path in sorted(path for path in roll.rglob("*") if path.is_file()):
         with path.open("rb", buffering=0) as file:

@@ -1,152 +1,134 @@
 """All that a GPU can show, in one go, as tables for docs/performance.md.
 
-    python -m bench.gpu [--backend tensorrt-rtx|tensorrt|eager-cuda] [--quick]
+    python -m bench.gpu [--seconds N] [--rows FILE] [--part NAME ...] [--backend NAME ...] [--quick]
+    python -m bench.gpu --tables FILE ...
 
-Device and ceilings; build, renewal and parity; plain against refit-marked; contexts and graphs; kernels against their
-byte floor, those of motion and carrying, too; a step as the service takes it; NVDEC and NVENC beside the processor; the
-whole render, decoded by either; eager CUDA beside it. Parts are processes of their own: torch must not share one.
-`eager-cuda` measures what a machine without TensorRT can show. Without a GPU it says what is missing and exits with 3:
-nothing is guessed. Batches above one are not measured, for the network's graph has none.
+Steps go by their worth (`steps.py`), each in a process of its own with a time limit of its own: what crashes or hangs
+costs its step alone, and torch shares no process with the others. Each row is printed, and added to FILE, as soon as it
+is measured; in the end come the tables, empty where nothing was measured, and why. `--seconds` is for all of it: a step
+for which no time is left is not begun, and `--part` runs it another time. `--tables` needs no GPU and makes one set of
+tables of several runs' rows. Without a GPU it says what is missing and exits with 3: nothing is guessed. Else 1 where a
+step failed. Batches above one are not measured, for the network's graph has none.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import signal
 import sys
+import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.gpu.parts import PARTS
+from bench.gpu.steps import BACKENDS, Step, lacking, run, steps
+from bench.gpu.tables import read, tables
 from engines.errors import EngineError
-from engines.gpu.device import gpu
-from engines.plans.library import LIBRARIES
+from engines.gpu.device import Gpu, gpu
 
 EXIT_NO_GPU = 3
-EAGER = "eager-cuda"
+_LEAST_SECONDS = 10
+"""A step is not begun with less."""
+
+
+class Rows:
+    """All rows so far, each printed and kept in a file as it comes; what a step's process says is a row, too."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.all: list[dict[str, Any]] = []
+        self._path = path
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep a row."""
+        self.all.append(row)
+        print(json.dumps(row), flush=True)
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def said(self, step: str, line: str) -> None:
+        """Keep a line of a step's process: its own row, or words."""
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = line
+        if line.strip():
+            self.add({"step": step} | (row if isinstance(row, dict) else {"said": line}))
+
+    def ceiling(self, name: str) -> float | None:
+        """Return the most that the GPU was seen to do of something, None where it was not measured."""
+        return max((row[name] for row in self.all if name in row), default=None)
 
 
 def main() -> int:
-    """Measure and print; each part that fails says why and lets the others go on."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--backend", choices=[*sorted(LIBRARIES), EAGER], default="tensorrt-rtx")
-    parser.add_argument("--quick", action="store_true", help="One network at one raster.")
-    parser.add_argument("--part", choices=sorted(_PARTS), help="One part alone; the others run as processes.")
-    arguments = parser.parse_args()
+    """Measure and print; each step that fails says why and lets the others go on."""
+    arguments = _arguments()
+    if arguments.tables:
+        print(tables(read(arguments.tables)))
+        return 0
+    if arguments.inside:
+        PARTS[arguments.inside](arguments)
+        return 0
+    missing = lacking()
     try:
         found = gpu()
     except EngineError as error:
         print(f"nothing measured: {error.what}: {error.why}\n  fix: {error.fix}", file=sys.stderr)
+        print("\n".join(f"  also missing: {what} (for {parts})" for what, parts in missing.items()), file=sys.stderr)
         return EXIT_NO_GPU
-    if arguments.part:
-        _PARTS[arguments.part](arguments)
-        return 0
-    print(f"{found.name}, SM {found.sm}, driver {found.driver}, {found.memory_bytes >> 30} GiB", flush=True)
-    failed = []
-    for part in _PARTS:
-        if part == "engines" and arguments.backend == EAGER:
-            continue  # plans are TensorRT's alone
-        print(f"\n== {part}", flush=True)
-        words = [sys.executable, "-m", "bench.gpu", *sys.argv[1:], "--part", part]
-        if subprocess.run(words, check=False).returncode:
-            failed.append(part)
-    print(f"\nfailed: {', '.join(failed) or 'nothing'}")
-    return int(bool(failed))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    rows = Rows(arguments.rows)
+    rows.add({"step": "device", **_facts(found)})
+    try:
+        _measure(arguments, rows, frozenset(missing))
+    finally:
+        print("\n" + tables(rows.all), flush=True)
+    return int(any("failed" in row for row in rows.all))
 
 
-def _ground(arguments: argparse.Namespace) -> tuple[float, float]:
-    from bench.gpu.ground import copy_bandwidth, matrix_rate
-    from engines.gpu.machine import Machine
-
-    machine = Machine()
-    band = copy_bandwidth(machine)
-    rate = _torch_rate() if arguments.backend == EAGER else matrix_rate(machine, LIBRARIES[arguments.backend])
-    print(f"copy {band / 1e9:.0f} GB/s, float16 matrix {rate / 1e12:.1f} TFLOPS", flush=True)
-    return rate, band
-
-
-def _torch_rate() -> float:
-    """Return what torch reaches in a process of its own."""
-    words = "from bench.gpu.eager import matrix_rate; print(matrix_rate())"
-    return float(subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, text=True).stdout)
-
-
-def _engines(arguments: argparse.Namespace) -> None:
-    from bench.gpu.plans import RASTERS, SIZES, measured
-    from engines.gpu.machine import Machine
-
-    ground, machine = _ground(arguments), Machine()
-    for size in SIZES[1:2] if arguments.quick else SIZES:
-        for raster in RASTERS[1:2] if arguments.quick else RASTERS:
-            _row(measured(machine, LIBRARIES[arguments.backend], size, raster, ground))
+def _measure(arguments: argparse.Namespace, rows: Rows, missing: frozenset[str]) -> None:
+    ends = time.monotonic() + arguments.seconds
+    for step in steps(arguments.part, arguments.backend):
+        left = ends - time.monotonic()
+        if lacks := [what for what in step.needs if what in missing]:
+            rows.add({"step": step.name, "not_run": f"{', '.join(lacks)} not here"})
+        elif left < _LEAST_SECONDS:
+            rows.add({"step": step.name, "not_run": "no time was left"})
+        else:
+            began = time.monotonic()
+            words = [sys.executable, "-m", "bench.gpu", *_words(step, arguments, rows)]
+            why = run(words, min(step.seconds, left), lambda line, step=step: rows.said(step.name, line))
+            rows.add(
+                {"step": step.name, "took_s": round(time.monotonic() - began, 1)} | ({"failed": why} if why else {})
+            )
 
 
-def _kernels(arguments: argparse.Namespace) -> None:
-    from bench.gpu.kernels import measured
-    from engines.gpu.machine import Machine
-
-    _, band = _ground(arguments)
-    for row in measured(Machine(), 1920, 1080, band):
-        _row(row)
-
-
-def _motion(arguments: argparse.Namespace) -> None:
-    from bench.gpu.motion import measured
-    from engines.gpu.machine import Machine
-
-    _, band = _ground(arguments)
-    for raster in ((960, 540), (1920, 1080)):
-        for row in measured(Machine(), *raster, band):
-            _row(row)
+def _words(step: Step, arguments: argparse.Namespace, rows: Rows) -> list[str]:
+    words = ["--inside", step.part, *(["--backend", step.backend] if step.backend else [])]
+    for name in ("copy_bytes_s", "matrix_flops"):
+        if (most := rows.ceiling(name)) is not None:
+            words += [f"--{name}", str(most)]
+    return [*words, *(["--quick"] if arguments.quick else [])]
 
 
-def _speed(arguments: argparse.Namespace) -> None:
-    """Time each engine as `nearset engine bench` does: pictures from and to this side's memory, the next one known."""
-    from engines.backends.speed import speed
-    from engines.model.weights import base_weights
-    from engines.plans.store import PlanStore
-
-    if arguments.backend != EAGER:
-        with TemporaryDirectory() as folder:
-            store = PlanStore(Path(folder), 8 << 30)
-            for raster in ((960, 540), (1920, 1080)):
-                _row(speed(arguments.backend, base_weights("lite"), store, *raster, 50))
-    subprocess.run([sys.executable, "-m", "bench.gpu.eager"], check=True)
+def _facts(found: Gpu) -> dict[str, Any]:
+    return {"gpu": found.name, "sm": found.sm, "driver": found.driver, "memory_gib": found.memory_bytes >> 30}
 
 
-def _parity(arguments: argparse.Namespace) -> None:
-    for engine in dict.fromkeys((arguments.backend, EAGER)):
-        subprocess.run([sys.executable, "-m", "bench.parity", "--engine", engine], check=True)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="For all of it; without end if not given.")
+    parser.add_argument("--rows", type=Path, help="Add each row to this file as it is measured.")
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="These alone, in the order of all.")
+    parser.add_argument("--backend", action="append", choices=BACKENDS, help="These engines alone.")
+    parser.add_argument("--quick", action="store_true", help="One network at one raster.")
+    parser.add_argument("--tables", type=Path, nargs="+", help="Print the tables of rows that were kept, and no more.")
+    parser.add_argument("--inside", choices=list(PARTS), help=argparse.SUPPRESS)
+    for name in ("copy_bytes_s", "matrix_flops"):
+        parser.add_argument(f"--{name}", type=float, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
-
-def _pipeline(arguments: argparse.Namespace) -> None:
-    subprocess.run([sys.executable, "-m", "bench.gpu.pipeline", arguments.backend], check=True)
-
-
-def _video(_arguments: argparse.Namespace) -> None:
-    from bench.gpu.video import measured
-
-    for row in measured():
-        _row(row)
-
-
-def _row(row: Any) -> None:
-    print(
-        json.dumps(row if isinstance(row, dict) else {name: getattr(row, name) for name in row.__slots__}), flush=True
-    )
-
-
-_PARTS = {
-    "ground": _ground,
-    "engines": _engines,
-    "kernels": _kernels,
-    "motion": _motion,
-    "speed": _speed,
-    "parity": _parity,
-    "video": _video,
-    "pipeline": _pipeline,
-}
 
 if __name__ == "__main__":
     raise SystemExit(main())

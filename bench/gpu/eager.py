@@ -56,15 +56,12 @@ def main() -> None:
             session.step(picture, np.full((1, 3, rows, columns), 0.1, np.float32))
             alone = _seconds(session._graph.replay)  # type: ignore[attr-defined] # noqa: SLF001 - the step as recorded
             share = operations(numbers(size, 1), rows, columns) / alone / rate
-            print(
-                json.dumps(
-                    {"size": size, "raster": f"{width}x{height}", "step_ms": alone * 1e3, "of_matrix_rate": share}
-                ),
-                flush=True,
-            )
-    for raster in RASTERS[:2]:
+            row = {"size": size, "raster": f"{width}x{height}", "step_ms": alone * 1e3, "of_matrix_rate": share}
+            print(json.dumps(row), flush=True)
+    for raster in RASTERS:
         for size in ("lite", "mid"):
-            print(json.dumps({"model": size} | asdict(speed("eager-cuda", base_weights(size), _store(), *raster, 50))))
+            row = {"model": size} | asdict(speed("eager-cuda", base_weights(size), _store(), *raster, 25))
+            print(json.dumps(row), flush=True)
 
 
 def _store() -> PlanStore:

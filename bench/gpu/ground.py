@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
 from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
-from engines.plans.library import Library
+from engines.plans.compiler import Order, main
+from engines.plans.library import Library, Renewal
 
 _SIDE = 8192
 _COPIED = 1 << 30
@@ -59,31 +60,56 @@ def copy_bandwidth(machine: Machine) -> float:
 
 def matrix_rate(machine: Machine, library: Library) -> float:
     """Return the float16 operations a second of a large matrix product in the library itself."""
+    import onnx
+    from onnx import TensorProto, helper
+
     shape = [_SIDE, _SIDE]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT16, shape) for name in ("a", "b", "c")]
     graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "matrix", ends[:2], ends[2:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     with machine.working("the matrix product failed"):
-        run = bare(machine, library, model)
-        return 2 * _SIDE**3 / seconds(machine, run)
+        product = Loaded(machine, library, compiled(library, model, machine.gpu.sm, refit=False))
+        return 2 * _SIDE**3 / seconds(machine, product.context())
 
 
-def bare(machine: Machine, library: Library, model: onnx.ModelProto, *, refit: bool = False) -> Callable[[Any], bool]:
-    """Return what runs a graph once on a stream, on memory of its own; built here, kept nowhere."""
-    from bench.gpu.plans import compiled
+def compiled(library: Library, model: Any, sm: str, *, refit: bool) -> bytes:
+    """Return a plan of an ONNX graph, built in this process: a bench may die with its compiler.
 
-    api = library.api()
-    engine = api.Runtime(api.Logger()).deserialize_cuda_engine(compiled(library, model, machine.gpu.sm, refit=refit))
-    context = engine.create_execution_context()
-    held = []
-    for number in range(engine.num_io_tensors):
-        name = engine.get_tensor_name(number)
-        held.append(machine.cuda.mem_alloc(int(np.prod(engine.get_tensor_shape(name))) * 2))
-        context.set_tensor_address(name, int(held[-1]))
+    Raises:
+        RuntimeError: the library built none; it says why on stderr.
+    """
+    names = tuple(x.name for x in model.graph.initializer if x.name.endswith(("weight", "bias"))) if refit else ()
+    target = sm if library.builds_without_gpu and not refit else ""
+    order = Order(library.name, target, Renewal.REFIT if refit else Renewal.REBUILD, names)
+    with TemporaryDirectory() as name:
+        Path(name, "graph.onnx").write_bytes(model.SerializeToString())
+        if main(order, Path(name)):
+            raise RuntimeError("the library built no plan")
+        return Path(name, "plan").read_bytes()
 
-    def run(stream: Any) -> bool:
-        assert held, "the memory lives as long as what runs on it"
-        return bool(context.execute_async_v3(stream.handle))
 
-    run.engine = engine  # type: ignore[attr-defined] # for what refits it
-    return run
+class Loaded:
+    """A plan on the GPU, kept nowhere."""
+
+    def __init__(self, machine: Machine, library: Library, plan: bytes) -> None:
+        api = library.api()
+        self._machine, self._logger = machine, api.Logger()
+        self._runtime = api.Runtime(self._logger)  # lives as long as its engine
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise RuntimeError("the plan cannot be loaded")
+
+    def context(self) -> Callable[[Any], None]:
+        """Return what runs it once on a stream, in a context and on memory of its own; inputs are float16."""
+        context, held = self._engine.create_execution_context(), []
+        for number in range(self._engine.num_io_tensors):
+            name = self._engine.get_tensor_name(number)
+            held.append(self._machine.cuda.mem_alloc(int(np.prod(self._engine.get_tensor_shape(name))) * 2))
+            context.set_tensor_address(name, int(held[-1]))
+
+        def run(stream: Any) -> None:
+            assert held, "the memory lives as long as what runs on it"
+            if not context.execute_async_v3(stream.handle):
+                raise RuntimeError("the engine did not run")
+
+        return run

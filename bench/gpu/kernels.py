@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,13 +35,21 @@ Launch = Callable[[list[Any], Any], object]
 """Starts a kernel on memory of the GPU and a stream."""
 
 
-def measured(machine: Machine, width: int, height: int, bandwidth: float) -> list[dict[str, Any]]:
-    """Return each kernel's milliseconds, its share of the copy bandwidth, and how far it is from its twin."""
-    bench = Bench(machine, Kernels(machine, PICTURES), width, height)
-    rows = [row for layout in LAYOUTS for row in (bench.packed(layout), bench.planes(layout))]
-    rows += [row for layout in LAYOUTS for row in (bench.rgb(layout), bench.planes_of_rgb(layout))]
-    rows += [bench.look("a picture"), bench.look("random colours")]
-    return [row | {"share": row["bytes"] / row["seconds"] / bandwidth} for row in rows]
+def measured(machine: Machine, width: int, height: int, bandwidth: float) -> Iterator[dict[str, Any]]:
+    """Yield each kernel's seconds, its share of the copy bandwidth, and how far it is from its twin."""
+    for row in _rows(Bench(machine, Kernels(machine, PICTURES), width, height)):
+        yield row | {"share": row["bytes"] / row["seconds"] / bandwidth}
+
+
+def _rows(bench: Bench) -> Iterator[dict[str, Any]]:
+    for layout in LAYOUTS:
+        yield bench.packed(layout)
+        yield bench.planes(layout)
+    for layout in LAYOUTS:
+        yield bench.rgb(layout)
+        yield bench.planes_of_rgb(layout)
+    yield bench.look("a picture")
+    yield bench.look("random colours")
 
 
 def _lanes(samples: int) -> int:

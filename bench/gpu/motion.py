@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -24,12 +25,14 @@ _HIDDEN = 8
 _NOISE = NoiseProfile(2e-4, 1e-4, 0.7, 0.2)
 
 
-def measured(machine: Machine, width: int, height: int, bandwidth: float) -> list[dict[str, Any]]:
-    """Return each kernel's seconds, its share of the copy bandwidth, how far it is from its twin; then the search."""
+def measured(machine: Machine, width: int, height: int, bandwidth: float) -> Iterator[dict[str, Any]]:
+    """Yield the whole search, then each kernel: seconds, share of the copy bandwidth, how far it is from its twin."""
     bench = _Motion(machine, width, height)
-    rows = [*bench.seeing(), *bench.finding(), *bench.weighing(), *bench.carrying(), *bench.ends()]
-    rows = [row | {"share": row["bytes"] / row["seconds"] / bandwidth} for row in rows]
-    return [row | {"raster": f"{width}x{height}"} for row in (*rows, bench.search())]
+    raster = {"raster": f"{width}x{height}"}
+    yield bench.search() | raster
+    for rows in (bench.seeing, bench.finding, bench.weighing, bench.carrying, bench.ends):
+        for row in rows():
+            yield row | {"share": row["bytes"] / row["seconds"] / bandwidth} | raster
 
 
 class _Motion(Bench):

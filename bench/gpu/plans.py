@@ -1,18 +1,22 @@
-"""Plans and engines on the GPU: build, renewal, parity, and what contexts and graphs bring."""
+"""Plans and engines on the GPU: build, renewal, parity, and what contexts and graphs bring.
+
+Each plan is built once: a full TensorRT may take minutes for one.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
 
-from bench.gpu.ground import bare, seconds
+from bench.gpu.ground import Loaded, compiled, seconds
 from bench.gpu.numbers import numbers, operations
 from engines.backends.tensorrt import TensorRtBackend
+from engines.errors import EngineError
 from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
 from engines.model.half import half
@@ -20,90 +24,84 @@ from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import packed_size
 from engines.model.weights import Weights
 from engines.plans.build import clamped
-from engines.plans.compiler import Order, main
-from engines.plans.library import Library, Renewal
+from engines.plans.canary import reference
+from engines.plans.key import plan_key
+from engines.plans.library import Library
 from engines.plans.store import PlanStore
 
-RASTERS = ((960, 540), (1920, 1080), (3840, 2160))
 SIZES = ("lite", "mid", "full")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRow:
-    """A network at a raster; `rate_share` is of the measured matrix rate, `band_share` of the bandwidth's floor."""
-
-    size: str
-    raster: str
-    renewal: str
-    build_s: float
-    open_s: float
-    renew_s: float
-    plain_ms: float
-    refit_marked_ms: float | None
-    graph_ms: float
-    two_contexts_fps: float
-    three_contexts_fps: float
-    rate_share: float
-    band_share: float
-
-
-def compiled(library: Library, model: onnx.ModelProto, sm: str, *, refit: bool) -> bytes:
-    """Return a plan of a graph, built in this process: a bench may die with its compiler."""
-    names = tuple(x.name for x in model.graph.initializer if x.name.endswith(("weight", "bias"))) if refit else ()
-    target = sm if library.builds_without_gpu and not refit else ""
-    order = Order(library.name, target, Renewal.REFIT if refit else Renewal.REBUILD, names)
-    with TemporaryDirectory() as name:
-        Path(name, "graph.onnx").write_bytes(model.SerializeToString())
-        assert main(order, Path(name)) == 0, "the library built no plan"
-        return Path(name, "plan").read_bytes()
+Row = dict[str, Any]
 
 
 def measured(
-    machine: Machine, library: Library, size: str, raster: tuple[int, int], ground: tuple[float, float]
-) -> Any:
-    """Return the row of a network at a raster as a dictionary."""
-    width, height = raster
-    rows, columns = packed_size(height, width)
-    weights, next_weights = numbers(size, 1), numbers(size, 2)
+    machine: Machine,
+    library: Library,
+    size: str,
+    raster: tuple[int, int],
+    ground: tuple[float | None, float | None],
+) -> Iterator[Row]:
+    """Yield what is known of a network at a raster, a row a finding; `ground` are the matrix rate and the bandwidth.
+
+    `rate_share` is of the measured matrix rate, `band_share` of the bandwidth's floor.
+    """
+    rows, columns = packed_size(raster[1], raster[0])
+    name = {"size": size, "raster": f"{raster[0]}x{raster[1]}", "renewal": str(library.renewal)}
+    weights = numbers(size, 1)
+    try:
+        yield name | _served(machine, library, weights, numbers(size, 2), (rows, columns))
+    except EngineError as error:
+        yield name | {"why": f"not served: {error.what}: {error.why}"}
     model = clamped(half(onnx_graph(weights.topology, weights.tensors, rows, columns)))
+    try:
+        with machine.working("the engine failed"):
+            began = time.perf_counter()
+            plain = Loaded(machine, library, compiled(library, model, machine.gpu.sm, refit=False))
+            yield name | {"build_s": time.perf_counter() - began}
+            yield name | _alone(machine, plain, weights, (rows, columns), ground)
+            yield name | {"graph_ms": _in_graph(machine, plain) * 1e3}
+            for word, count in (("two", 2), ("three", 3)):
+                yield name | {f"{word}_contexts_fps": _contexts(machine, plain, count)}
+            yield name | {"refit_marked_ms": _marked(machine, library, model) * 1e3}
+    except EngineError as error:
+        yield name | {"why": f"{error.what}: {error.why}"}
+
+
+def _served(machine: Machine, library: Library, weights: Weights, next_weights: Weights, shape: tuple[int, int]) -> Row:
+    """Return the seconds that the service takes to its first engine, and to go over to other weights, parity included.
+
+    What the reference makes of each is made before, as it is where weights are promoted.
+    """
     with TemporaryDirectory() as folder:
         backend = TensorRtBackend(library.name, PlanStore(Path(folder), 8 << 30))
-        opened = _timed(lambda: backend.open(weights, rows, columns))
-        renewed = _timed(lambda: backend.open(next_weights, rows, columns))
-    with machine.working("the engine failed"):
-        build = _timed(lambda: bare(machine, library, model))
-        plain = seconds(machine, bare(machine, library, model))
-        marked = seconds(machine, bare(machine, library, model, refit=True))
-        graph = _in_graph(machine, library, model)
-        more = [_contexts(machine, library, model, count) for count in (2, 3)]
-    work, moved = operations(weights, rows, columns), _floor_bytes(weights, rows, columns)
-    rate, band = ground
-    return asdict(
-        EngineRow(
-            size,
-            f"{width}x{height}",
-            library.renewal,
-            build,
-            opened,
-            renewed,
-            plain * 1e3,
-            marked * 1e3,
-            graph * 1e3,
-            *more,
-            work / plain / rate,
-            moved / band / plain,
-        )
-    )
+        for each in (weights, next_weights):
+            reference(backend.store, plan_key(library, each, *shape, library.renewal, machine.gpu), each)
+        opened = _timed(lambda: backend.open(weights, *shape))
+        return {"open_s": opened, "renew_s": _timed(lambda: backend.open(next_weights, *shape))}
 
 
-def _timed(work: Any) -> float:
+def _alone(
+    machine: Machine, plain: Loaded, weights: Weights, shape: tuple[int, int], ground: tuple[float | None, float | None]
+) -> Row:
+    taken, (rate, band) = seconds(machine, plain.context()), ground
+    return {
+        "plain_ms": taken * 1e3,
+        "rate_share": rate and operations(weights, *shape) / taken / rate,
+        "band_share": band and _floor_bytes(weights, *shape) / band / taken,
+    }
+
+
+def _marked(machine: Machine, library: Library, model: onnx.ModelProto) -> float:
+    return seconds(machine, Loaded(machine, library, compiled(library, model, machine.gpu.sm, refit=True)).context())
+
+
+def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
-def _in_graph(machine: Machine, library: Library, model: onnx.ModelProto) -> float:
-    run, stream = bare(machine, library, model), machine.cuda.Stream()
+def _in_graph(machine: Machine, plain: Loaded) -> float:
+    run, stream = plain.context(), machine.cuda.Stream()
     run(stream)
     stream.synchronize()
     graph = Graph.recorded(lambda: run(stream), stream.handle)
@@ -116,9 +114,9 @@ def _in_graph(machine: Machine, library: Library, model: onnx.ModelProto) -> flo
     return sorted(taken)[11]
 
 
-def _contexts(machine: Machine, library: Library, model: onnx.ModelProto, count: int) -> float:
-    """Return steps a second of several contexts, each on a stream of its own."""
-    runs = [(bare(machine, library, model), machine.cuda.Stream()) for _ in range(count)]
+def _contexts(machine: Machine, plain: Loaded, count: int) -> float:
+    """Return steps a second of several contexts of one engine, each on a stream of its own."""
+    runs = [(plain.context(), machine.cuda.Stream()) for _ in range(count)]
     for run, stream in runs:
         run(stream)
     machine.cuda.Context.synchronize()

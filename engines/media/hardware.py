@@ -7,6 +7,7 @@ and the processor does it. Owns no file and no stream: `decode.py` asks and goes
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
 import logging
@@ -36,6 +37,8 @@ from engines.media.source import MediaFile, open_container, open_on_card
 
 NVDEC, PROCESSOR = "NVDEC", "libavcodec"
 _CODECS = frozenset({"h264", "hevc"})
+_DECODING = "libnvcuvid.so.1"
+"""The driver's library that decodes. A container may have CUDA without it; FFmpeg then finds damage in the stream."""
 _TRIED_PICTURES = 16
 """Pictures that a trial compares: more than any camera's run of B pictures, and less than a second of the processor."""
 _LEAST_DECIBELS = 34.0
@@ -66,7 +69,11 @@ class Card(Protocol):
         """What it encodes, by codec."""
 
     def open(self, file: MediaFile) -> InputContainer:
-        """Return a movie whose picture the card decodes, or not at all; it comes semi-planar."""
+        """Return a movie whose picture the card decodes, or not at all; it comes semi-planar.
+
+        Raises:
+            Declined: the card's driver lacks what decodes.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class Nvidia:
 
     def open(self, file: MediaFile) -> InputContainer:
         """Return a movie that NVDEC decodes."""
+        if why := _unloadable(_DECODING):
+            raise Declined(why)
         return open_on_card(file)
 
 
@@ -191,6 +200,15 @@ def _parameters(file: MediaFile) -> str:
         return hashlib.sha256(main_video(container, file.name).codec_context.extradata or b"").hexdigest()
 
 
+def _unloadable(library: str) -> str:
+    """Return why a library of the driver's cannot be used; empty where it can."""
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return f"the driver's library {library} cannot be loaded ({error})"
+    return ""
+
+
 def _told(name: str, why: str) -> str:
     """Return why something is not used; it is told once, since it is kept."""
     if why:
@@ -227,6 +245,8 @@ def _by_card(movie: InputContainer, file: MediaFile, essence: Essence) -> Iterat
 
 def _encoding(coding: Coding, essence: Essence, spec: ProxySpec) -> str:
     """Return why an encoder is not used for a raster and rate; empty if it writes what was given to it."""
+    if coding.library and (why := _unloadable(coding.library)):
+        return why
     bare = replace(
         spec, placement=None, burn_in=None, guide=None, pixel_aspect=Fraction(1), rotation=Rotation.BAKE, reel=""
     )
@@ -237,7 +257,7 @@ def _encoding(coding: Coding, essence: Essence, spec: ProxySpec) -> str:
     try:
         back = list(_read_back(_written(coding, like, bare, shown)))
     except (FFmpegError, EngineError, RuntimeError, ValueError) as error:
-        return f"the card does not encode {spec.width}x{spec.height} ({error})"
+        return f"the card does not encode {spec.width}x{spec.height} ({error.__cause__ or error})"
     if len(back) != len(shown):
         return f"the card writes {len(back)} pictures for {len(shown)}"
     for number, (given, read) in enumerate(zip(shown, back, strict=True)):

@@ -24,13 +24,17 @@ from engines.media.timecode import Timecode
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """An encoder by FFmpeg's name, what it is given and how it is set, and the file's tag; `on_card` is a GPU's."""
+    """An encoder by FFmpeg's name, what it is given and how it is set, and the file's tag.
+
+    `on_card` is a GPU's, by a `library` of its driver's that FFmpeg looks for as it opens.
+    """
 
     encoder: str
     pixel_format: str
     options: dict[str, str]
     tag: str
     on_card: bool = False
+    library: str = ""
 
 
 CODECS = {
@@ -60,14 +64,17 @@ NVENC = {
             "bf": "0",
             "g": "250",
             "forced-idr": "1",
+            "s12m_tc": "0",
         },
         "avc1",
         on_card=True,
+        library="libnvidia-encode.so.1",
     )
 }
 """What a card encodes instead: constant quality as x264's, its longest GOP, each closed and begun by an IDR picture.
 
-No B pictures: which cards make them differs, and without them no picture moves in time, whatever card made it.
+No B pictures: which cards make them differs, and without them no picture moves in time, whatever card made it. A
+camera's timecodes are not written into the pictures, where H.264 has no such message: the file's track has them.
 """
 _PRIMARIES = {
     "bt709": 1,
@@ -96,6 +103,8 @@ _WOVEN = {FieldOrder.TOP_FIRST: 4, FieldOrder.BOTTOM_FIRST: 5}
 """AVFieldOrder TB and BT, which MOV writes as `fiel` 9 and 14: both fields woven into one frame."""
 _INTERLACED_DCT = 1 << 18
 """AV_CODEC_FLAG_INTERLACED_DCT."""
+_ANY_KIND = 0
+"""AV_PICTURE_TYPE_NONE: the encoder chooses."""
 _BITEXACT = 1 << 23
 """AV_CODEC_FLAG_BITEXACT."""
 
@@ -154,10 +163,15 @@ class PictureOut:
         return converted
 
     def _tagged(self, frame: VideoFrame) -> VideoFrame:
-        """Return the frame under the file's own tags: ProRes writes those of each frame into its head."""
+        """Return the frame under the file's own tags: ProRes writes those of each frame into its head.
+
+        Of what kind the picture was in the source it must not say: encoders of H.264 would make it that kind again, and
+        of a clip that is all key frames a proxy that is all key frames, of several times the bytes.
+        """
         context = self._stream.codec_context
         frame.colorspace, frame.color_primaries = context.colorspace, context.color_primaries
         frame.color_trc, frame.color_range = context.color_trc, context.color_range
+        frame.pict_type = _ANY_KIND
         return frame
 
     def _chroma_by_field(self, frame: VideoFrame) -> VideoFrame:

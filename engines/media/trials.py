@@ -5,19 +5,21 @@ For whoever looks at a machine before there is footage. A clip is tried by itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 import av
 
 from engines.errors import EngineError
+from engines.media.essence import Essence
 from engines.media.hardware import Hardware, pattern
 from engines.media.preset import PRESETS, ProxyCodec
 from engines.media.probe import probe
-from engines.media.proxy import Wanted, spec_of
+from engines.media.proxy import ProxySpec, Wanted, spec_of
 from engines.media.source import MediaFile
 
 _SIZE, _RATE, _PICTURES = (1920, 1080), Fraction(24), 8
@@ -47,15 +49,35 @@ def abilities(hardware: Hardware) -> Iterator[Ability]:
         with TemporaryFile() as file:
             made(file, encoder, form)
             media = MediaFile(name, file.fileno())
+            essence = probe([media])
             try:
-                why = hardware.why_not_decode(media, probe([media]))
+                why = explained(partial(hardware.why_not_decode, media, essence))
             except EngineError as error:
                 why = f"its trial cannot be made: {error.why}"
             yield Ability(f"decode {name}", why)
-            essence = probe([media])
     for preset in PRESETS.values():
         if preset.codec is ProxyCodec.H264 and not preset.guide_mix:
-            yield Ability("encode H.264", hardware.coding(essence, spec_of(essence, preset, Wanted("trial", "")))[1])
+            spec = spec_of(essence, preset, Wanted("trial", ""))
+            yield Ability("encode H.264", explained(partial(_why_not_encode, hardware, essence, spec)))
+
+
+def _why_not_encode(hardware: Hardware, essence: Essence, spec: ProxySpec) -> str:
+    return hardware.coding(essence, spec)[1]
+
+
+def explained(ask: Callable[[], str]) -> str:
+    """Return why something is not done, with what FFmpeg said first of it: its codes alone tell none of a card's lacks.
+
+    For a process that does nothing else: FFmpeg's log is heard by Python, and is loud in all threads meanwhile.
+    """
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as said:
+            why = ask()
+    finally:
+        av.logging.set_level(before)
+    return f"{why}; FFmpeg: {said[0][2].strip()}" if why and said else why
 
 
 def made(file: IO[bytes], encoder: str, form: str, size: tuple[int, int] = _SIZE, pictures: int = _PICTURES) -> None:

@@ -114,6 +114,10 @@ class Driver:
     def pop(self):
         self.pushed.depth = self.depth - 1
 
+    @property
+    def Context(self):
+        return SimpleNamespace(synchronize=lambda: [stream.synchronize() for stream in self.streams.values()])
+
     def pagelocked_empty(self, shape, kind):
         return np.zeros(shape, kind)
 
@@ -223,6 +227,8 @@ class Library:
 
     class ILogger:
         ERROR, INTERNAL_ERROR = 1, 0
+
+    Logger = ILogger
 
     class ComputeCapability:
         SM89 = 89

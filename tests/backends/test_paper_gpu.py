@@ -220,3 +220,44 @@ def test_what_a_gpu_will_be_asked_of_motion_is_asked_rightly(world, monkeypatch)
     assert rows.pop("grey levels and motion, all of it")["off_mean_pixels"] < 1e-3
     assert len(rows) == 15
     assert {name: row["off"] for name, row in rows.items() if row["off"] is not None and row["off"] > 1e-3} == {}
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt-rtx"])
+def test_what_a_gpu_will_be_asked_of_networks_comes_row_by_row_from_plans_that_are_built_once(world, monkeypatch, name):
+    from bench.gpu import plans
+    from engines.gpu.machine import Machine
+    from engines.plans.library import LIBRARIES
+
+    built = []
+    monkeypatch.setattr(
+        plans,
+        "compiled",
+        lambda _library, model, _sm, *, refit: built.append(refit) or model.SerializeToString(),
+    )
+    rows = list(plans.measured(Machine(), LIBRARIES[name], "lite", (64, 48), (7e14, 3e12)))
+    assert [row["why"] for row in rows if "why" in row] == []
+    assert built == [False, True]
+    told = {word for row in rows for word in row}
+    assert told >= {
+        "open_s",
+        "renew_s",
+        "build_s",
+        "plain_ms",
+        "rate_share",
+        "band_share",
+        "graph_ms",
+        "refit_marked_ms",
+    }
+    assert told >= {"two_contexts_fps", "three_contexts_fps"}
+
+
+def test_a_network_that_a_gpu_cannot_run_is_a_row_that_says_so(world, monkeypatch):
+    from bench.gpu import plans
+    from engines.gpu.machine import Machine
+    from engines.plans.library import LIBRARIES
+
+    monkeypatch.setattr(plans, "compiled", lambda _library, model, _sm, **_: model.SerializeToString())
+    world[2].sick = "running"
+    rows = list(plans.measured(Machine(), LIBRARIES["tensorrt"], "lite", (64, 48), (None, None)))
+    assert [("build_s" in row, "why" in row) for row in rows] == [(False, True), (True, False), (False, True)]
+    assert rows[-1]["why"].endswith("RuntimeError: the engine did not run")

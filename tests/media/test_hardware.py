@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.codec.context import CodecContext
 from av.error import ExternalError
 from av.video.frame import VideoFrame
 
@@ -23,11 +26,13 @@ from engines.media.decode import LibavDecoder, decoder_for
 from engines.media.decode import Sound as SoundBlock
 from engines.media.encode import Output, ProxyWriter
 from engines.media.essence import FieldOrder
-from engines.media.hardware import Hardware, here
+from engines.media.hardware import Hardware, Nvidia, here
+from engines.media.picture import NVENC
 from engines.media.preset import PRESETS, derived
 from engines.media.probe import probe
 from engines.media.proxy import ProxyCodec, Wanted, spec_of, working_of
 from engines.media.semiplanar import planar
+from engines.media.trials import explained
 from engines.render import render
 
 RATE = Fraction(24)
@@ -232,6 +237,51 @@ def test_only_h264_is_asked_of_a_card_and_nothing_interlaced(clip):
     assert hardware.coding(woven, h264) == (None, "it is interlaced")
 
 
+def test_what_nvenc_is_asked_for_is_known_to_the_ffmpeg_that_is_here():
+    """FFmpeg is silent about options that it does not know."""
+    coding = NVENC[ProxyCodec.H264]
+    context = CodecContext.create(coding.encoder, "w")
+    known = {option.name: option for option in (*context.supported_options.generic, *context.supported_options.private)}
+    for name, value in coding.options.items():
+        choices = {choice.name for choice in known[name].choices}
+        assert not choices or value in choices or value.isdigit(), f"{name}={value}"
+    assert coding.pixel_format in {form.name for form in context.codec.video_formats}
+
+
+@pytest.mark.parametrize("library", ["libnvcuvid.so.1", "libnvidia-encode.so.1"])
+def test_a_driver_without_what_decodes_or_encodes_is_told_by_the_librarys_name(clip, library):
+    if ctypes.util.find_library(library.removeprefix("lib").removesuffix(".so.1")):
+        pytest.skip("it is here")
+    hardware = Hardware(Nvidia("NVDEC (a container without them)", NVENC))
+    with opened(clip) as (file,):
+        essence = probe([file])
+        whys = hardware.why_not_decode(file, essence), hardware.coding(essence, spec_for(essence))[1]
+    assert any(why.startswith(f"the driver's library {library} cannot be loaded") for why in whys)
+
+
+def test_a_trial_tells_what_ffmpeg_says_of_it(clip):
+    if here().card:
+        pytest.skip("this machine has a GPU")
+    card = PaperCard()
+    card.codings = {ProxyCodec.H264: replace(X264, encoder="h264_nvenc", options={})}
+    essence = probed(clip)
+    said = explained(lambda: Hardware(card).coding(essence, spec_for(essence))[1])
+    assert said.startswith("the card does not encode")
+    assert said.endswith("; FFmpeg: Cannot load libcuda.so.1")
+
+
+@pytest.mark.parametrize("coding", [None, X264], ids=["processor", "card"])
+def test_a_clip_that_is_all_key_frames_gives_a_proxy_that_is_not(tmp_path, coding):
+    shot = Shot(30, RATE, codec="libx264", pixel_format="yuv420p", options={"preset": "ultrafast", "g": "1"})
+    with opened(shot.write(tmp_path / "intra.mov")) as files:
+        essence = probe(files)
+        spec = spec_for(essence)
+        out, decoder = Output(spec, (tmp_path / "out.mov",), coding=coding), decoder_for(files, essence)
+        render(decoder, essence, working_of(essence, [spec]), [out], enhance=None, progress=lambda *_: None)
+    with av.open(str(out.paths[0])) as written:
+        assert sum(packet.is_keyframe for packet in written.demux(video=0)) == 1
+
+
 def test_a_card_that_is_lost_while_it_encodes_is_told_as_that(clip, tmp_path):
     class Lost:
         def encode(self, _frame):
@@ -277,3 +327,19 @@ def test_a_review_copy_by_nvenc_keeps_the_relink_contract(clips, hardware, tmp_p
         made = render(decoder, essence, working, [out], enhance=None, progress=lambda *_: None)
     with opened(*out.paths) as written:
         check(written, essence, spec, made.sound_digests[0])
+
+
+@pytest.mark.gpu
+def test_nvenc_gives_the_same_bytes_again(clips, hardware, tmp_path):
+    with opened(clips["1080 lines"]) as files:
+        essence = probe(files)
+        spec = spec_for(essence)
+        coding, why = hardware.coding(essence, spec)
+        if coding is None:
+            pytest.skip(why)
+        outs = [Output(spec, (tmp_path / f"{number}.mov",), coding=coding) for number in range(2)]
+        for out in outs:
+            decoder = decoder_for(files, essence)
+            render(decoder, essence, working_of(essence, [spec]), [out], enhance=None, progress=lambda *_: None)
+    one, other = (out.paths[0].read_bytes() for out in outs)
+    assert one == other
