@@ -70,10 +70,10 @@ class Truth:
     grain: Grain
     clean: Tensor
 
-    def truth(self, restored: Tensor) -> Tensor:
+    def truths(self, restored: Tensor) -> tuple[Tensor, ...]:
         """Return the clean pictures at their full size."""
         del restored
-        return self.clean
+        return (self.clean,)
 
 
 def camera(number: int) -> tuple[str, Grain]:
@@ -188,10 +188,10 @@ def run(samples: Path, count: int, model: str, work: Path, chains: Sequence[str]
         assert candidate, "no step fitted into the seconds of an update"
         unhurried = replace(settings, steps=len(candidate.curve), budget_seconds=1e9)
         if "oracle" in chains:
-            supervised = replace(unhurried, filmed=0, averaged=4, rendered=0)
+            supervised = replace(unhurried, filmed=0, restored=4)
             oracle = oracle.with_tensors(refine(oracle, truths, supervised, _quiet).tensors)
         if "no_replay" in chains:
-            bare = bare.with_tensors(refine(bare, more, replace(unhurried, base=0, averaged=3), _quiet).tensors)
+            bare = bare.with_tensors(refine(bare, more, replace(unhurried, base=0, restored=4), _quiet).tensors)
         if not candidate.reasons:
             active = candidate.weights
             best = max(best, (active, _gain_db(candidate.scores)), key=lambda one: one[1])

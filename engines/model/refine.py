@@ -1,12 +1,14 @@
 """Learn from a card: a few steps from the last promoted weights, on this production's own footage alone.
 
-Four sources share each step:
+Three sources share each step:
 
 - what was filmed, frame to frame: the output of a causal network at t has never seen t+1, so the next noisy
   picture, brought back by its motion, is a target whose noise is independent (Ehret et al. 2019; Dewil et al.
   2021). Squared error, for absolute error aims at the median of shot noise;
-- the production's own pictures, restored and averaged down, under its own measured noise: content and noise right;
-- rendered pictures under the production's measured noise: nobody's content, and a truth that is wholly clean;
+- the production's own pictures, restored, under its own measured noise, in turn as they are and averaged down: the
+  first are of the right size and as smooth as the network left them (it saw what came after, which who learns does
+  not), the second are clean and sharp, but small. Both together teach what neither does alone (docs/log.md,
+  2026-11-28);
 - base replay: rendered pictures under the noise of base training, so that nothing is forgotten.
 
 Weights are pulled toward those it began from (L2-SP, Li et al. 2018) and averaged (EMA). Steps and seconds are
@@ -49,8 +51,7 @@ class Settings(Loop):
     """What an update is made of, beside the loop."""
 
     filmed: int = 1  # sequences a step of each source
-    averaged: int = 2
-    rendered: int = 1
+    restored: int = 3
     base: int = 1
     lessons: int = 24  # cuts an update looks at: half of them the newest, half drawn from those before
     side: int = 48  # packed pixels
@@ -69,18 +70,18 @@ class Teaching(Protocol):
     def grain(self) -> Grain:
         """Their noise."""
 
-    def truth(self, restored: Tensor) -> Tensor:
-        """Return clean pictures `[T, 8, h, w]`, where they are not known from what a network made of these."""
+    def truths(self, restored: Tensor) -> tuple[Tensor, ...]:
+        """Return clean pictures `[T, 8, h, w]`, of one size or more, from what a network made of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
-    """A cut made ready: filmed with its targets, averaged, and the noise of both."""
+    """A cut made ready: filmed with its targets and its noise, and clean."""
 
     cut: Teaching
     brought: Brought
     noise: Tensor
-    averaged: Tensor
+    truths: tuple[Tensor, ...]
 
 
 def refine(
@@ -109,7 +110,7 @@ def _lesson(cut: Teaching, network: Network) -> _Lesson:
     noise = cut.grain.told(cut.pictures)
     denoised = network.from_both_ends(cut.pictures, noise)
     brought = bring_back(cut.pictures, denoised, luma_deviation(noise))
-    return _Lesson(cut, brought, noise, cut.truth(denoised))
+    return _Lesson(cut, brought, noise, cut.truths(denoised))
 
 
 def _chosen(cuts: Sequence[Teaching], most: int, generator: torch.Generator) -> list[Teaching]:
@@ -124,12 +125,12 @@ def _chosen(cuts: Sequence[Teaching], most: int, generator: torch.Generator) -> 
 def _loss(
     network: Network, lessons: list[_Lesson], replay: Patches, settings: Settings, generator: torch.Generator
 ) -> Tensor:
-    """Return the loss of one step over its four sources, each sequence alike."""
-    side = min(settings.side, *(min(lesson.averaged.shape[-2:]) // 4 * 4 for lesson in lessons))
-    drawn = [lessons[_draw(len(lessons), generator)] for _ in range(settings.filmed + settings.averaged)]
+    """Return the loss of one step over its three sources, each sequence alike."""
+    least = min(side for lesson in lessons for truth in lesson.truths for side in truth.shape[-2:])
+    side = min(settings.side, least // 4 * 4)
+    drawn = [lessons[_draw(len(lessons), generator)] for _ in range(settings.filmed + settings.restored)]
     examples = [_filmed(lesson, side, generator) for lesson in drawn[: settings.filmed]]
-    examples += [_averaged(lesson, side, generator) for lesson in drawn[settings.filmed :]]
-    examples += [_rendered(lessons, replay, side, generator) for _ in range(settings.rendered)]
+    examples += [_restored(lesson, side, generator) for lesson in drawn[settings.filmed :]]
     examples += [_replayed(replay, side, generator) for _ in range(settings.base)]
     noisy, noise = (torch.stack(parts, 1) for parts in zip(*((x.noisy, x.noise) for x in examples), strict=True))
     outputs = torch.stack([output.float() for output in network.run(noisy, noise)])
@@ -160,16 +161,11 @@ def _filmed(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
     return _Example(noisy, noise, lesson.brought.pictures[..., rows, columns], lesson.brought.mask[..., rows, columns])
 
 
-def _averaged(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
-    rows, columns = _window(lesson.averaged, side, generator)
-    clean = lesson.averaged[..., rows, columns]
+def _restored(lesson: _Lesson, side: int, generator: torch.Generator) -> _Example:
+    truth = lesson.truths[_draw(len(lesson.truths), generator)]
+    rows, columns = _window(truth, side, generator)
+    clean = truth[..., rows, columns]
     noisy, noise = lesson.cut.grain.add_to(clean, generator)
-    return _Example(noisy, noise, clean)
-
-
-def _rendered(lessons: list[_Lesson], replay: Patches, side: int, generator: torch.Generator) -> _Example:
-    clean = replay.laid(FRAMES, side)
-    noisy, noise = lessons[_draw(len(lessons), generator)].cut.grain.add_to(clean, generator)
     return _Example(noisy, noise, clean)
 
 

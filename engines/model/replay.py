@@ -59,6 +59,10 @@ class Cut:
         """
         return averaged(restored)
 
+    def truths(self, restored: Tensor) -> tuple[Tensor, ...]:
+        """Return what to learn from as clean: this content as the network restored it, and a third of that size."""
+        return restored, self.truth(restored)
+
 
 def averaged(pictures: Tensor) -> Tensor:
     """Return pictures of a third the size, `[T, 8, h, w]` to `[T, 8, h/3, w/3]`."""
