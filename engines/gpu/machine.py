@@ -48,6 +48,20 @@ class Machine:
         return pinned
 
 
+class OnGpu:
+    """What holds memory, streams or events: it gives them back in their context, whichever thread lets go of it last.
+
+    pycuda frees nothing in a thread that neither made the context nor has it as its own: it warns, and what was held
+    is lost until the process ends. Source: `scoped_context_activation` in pycuda's cuda.hpp.
+    """
+
+    machine: Machine
+
+    def __del__(self) -> None:
+        with self.machine.working("what lay on the GPU could not be given back"):
+            vars(self).clear()
+
+
 @contextmanager
 def told(what: str) -> Iterator[None]:
     """Turn what pycuda and torch throw into an EngineError about `what`; ours, and faults of our own, go through."""

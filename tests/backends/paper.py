@@ -33,16 +33,21 @@ GPU = Gpu("Paper RTX", "89", "580.65 CUDA 13.0", 24 << 30)
 
 
 class Memory:
-    """What the GPU would hold; its address is where it lies here."""
+    """What the GPU would hold; its address is where it lies here. As with pycuda, not every thread can free it."""
 
-    def __init__(self, count):
-        self.bytes = np.zeros(count, np.uint8)
+    def __init__(self, driver, count):
+        self.driver, self.bytes = driver, np.zeros(count, np.uint8)
+        driver.held += 1
 
     def __int__(self):
         return self.bytes.ctypes.data
 
+    def __del__(self):
+        free = self.driver.depth or threading.get_ident() == self.driver.owner
+        self.driver.held -= bool(free)
+
     def free(self):
-        self.bytes = None
+        """Nothing: it is free once nobody holds it."""
 
 
 class Event:
@@ -90,11 +95,15 @@ class Stream:
 
 
 class Driver:
-    """pycuda.driver: memory, streams, events, kernels that run thread by thread. Each thread pushes its own context."""
+    """pycuda.driver: memory, streams, events, kernels that run thread by thread. Each thread pushes its own context.
+
+    `held` counts the memory that was not freed; its bytes stay, since work may still be under way on them.
+    """
 
     def __init__(self):
         self.memory, self.streams, self.asked = {}, {}, []
         self.turn, self.pushed = threading.RLock(), threading.local()
+        self.held, self.owner = 0, threading.get_ident()
         self.Stream, self.Event = lambda: Stream(self), Event
 
     def init(self):
@@ -118,8 +127,8 @@ class Driver:
         return np.zeros(shape, kind)
 
     def mem_alloc(self, count):
-        memory = Memory(count)
-        self.memory[int(memory)] = memory
+        memory = Memory(self, count)
+        self.memory[int(memory)] = memory.bytes
         return memory
 
     def do(self, work, stream):
@@ -128,12 +137,14 @@ class Driver:
 
     def memcpy_htod_async(self, there, here, stream):
         assert here.flags.c_contiguous
-        assert here.nbytes == there.bytes.nbytes
-        self.do(lambda: there.bytes.__setitem__(slice(None), here.reshape(-1).view(np.uint8)), stream)
+        there = there.bytes  # work under way holds no memory, as on a GPU
+        assert here.nbytes == there.nbytes
+        self.do(lambda: there.__setitem__(slice(None), here.reshape(-1).view(np.uint8)), stream)
 
     def memcpy_dtoh_async(self, here, there, stream):
-        assert here.nbytes == there.bytes.nbytes
-        self.do(lambda: here.__setitem__(..., there.bytes.view(here.dtype).reshape(here.shape)), stream)
+        there = there.bytes
+        assert here.nbytes == there.nbytes
+        self.do(lambda: here.__setitem__(..., there.view(here.dtype).reshape(here.shape)), stream)
 
     def to_device(self, array):
         there = self.mem_alloc(array.nbytes)
@@ -146,12 +157,14 @@ class Driver:
         here[...] = there.bytes.view(here.dtype).reshape(here.shape)
 
     def memcpy_dtod_async(self, to, source, count, stream):
-        assert count == source.bytes.nbytes == to.bytes.nbytes
-        self.do(lambda: to.bytes.__setitem__(slice(None), source.bytes), stream)
+        to, source = to.bytes, source.bytes
+        assert count == source.nbytes == to.nbytes
+        self.do(lambda: to.__setitem__(slice(None), source), stream)
 
     def memset_d8_async(self, there, value, count, stream):
-        assert count == there.bytes.nbytes
-        self.do(lambda: there.bytes.fill(value), stream)
+        there = there.bytes
+        assert count == there.nbytes
+        self.do(lambda: there.fill(value), stream)
 
     def module_from_buffer(self, code):
         library = kernels_of(code.decode())
@@ -280,7 +293,7 @@ class Context:
     def step(self):
         memory = self.engine.library.driver.memory
         shaped = {
-            name: memory[self.addresses[name]].bytes.view(np.float16).reshape(shape)
+            name: memory[self.addresses[name]].view(np.float16).reshape(shape)
             for name, shape in self.engine.shapes.items()
         }
         ends = {end.name for end in self.engine.graph.graph.output}
