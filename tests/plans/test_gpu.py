@@ -74,6 +74,15 @@ SAID = [
     (DeviceLost, "LogicError: cuStreamSynchronize failed: an illegal memory access was encountered"),
     (DeviceLost, "CUDA error: unspecified launch failure"),
     (DeviceLost, "cuCtxSynchronize failed: cudaError 719"),
+    (DeviceLost, "LogicError: cuStreamSynchronize failed: misaligned address"),
+    (DeviceLost, "LogicError: cuStreamSynchronize failed: an illegal instruction was encountered"),
+    (DeviceLost, "LaunchError: cuCtxSynchronize failed: the launch timed out and was terminated"),
+    (DeviceLost, "RuntimeError: cuMemcpyDtoHAsync failed: uncorrectable ECC error encountered"),
+    (DeviceLost, "LogicError: cuCtxPushCurrent failed: context is destroyed"),
+    (DeviceLost, "[E] IExecutionContext::enqueueV3: Error Code 1: Cuda Runtime (unknown error)"),
+    (DeviceLost, "torch.AcceleratorError: CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+    (WrongDriver, "LogicError: cuInit failed: system has unsupported display driver / cuda driver combination"),
+    (GpuMissing, "LogicError: cuDeviceGet failed: invalid device ordinal"),
     (GpuFault, "something that nobody has seen yet"),
 ]
 
