@@ -23,15 +23,19 @@ class Graph:
         """Return the graph of what `work` does on a stream; it is recorded and not run.
 
         Raises:
-            GpuFault: the work holds something that cannot be recorded.
+            GpuFault: the work holds something that cannot be recorded. What the work itself raises goes through.
         """
         driver = driver or _libcuda()
         graph, handle = ctypes.c_void_p(), ctypes.c_void_p()
         _call(driver, "cuStreamBeginCapture_v2", ctypes.c_void_p(stream), _THREAD_LOCAL)
         try:
             work()
-        finally:
-            _call(driver, "cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
+        except BaseException:  # it says why; that the recording broke with it is no news
+            driver.cuStreamEndCapture(ctypes.c_void_p(stream), ctypes.byref(graph))
+            if graph:
+                driver.cuGraphDestroy(graph)
+            raise
+        _call(driver, "cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
         try:
             _call(driver, "cuGraphInstantiateWithFlags", ctypes.byref(handle), graph, ctypes.c_ulonglong(0))
         finally:

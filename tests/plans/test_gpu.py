@@ -111,8 +111,9 @@ def test_work_is_recorded_and_run_with_one_call():
     ]
 
 
-def test_work_that_fails_while_it_is_recorded_leaves_the_stream_free():
-    driver = Driver()
+@pytest.mark.parametrize("broken", [0, 901])
+def test_work_that_fails_while_it_is_recorded_leaves_the_stream_free_and_says_why(broken):
+    driver = Driver(cuStreamEndCapture=broken)
     with pytest.raises(ZeroDivisionError):
         Graph.recorded(lambda: 1 // 0, 7, driver)
     assert driver.calls == ["cuStreamBeginCapture_v2", "cuStreamEndCapture"]
