@@ -25,8 +25,8 @@ class Machine:
     """The first GPU, its primary context (TensorRT takes the same one) and its facts."""
 
     def __init__(self) -> None:
-        self.gpu: Gpu = gpu()
         os.environ.setdefault("CUDA_CACHE_DISABLE", "1")  # what a driver compiles must not lie outside the state folder
+        self.gpu: Gpu = gpu()  # starts the driver, which reads its environment then
         self.cuda = _pycuda()
         with told("the GPU cannot be opened"):
             self.cuda.init()
