@@ -26,6 +26,9 @@ from engines.model.packing import packed_size
 
 _PAIR, _SAMPLE = 8, 2
 """Bytes of a place's motion, and of a sample."""
+_BY_ITSELF = 1
+"""CU_STREAM_NON_BLOCKING: while a stream that waits for CUDA's common one is recorded, nobody can use the common one.
+A library may want it for its first step, beside pictures that are recorded. Source: CUDA, cudaStreamIsCapturing."""
 
 Here = npt.NDArray[np.uint16]
 
@@ -61,7 +64,7 @@ class GpuStream(OnGpu):
         self._last: _Ready | None = None
         with self.machine.working("the engine cannot be opened"):
             self._search = Search(self.machine, session.motion, height, width)
-            self._beside = self.machine.cuda.Stream()
+            self._beside = self.machine.cuda.Stream(_BY_ITSELF)
             self._restored = _Planes(self.machine, height, width)
         self._steps, self._readings = Recorder(session.stream_of_work, session.may_record), Recorder(self._beside)
 

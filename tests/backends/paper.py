@@ -71,7 +71,7 @@ class Event:
 class Stream:
     """Work in its order, as lazy as a GPU may be: done when somebody waits for it, and not before."""
 
-    def __init__(self, driver):
+    def __init__(self, driver, flags=0):
         self.driver, self.work, self.recording = driver, deque(), None
         self.handle = len(driver.streams) + 1
         driver.streams[self.handle] = self
@@ -104,7 +104,7 @@ class Driver:
         self.memory, self.streams, self.asked = {}, {}, []
         self.turn, self.pushed = threading.RLock(), threading.local()
         self.held, self.owner = 0, threading.get_ident()
-        self.Stream, self.Event = lambda: Stream(self), Event
+        self.Stream, self.Event = functools.partial(Stream, self), Event
 
     def init(self):
         self.asked.append("init")
