@@ -161,16 +161,18 @@ class _RuntimeCache:
         gpu = backend.machine.gpu
         self.store = backend.store
         self._key = replace(supply.key, what="runtime-cache", weights="", gpu=gpu.name, driver=gpu.driver)
+        self._config: Any = None  # kept: whether a context goes on reading its own is nowhere said
         self._cache: Any = None
         self._kept = b""
 
     def context(self, engine: Any) -> Any:
-        """Return an execution context that compiles through the cache, and keep what it compiled."""
-        config = engine.create_runtime_config()
-        if hasattr(config, "create_runtime_cache"):
-            self._cache = self._cache or self._filled(config)
-            config.set_runtime_cache(self._cache)
-        context = engine.create_execution_context(config)
+        """Return an execution context that compiles through the cache, and keep what was compiled until now."""
+        if self._config is None:
+            self._config = engine.create_runtime_config()
+            if hasattr(self._config, "create_runtime_cache"):
+                self._cache = self._filled(self._config)
+                self._config.set_runtime_cache(self._cache)
+        context = engine.create_execution_context(self._config)
         self._keep()
         return context
 
@@ -185,7 +187,8 @@ class _RuntimeCache:
         return cache
 
     def _keep(self) -> None:
-        if self._cache is not None and (compiled := bytes(self._cache.serialize())) != self._kept:
+        given = self._cache.serialize() if self._cache is not None else None  # None, too, where it has nothing to give
+        if given is not None and (compiled := bytes(given)) != self._kept:
             self.store.save(self._key, compiled, 0.0)
             self._kept = compiled
 

@@ -11,6 +11,7 @@ import ctypes
 import functools
 import sys
 import threading
+import weakref
 from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -232,7 +233,8 @@ class Library:
     __version__ = "11.4.0"
 
     def __init__(self, driver):
-        self.driver, self.sick, self.refits, self.loaded = driver, "", [], 0
+        self.driver, self.sick, self.refits, self.loaded, self.compilations = driver, "", [], 0, 0
+        self.engine = Engine
 
     class ILogger:
         ERROR, INTERNAL_ERROR = 1, 0
@@ -251,7 +253,7 @@ class Library:
             logger.log(self.ILogger.ERROR, "IRuntime::deserializeCudaEngine: (cudaError 2: out of memory)")
             return None
         self.loaded += 1
-        return Engine(self, onnx.load_model_from_string(plan))
+        return self.engine(self, onnx.load_model_from_string(plan))
 
     def Refitter(self, engine, logger):
         return Refitter(self, engine, logger)
@@ -270,13 +272,47 @@ class Engine:
     def get_tensor_shape(self, name):
         return self.shapes[name]
 
-    def create_execution_context(self):
-        return Context(self)
+    def create_execution_context(self, config=None):
+        return Context(self, config)
+
+
+class CompilingEngine(Engine):
+    """TensorRT for RTX: it compiles as it first runs, by a cache, and a context leans on its configuration."""
+
+    def create_runtime_config(self):
+        return Configuration(self.library)
+
+
+class Configuration:
+    def __init__(self, library):
+        self.library, self.cache = library, None
+
+    def create_runtime_cache(self):
+        return Cache()
+
+    def set_runtime_cache(self, cache):
+        self.cache = cache
+        return True
+
+
+class Cache:
+    """What was compiled; `serialize` has nothing to give before anything was."""
+
+    def __init__(self):
+        self.compiled = b""
+
+    def deserialize(self, blob):
+        self.compiled = bytes(blob)
+        return True
+
+    def serialize(self):
+        return self.compiled or None
 
 
 class Context:
-    def __init__(self, engine):
+    def __init__(self, engine, config):
         self.engine, self.addresses = engine, {}
+        self.config = config and weakref.ref(config)
         self.run = compiled(engine.graph, "f32").create_infer_request()
 
     def set_tensor_address(self, name, address):
@@ -286,6 +322,9 @@ class Context:
     def execute_async_v3(self, stream):
         if self.engine.library.sick == "running":
             return False
+        if self.config and not self.config().cache.compiled:
+            self.engine.library.compilations += 1
+            self.config().cache.compiled = b"kernels"
         driver = self.engine.library.driver
         driver.do(self.step, driver.streams[stream])
         return True

@@ -193,6 +193,16 @@ def test_each_weights_have_a_plan_where_engines_are_rebuilt(world, base, day):
     assert (trt.refits, trt.loaded) == ([], 2)
 
 
+def test_what_an_engine_compiled_as_it_ran_is_there_at_the_next_start(world, base):
+    *_, trt, store = world
+    trt.engine = paper.CompilingEngine
+    for _ in range(2):
+        TensorRtBackend("tensorrt-rtx", store).open(base, *SHAPE)
+    assert trt.compilations == 1
+    (kept,) = (plan for plan in store.listed() if plan.key.what == "runtime-cache")
+    assert (kept.key.gpu, kept.key.driver) == (paper.GPU.name, paper.GPU.driver)
+
+
 def test_a_session_under_way_keeps_its_weights_while_the_next_are_swapped_in(world, base, day):
     backend = TensorRtBackend("tensorrt", world[3])
     first = backend.open(base, *SHAPE)
