@@ -127,6 +127,9 @@ class Driver:
     def pagelocked_empty(self, shape, kind):
         return np.zeros(shape, kind)
 
+    def mem_get_info(self):
+        return (1 << 20) - self.held, 1 << 20
+
     def mem_alloc(self, count):
         memory = Memory(self, count)
         self.memory[int(memory)] = memory.bytes
