@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import paper
+import paper_rtx
 
 from engines.backends import stream
 from engines.backends.eager import EagerBackend
@@ -195,7 +196,7 @@ def test_each_weights_have_a_plan_where_engines_are_rebuilt(world, base, day):
 
 def test_what_an_engine_compiled_as_it_ran_is_there_at_the_next_start(world, base):
     *_, trt, store = world
-    trt.engine = paper.CompilingEngine
+    trt.engine = paper_rtx.CompilingEngine
     for _ in range(2):
         TensorRtBackend("tensorrt-rtx", store).open(base, *SHAPE)
     assert trt.compilations == 1
