@@ -8,6 +8,7 @@ hang at any point: that costs one job.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -90,13 +91,16 @@ def _answer(request: dict[str, str], pipe: Connection) -> dict[str, object]:
     try:
         result = work_of(request["stage"])(request["task"], _teller(pipe))
     except NearsetError as error:
-        return _told(error)
+        answer = _told(error)
     except MemoryError:
-        return _fault("the work needs more memory than workers.memory_gib allows", "raise workers.memory_gib")
+        answer = _fault("the work needs more memory than workers.memory_gib allows", "raise workers.memory_gib")
     except Exception as error:  # noqa: BLE001 - the one boundary: whatever a library throws costs one job
         traceback.print_exc(file=sys.stderr)
-        return _fault(f"{type(error).__name__}: {error}", "see the log; `nearset retry` tries again")
-    return {"kind": "result", "result": result}
+        answer = _fault(f"{type(error).__name__}: {error}", "see the log; `nearset retry` tries again")
+    else:
+        return {"kind": "result", "result": result}
+    gc.collect()  # a thread's error leads back to itself and holds all that its clip did, on a GPU too
+    return answer
 
 
 def _told(error: NearsetError) -> dict[str, object]:

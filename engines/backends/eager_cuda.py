@@ -22,6 +22,9 @@ from engines.model.weights import Weights
 
 _PLANES = 4
 """Axes of a kernel; a bias has one."""
+_OTHERS_GO_ON = "thread_local"
+"""While a step is recorded other threads may do what they like: one decodes on the card, and torch's own choice would
+refuse it memory and copies meanwhile, or break the recording. Source: CUDA, cuThreadExchangeStreamCaptureMode."""
 _WARM_UP = 3
 """Steps before the recording: cuDNN chooses its kernels in them. Source: PyTorch's notes on CUDA graphs."""
 
@@ -104,7 +107,7 @@ class _EagerCudaSession(OnProcessor):
                 self._advance()
         aside.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, capture_error_mode=_OTHERS_GO_ON):
             self._outputs = self._advance()
 
     def _advance(self) -> list[torch.Tensor]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from engines.backends.base import Ready
 from engines.gpu.graph import Recorder
-from engines.gpu.machine import Machine
+from engines.gpu.machine import Machine, OnGpu
 from engines.kernels import LANES
 from engines.kernels.launch import Kernels
 from engines.kernels.search import Greys, Search
@@ -26,6 +26,9 @@ from engines.model.packing import packed_size
 
 _PAIR, _SAMPLE = 8, 2
 """Bytes of a place's motion, and of a sample."""
+_BY_ITSELF = 1
+"""CU_STREAM_NON_BLOCKING: while a stream that waits for CUDA's common one is recorded, nobody can use the common one.
+A library may want it for its first step, beside pictures that are recorded. Source: CUDA, cudaStreamIsCapturing."""
 
 Here = npt.NDArray[np.uint16]
 
@@ -47,11 +50,11 @@ class Advancing(Protocol):
         """Return whether a step can be recorded yet."""
 
 
-class GpuStream:
+class GpuStream(OnGpu):
     """The way of a clip; see `base.Stream`."""
 
     def __init__(self, session: Advancing, height: int, width: int, noise: NoiseProfile, strength: float) -> None:
-        self._session, self._machine = session, session.machine
+        self.machine, self._session = session.machine, session
         self._raster, self._packed = (height, width), packed_size(height, width)
         self._noise = np.array((noise.shot, noise.read, noise.chroma, noise.coarse), np.float32)
         self._strength = np.float32(strength)
@@ -59,15 +62,15 @@ class GpuStream:
         self._free: list[_Berth] = []
         self._berths = 0
         self._last: _Ready | None = None
-        with self._machine.working("the engine cannot be opened"):
-            self._search = Search(self._machine, session.motion, height, width)
-            self._beside = self._machine.cuda.Stream()
-            self._restored = _Planes(self._machine, height, width)
+        with self.machine.working("the engine cannot be opened"):
+            self._search = Search(self.machine, session.motion, height, width)
+            self._beside = self.machine.cuda.Stream(_BY_ITSELF)
+            self._restored = _Planes(self.machine, height, width)
         self._steps, self._readings = Recorder(session.stream_of_work, session.may_record), Recorder(self._beside)
 
     def ready(self, picture: Picture, before: Ready | None = None) -> Ready:
         """Start a picture's upload and its motion to the one before; returns before they are done."""
-        with self._turn, self._machine.working("a picture could not be made ready"):
+        with self._turn, self.machine.working("a picture could not be made ready"):
             berth = self._free.pop() if self._free else self._new_berth()
             ready = _Ready(picture, berth, self._free)
             for here, plane in zip(berth.planes.here, (picture.y, picture.cb, picture.cr), strict=True):
@@ -82,7 +85,7 @@ class GpuStream:
         """Return the restored picture."""
         known, work, last = cast(_Ready, now), self._session.stream_of_work, self._last
         berth, going = known.berth, last is not None
-        with self._machine.working("the engine failed in a picture"):
+        with self.machine.working("the engine failed in a picture"):
             if last is not None and known.before is not last.picture:
                 with self._turn:
                     self._follow(known, last)
@@ -99,9 +102,10 @@ class GpuStream:
 
     def _new_berth(self) -> _Berth:
         self._berths += 1
-        cuda, (rows, columns) = self._machine.cuda, self._packed
-        planes, greys = _Planes(self._machine, *self._raster), Greys(self._machine, self._search.pyramid)
-        return _Berth(self._berths, planes, greys, cuda.mem_alloc(rows * columns * _PAIR), cuda.Event())
+        cuda, (rows, columns) = self.machine.cuda, self._packed
+        planes, greys = _Planes(self.machine, *self._raster), Greys(self.machine, self._search.pyramid)
+        motion = cuda.mem_alloc(rows * columns * _PAIR)
+        return _Berth(self.machine, self._berths, planes, greys, motion, cuda.Event())
 
     def _see(self, berth: _Berth) -> None:
         berth.planes.upload(self._beside)
@@ -133,11 +137,11 @@ class GpuStream:
         self._restored.download(stream)
 
 
-class _Planes:
+class _Planes(OnGpu):
     """A working picture's planes, pinned on this side and on the GPU."""
 
     def __init__(self, machine: Machine, height: int, width: int) -> None:
-        self._cuda = machine.cuda
+        self.machine, self._cuda = machine, machine.cuda
         shapes = ((height, width), (height, width // 2), (height, width // 2))
         self.here: list[Here] = [machine.pinned(shape, np.uint16) for shape in shapes]
         self.there = [self._cuda.mem_alloc(rows * columns * _SAMPLE) for rows, columns in shapes]
@@ -151,10 +155,11 @@ class _Planes:
             self._cuda.memcpy_dtoh_async(here, there, stream)
 
 
-@dataclass(frozen=True, slots=True)
-class _Berth:
+@dataclass(frozen=True, eq=False)
+class _Berth(OnGpu):
     """What one picture takes on the GPU; `done` is when it is there and its motion found."""
 
+    machine: Machine
     number: int
     planes: _Planes
     greys: Greys

@@ -21,7 +21,7 @@ from engines.backends.gpu_stream import GpuStream
 from engines.errors import BackendUnavailable, BadPlan, BuildFailed, GpuFault
 from engines.gpu.faults import gpu_error
 from engines.gpu.graph import Recorder
-from engines.gpu.machine import Machine
+from engines.gpu.machine import Machine, OnGpu
 from engines.kernels.cubin import MOTION, PICTURES
 from engines.kernels.launch import Kernels
 from engines.model.carry import Flow, flow
@@ -161,16 +161,18 @@ class _RuntimeCache:
         gpu = backend.machine.gpu
         self.store = backend.store
         self._key = replace(supply.key, what="runtime-cache", weights="", gpu=gpu.name, driver=gpu.driver)
+        self._config: Any = None  # kept: whether a context goes on reading its own is nowhere said
         self._cache: Any = None
         self._kept = b""
 
     def context(self, engine: Any) -> Any:
-        """Return an execution context that compiles through the cache, and keep what it compiled."""
-        config = engine.create_runtime_config()
-        if hasattr(config, "create_runtime_cache"):
-            self._cache = self._cache or self._filled(config)
-            config.set_runtime_cache(self._cache)
-        context = engine.create_execution_context(config)
+        """Return an execution context that compiles through the cache, and keep what was compiled until now."""
+        if self._config is None:
+            self._config = engine.create_runtime_config()
+            if hasattr(self._config, "create_runtime_cache"):
+                self._cache = self._filled(self._config)
+                self._config.set_runtime_cache(self._cache)
+        context = engine.create_execution_context(self._config)
         self._keep()
         return context
 
@@ -185,18 +187,19 @@ class _RuntimeCache:
         return cache
 
     def _keep(self) -> None:
-        if self._cache is not None and (compiled := bytes(self._cache.serialize())) != self._kept:
+        given = self._cache.serialize() if self._cache is not None else None  # None, too, where it has nothing to give
+        if given is not None and (compiled := bytes(given)) != self._kept:
             self.store.save(self._key, compiled, 0.0)
             self._kept = compiled
 
 
-class _TensorRtSession:
+class _TensorRtSession(OnGpu):
     """A stream of pictures: its state stays on the GPU and is carried there; all of a step is recorded."""
 
     def __init__(self, engine: _TensorRtEngine, context: Any) -> None:
-        self.weights = engine.weights
+        self.machine, self.weights = engine.backend.machine, engine.weights
         self._engine, self._context = engine, context
-        self.machine, self.pictures, self.motion = engine.backend.machine, *engine.backend.kernels
+        self.pictures, self.motion = engine.backend.kernels
         cuda = self.machine.cuda
         names = [engine.engine.get_tensor_name(number) for number in range(engine.engine.num_io_tensors)]
         shapes = {name: tuple(engine.engine.get_tensor_shape(name)) for name in names}
@@ -208,6 +211,7 @@ class _TensorRtSession:
         self.stream_of_work = cuda.Stream()
         for name in names:
             context.set_tensor_address(name, int(self.there[name]))
+        self.may_record = _capturable(context, self.stream_of_work)
         self._recorder = Recorder(self.stream_of_work, self.may_record)
         self._bytes = {name: int(np.prod(shape)) * 2 for name, shape in shapes.items()}
         self._before: Packed | None = None
@@ -259,10 +263,15 @@ class _TensorRtSession:
         self.advance(self._motion_there if going else None)
         cuda.memcpy_dtoh_async(self._here[_GOT], there[_GOT], stream)
 
-    def may_record(self) -> bool:
-        """Return whether a step can be recorded yet: libraries that compile as they run say so."""
-        able = getattr(self._context, "is_stream_capturable", lambda _: True)
-        return bool(able(self.stream_of_work.handle))
+
+def _capturable(context: Any, stream: Any) -> Callable[[], bool]:
+    """Return what tells whether a step can be recorded yet: libraries that compile as they run say so.
+
+    It knows no session: one that its recorder led back to would stay until garbage is collected, and with it its memory
+    and the engine's being in use.
+    """
+    able = getattr(context, "is_stream_capturable", lambda _: True)
+    return lambda: bool(able(stream.handle))
 
 
 def _unfit(why: str) -> BuildFailed:

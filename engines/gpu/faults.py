@@ -7,16 +7,21 @@ import re
 from engines.errors import BuildFailed, DeviceLost, EngineError, GpuFault, GpuMissing, OutOfGpuMemory, WrongDriver
 
 _DRIVER = (
-    r"cudaError (34|35|36|222|803|804)\b|driver version is insufficient|SYSTEM_DRIVER_MISMATCH|UNSUPPORTED_PTX_VERSION"
+    r"cudaError (34|35|36|222|803|804)\b|driver version is insufficient|SYSTEM_DRIVER_MISMATCH|UNSUPPORTED_PTX_VERSION|"
+    r"stub library|unsupported toolchain|unsupported display driver|forward compatibility was attempted"
 )
-_MISSING = r"cudaError (100|101)\b|no CUDA-capable device|ERROR_NO_DEVICE|INVALID_DEVICE\b"
+_MISSING = r"cudaError (100|101)\b|no CUDA-capable device|ERROR_NO_DEVICE|INVALID_DEVICE\b|invalid device ordinal"
 _MEMORY = r"cudaError 2\b|out of (device )?memory|OUT_OF_MEMORY|OutOfMemory|bad_alloc|MEMORY_ALLOCATION"
 _LOST = (
     r"cudaError (46|214|70[0-2]|709|71[0-9]|999)\b|DEVICE_UNAVAILABLE|LAUNCH_FAILED|LAUNCH_TIMEOUT|ILLEGAL_ADDRESS|"
     r"ILLEGAL_INSTRUCTION|ECC_UNCORRECTABLE|CONTEXT_IS_DESTROYED|illegal memory access|unspecified launch failure|"
-    r"fallen off the bus|ERROR_UNKNOWN"
+    r"fallen off the bus|ERROR_UNKNOWN|busy or unavailable|launch timed out|uncorrectable (ECC|NVLink) error|"
+    r"context is destroyed|device-side assert|hardware stack error|illegal instruction|misaligned address|"
+    r"global/shared address space|invalid program counter|unknown error"
 )
-"""Numbers are CUDA's error codes, which the driver and the runtime share. Source: cuda.h, driver_types.h."""
+"""Numbers are CUDA's error codes, which the driver and the runtime share; names are the driver's, phrases those of
+`cuGetErrorString`, all that pycuda and TensorRT tell. Source: cuda.h, driver_types.h, and the strings in libcudart.
+"""
 
 _FAULTS: tuple[tuple[str, type[EngineError], str, str], ...] = (
     (

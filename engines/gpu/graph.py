@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Self
 
@@ -10,6 +11,10 @@ from engines.gpu.faults import gpu_error
 
 _THREAD_LOCAL = 1
 """CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads ask of the GPU meanwhile does not disturb. Source: cuda.h."""
+
+_FIRST = threading.Lock()
+"""Held by who does work for the first time or records it: what a library loads, allocates or waits for as it first runs
+can break what another thread records, whatever the mode. Source: github.com/NVIDIA/TensorRT, issue 2888."""
 
 
 class Graph:
@@ -23,15 +28,19 @@ class Graph:
         """Return the graph of what `work` does on a stream; it is recorded and not run.
 
         Raises:
-            GpuFault: the work holds something that cannot be recorded.
+            GpuFault: the work holds something that cannot be recorded. What the work itself raises goes through.
         """
         driver = driver or _libcuda()
         graph, handle = ctypes.c_void_p(), ctypes.c_void_p()
         _call(driver, "cuStreamBeginCapture_v2", ctypes.c_void_p(stream), _THREAD_LOCAL)
         try:
             work()
-        finally:
-            _call(driver, "cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
+        except BaseException:  # it says why; that the recording broke with it is no news
+            driver.cuStreamEndCapture(ctypes.c_void_p(stream), ctypes.byref(graph))
+            if graph:
+                driver.cuGraphDestroy(graph)
+            raise
+        _call(driver, "cuStreamEndCapture", ctypes.c_void_p(stream), ctypes.byref(graph))
         try:
             _call(driver, "cuGraphInstantiateWithFlags", ctypes.byref(handle), graph, ctypes.c_ulonglong(0))
         finally:
@@ -61,10 +70,11 @@ class Recorder:
         if key in self._graphs:
             self._graphs[key].launch()
             return
-        work()
-        self._stream.synchronize()
-        if self._may_record():
-            self._graphs[key] = Graph.recorded(work, self._stream.handle)
+        with _FIRST:
+            work()
+            self._stream.synchronize()
+            if self._may_record():
+                self._graphs[key] = Graph.recorded(work, self._stream.handle)
 
 
 def _libcuda() -> Any:

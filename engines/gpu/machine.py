@@ -25,8 +25,8 @@ class Machine:
     """The first GPU, its primary context (TensorRT takes the same one) and its facts."""
 
     def __init__(self) -> None:
-        self.gpu: Gpu = gpu()
         os.environ.setdefault("CUDA_CACHE_DISABLE", "1")  # what a driver compiles must not lie outside the state folder
+        self.gpu: Gpu = gpu()  # starts the driver, which reads its environment then
         self.cuda = _pycuda()
         with told("the GPU cannot be opened"):
             self.cuda.init()
@@ -46,6 +46,20 @@ class Machine:
         """Return memory of this side that the GPU reads and writes by itself."""
         pinned: npt.NDArray[Number] = self.cuda.pagelocked_empty(shape, kind)
         return pinned
+
+
+class OnGpu:
+    """What holds memory, streams or events: it gives them back in their context, whichever thread lets go of it last.
+
+    pycuda frees nothing in a thread that neither made the context nor has it as its own: it warns, and what was held
+    is lost until the process ends. Source: `scoped_context_activation` in pycuda's cuda.hpp.
+    """
+
+    machine: Machine
+
+    def __del__(self) -> None:
+        with self.machine.working("what lay on the GPU could not be given back"):
+            vars(self).clear()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from engines.gpu.machine import Machine
+from engines.gpu.machine import Machine, OnGpu
 from engines.kernels.launch import Kernels
 from engines.kernels.pyramid import BINS, COARSE, FINEST, SETTLINGS, Pyramid, lattice, samples
 
@@ -14,19 +14,20 @@ _FLOAT, _PAIR = 4, 8
 _COUNTS_BYTES = (BINS + BINS // COARSE) * 4
 
 
-class Greys:
+class Greys(OnGpu):
     """A picture as motion is sought in it: its grey levels, and how flat it is."""
 
     def __init__(self, machine: Machine, pyramid: Pyramid) -> None:
+        self.machine = machine
         self.levels = [machine.cuda.mem_alloc(prod(size) * _FLOAT) for size in pyramid.sizes]
         self.counts, self.stretch = machine.cuda.mem_alloc(_COUNTS_BYTES), machine.cuda.mem_alloc(_FLOAT)
 
 
-class Search:
+class Search(OnGpu):
     """Finds motion between pictures of `height` x `width`, in memory of its own: one at a time, on one stream."""
 
     def __init__(self, machine: Machine, kernels: Kernels, height: int, width: int) -> None:
-        self._cuda, self._kernels, self._raster = machine.cuda, kernels, (height, width)
+        self.machine, self._cuda, self._kernels, self._raster = machine, machine.cuda, kernels, (height, width)
         self.pyramid = Pyramid.of(height, width)
         sizes, whole = self.pyramid.sizes, prod(self.pyramid.sizes[0])
         self._along = self._cuda.mem_alloc(whole * _FLOAT)

@@ -11,6 +11,7 @@ import ctypes
 import functools
 import sys
 import threading
+import weakref
 from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,16 +34,21 @@ GPU = Gpu("Paper RTX", "89", "580.65 CUDA 13.0", 24 << 30)
 
 
 class Memory:
-    """What the GPU would hold; its address is where it lies here."""
+    """What the GPU would hold; its address is where it lies here. As with pycuda, not every thread can free it."""
 
-    def __init__(self, count):
-        self.bytes = np.zeros(count, np.uint8)
+    def __init__(self, driver, count):
+        self.driver, self.bytes = driver, np.zeros(count, np.uint8)
+        driver.held += 1
 
     def __int__(self):
         return self.bytes.ctypes.data
 
+    def __del__(self):
+        free = self.driver.depth or threading.get_ident() == self.driver.owner
+        self.driver.held -= bool(free)
+
     def free(self):
-        self.bytes = None
+        """Nothing: it is free once nobody holds it."""
 
 
 class Event:
@@ -66,7 +72,7 @@ class Event:
 class Stream:
     """Work in its order, as lazy as a GPU may be: done when somebody waits for it, and not before."""
 
-    def __init__(self, driver):
+    def __init__(self, driver, flags=0):
         self.driver, self.work, self.recording = driver, deque(), None
         self.handle = len(driver.streams) + 1
         driver.streams[self.handle] = self
@@ -90,12 +96,16 @@ class Stream:
 
 
 class Driver:
-    """pycuda.driver: memory, streams, events, kernels that run thread by thread. Each thread pushes its own context."""
+    """pycuda.driver: memory, streams, events, kernels that run thread by thread. Each thread pushes its own context.
+
+    `held` counts the memory that was not freed; its bytes stay, since work may still be under way on them.
+    """
 
     def __init__(self):
         self.memory, self.streams, self.asked = {}, {}, []
         self.turn, self.pushed = threading.RLock(), threading.local()
-        self.Stream, self.Event = lambda: Stream(self), Event
+        self.held, self.owner = 0, threading.get_ident()
+        self.Stream, self.Event = functools.partial(Stream, self), Event
 
     def init(self):
         self.asked.append("init")
@@ -121,9 +131,12 @@ class Driver:
     def pagelocked_empty(self, shape, kind):
         return np.zeros(shape, kind)
 
+    def mem_get_info(self):
+        return (1 << 20) - self.held, 1 << 20
+
     def mem_alloc(self, count):
-        memory = Memory(count)
-        self.memory[int(memory)] = memory
+        memory = Memory(self, count)
+        self.memory[int(memory)] = memory.bytes
         return memory
 
     def do(self, work, stream):
@@ -132,12 +145,14 @@ class Driver:
 
     def memcpy_htod_async(self, there, here, stream):
         assert here.flags.c_contiguous
-        assert here.nbytes == there.bytes.nbytes
-        self.do(lambda: there.bytes.__setitem__(slice(None), here.reshape(-1).view(np.uint8)), stream)
+        there = there.bytes  # work under way holds no memory, as on a GPU
+        assert here.nbytes == there.nbytes
+        self.do(lambda: there.__setitem__(slice(None), here.reshape(-1).view(np.uint8)), stream)
 
     def memcpy_dtoh_async(self, here, there, stream):
-        assert here.nbytes == there.bytes.nbytes
-        self.do(lambda: here.__setitem__(..., there.bytes.view(here.dtype).reshape(here.shape)), stream)
+        there = there.bytes
+        assert here.nbytes == there.nbytes
+        self.do(lambda: here.__setitem__(..., there.view(here.dtype).reshape(here.shape)), stream)
 
     def to_device(self, array):
         there = self.mem_alloc(array.nbytes)
@@ -150,12 +165,14 @@ class Driver:
         here[...] = there.bytes.view(here.dtype).reshape(here.shape)
 
     def memcpy_dtod_async(self, to, source, count, stream):
-        assert count == source.bytes.nbytes == to.bytes.nbytes
-        self.do(lambda: to.bytes.__setitem__(slice(None), source.bytes), stream)
+        to, source = to.bytes, source.bytes
+        assert count == source.nbytes == to.nbytes
+        self.do(lambda: to.__setitem__(slice(None), source), stream)
 
     def memset_d8_async(self, there, value, count, stream):
-        assert count == there.bytes.nbytes
-        self.do(lambda: there.bytes.fill(value), stream)
+        there = there.bytes
+        assert count == there.nbytes
+        self.do(lambda: there.fill(value), stream)
 
     def module_from_buffer(self, code):
         library = kernels_of(code.decode())
@@ -223,7 +240,8 @@ class Library:
     __version__ = "11.4.0"
 
     def __init__(self, driver):
-        self.driver, self.sick, self.refits, self.loaded = driver, "", [], 0
+        self.driver, self.sick, self.refits, self.loaded, self.compilations = driver, "", [], 0, 0
+        self.engine = Engine
 
     class ILogger:
         ERROR, INTERNAL_ERROR = 1, 0
@@ -244,7 +262,7 @@ class Library:
             logger.log(self.ILogger.ERROR, "IRuntime::deserializeCudaEngine: (cudaError 2: out of memory)")
             return None
         self.loaded += 1
-        return Engine(self, onnx.load_model_from_string(plan))
+        return self.engine(self, onnx.load_model_from_string(plan))
 
     def Refitter(self, engine, logger):
         return Refitter(self, engine, logger)
@@ -263,13 +281,14 @@ class Engine:
     def get_tensor_shape(self, name):
         return self.shapes[name]
 
-    def create_execution_context(self):
-        return Context(self)
+    def create_execution_context(self, config=None):
+        return Context(self, config)
 
 
 class Context:
-    def __init__(self, engine):
+    def __init__(self, engine, config):
         self.engine, self.addresses = engine, {}
+        self.config = config and weakref.ref(config)
         self.run = compiled(engine.graph, "f32").create_infer_request()
 
     def set_tensor_address(self, name, address):
@@ -279,6 +298,9 @@ class Context:
     def execute_async_v3(self, stream):
         if self.engine.library.sick == "running":
             return False
+        if self.config and not self.config().cache.compiled:
+            self.engine.library.compilations += 1
+            self.config().cache.compiled = b"kernels"
         driver = self.engine.library.driver
         driver.do(self.step, driver.streams[stream])
         return True
@@ -286,7 +308,7 @@ class Context:
     def step(self):
         memory = self.engine.library.driver.memory
         shaped = {
-            name: memory[self.addresses[name]].bytes.view(np.float16).reshape(shape)
+            name: memory[self.addresses[name]].view(np.float16).reshape(shape)
             for name, shape in self.engine.shapes.items()
         }
         ends = {end.name for end in self.engine.graph.graph.output}

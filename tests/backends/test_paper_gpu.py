@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import paper
+import paper_rtx
 
 from engines.backends import stream
 from engines.backends.eager import EagerBackend
@@ -123,6 +126,50 @@ def test_a_clip_is_recorded_as_often_as_it_has_berths_and_their_pairs(world, bas
     assert cuda.launched > launched
 
 
+@pytest.fixture
+def no_collector():
+    """Nobody picks up what leads back to itself."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def in_a_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_clip_gives_back_what_it_held_though_another_thread_holds_it_last(world, base):
+    """Memory of pycuda that goes in a thread which has not the context as its own stays taken: clip by clip, all."""
+    driver, backend, pictures = world[0], TensorRtBackend("tensorrt", world[3]), pan(8, 72, 96)
+    backend.open(base, *SHAPE)
+    held, clip = driver.held, []
+
+    def restore():
+        first = pictures[0]
+        clip.append(Restore(backend, base, first.height, first.width, strength=1.0, noise=NoiseProfile(2e-4, 1e-4)))
+        for number, one in enumerate(pictures):
+            clip[0](one, pictures[number + 1 : number + 1 + LOOK_AHEAD])
+
+    restore()
+    assert driver.held > held
+    in_a_thread(clip.clear)
+    assert driver.held == held
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_the_engine_that_no_clip_runs_on_is_renewed_and_no_third_one_is_loaded(world, base, day):
+    *_, trt, store = world
+    backend = TensorRtBackend("tensorrt", store)
+    night = base.with_tensors({name: 0.9 * x for name, x in base.tensors.items()})
+    for weights in (base, day, night):
+        assert backend.open(weights, *SHAPE).weights is weights
+    assert (trt.loaded, len(trt.refits)) == (2, 3)
+
+
 def test_a_reset_session_remembers_nothing(world, base):
     session = TensorRtBackend("tensorrt-rtx", world[3]).open(base, *SHAPE)
     first = last_picture(session, *SHAPE)
@@ -145,6 +192,16 @@ def test_each_weights_have_a_plan_where_engines_are_rebuilt(world, base, day):
         backend.open(weights, *SHAPE)
     assert {plan.key.weights for plan in store.listed() if plan.key.what == "plan"} == {base.digest, day.digest}
     assert (trt.refits, trt.loaded) == ([], 2)
+
+
+def test_what_an_engine_compiled_as_it_ran_is_there_at_the_next_start(world, base):
+    *_, trt, store = world
+    trt.engine = paper_rtx.CompilingEngine
+    for _ in range(2):
+        TensorRtBackend("tensorrt-rtx", store).open(base, *SHAPE)
+    assert trt.compilations == 1
+    (kept,) = (plan for plan in store.listed() if plan.key.what == "runtime-cache")
+    assert (kept.key.gpu, kept.key.driver) == (paper.GPU.name, paper.GPU.driver)
 
 
 def test_a_session_under_way_keeps_its_weights_while_the_next_are_swapped_in(world, base, day):

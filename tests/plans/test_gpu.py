@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from engines.errors import DeviceLost, GpuFault, GpuMissing, NearsetError, OutOfGpuMemory, WrongDriver
+from engines.gpu import graph as graphs
 from engines.gpu.device import Gpu, gpu
 from engines.gpu.faults import gpu_error
-from engines.gpu.graph import Graph
+from engines.gpu.graph import Graph, Recorder
 
 
 class Driver:
@@ -74,6 +79,15 @@ SAID = [
     (DeviceLost, "LogicError: cuStreamSynchronize failed: an illegal memory access was encountered"),
     (DeviceLost, "CUDA error: unspecified launch failure"),
     (DeviceLost, "cuCtxSynchronize failed: cudaError 719"),
+    (DeviceLost, "LogicError: cuStreamSynchronize failed: misaligned address"),
+    (DeviceLost, "LogicError: cuStreamSynchronize failed: an illegal instruction was encountered"),
+    (DeviceLost, "LaunchError: cuCtxSynchronize failed: the launch timed out and was terminated"),
+    (DeviceLost, "RuntimeError: cuMemcpyDtoHAsync failed: uncorrectable ECC error encountered"),
+    (DeviceLost, "LogicError: cuCtxPushCurrent failed: context is destroyed"),
+    (DeviceLost, "[E] IExecutionContext::enqueueV3: Error Code 1: Cuda Runtime (unknown error)"),
+    (DeviceLost, "torch.AcceleratorError: CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+    (WrongDriver, "LogicError: cuInit failed: system has unsupported display driver / cuda driver combination"),
+    (GpuMissing, "LogicError: cuDeviceGet failed: invalid device ordinal"),
     (GpuFault, "something that nobody has seen yet"),
 ]
 
@@ -102,8 +116,9 @@ def test_work_is_recorded_and_run_with_one_call():
     ]
 
 
-def test_work_that_fails_while_it_is_recorded_leaves_the_stream_free():
-    driver = Driver()
+@pytest.mark.parametrize("broken", [0, 901])
+def test_work_that_fails_while_it_is_recorded_leaves_the_stream_free_and_says_why(broken):
+    driver = Driver(cuStreamEndCapture=broken)
     with pytest.raises(ZeroDivisionError):
         Graph.recorded(lambda: 1 // 0, 7, driver)
     assert driver.calls == ["cuStreamBeginCapture_v2", "cuStreamEndCapture"]
@@ -112,3 +127,21 @@ def test_work_that_fails_while_it_is_recorded_leaves_the_stream_free():
 def test_a_recording_that_was_broken_is_told():
     with pytest.raises(GpuFault, match="cudaError 901"):
         Graph.recorded(lambda: None, 7, Driver(cuStreamEndCapture=901))
+
+
+def test_nobody_does_something_for_the_first_time_while_another_thread_records(monkeypatch):
+    monkeypatch.setattr(graphs, "_libcuda", Driver)
+    stream, at_work, overlaps = SimpleNamespace(handle=7, synchronize=lambda: None), [], []
+
+    def work():
+        overlaps.extend(at_work)
+        at_work.append("another")
+        time.sleep(0.02)
+        at_work.pop()
+
+    threads = [threading.Thread(target=Recorder(stream).run, args=("a step", work)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == []
