@@ -6,13 +6,17 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from daemon.hashing import hash_bytes
 
 os.environ["OMP_NUM_THREADS"] = "1"
 """Of torch, before it is loaded, and of all children: two workers whose threads wait for each other's in circles took
@@ -50,6 +54,26 @@ def short_aaf(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """An AAF's name for the AAF: a real one takes a quarter of a second, and most stories are about something else."""
     if request.path.parent.name in _SHORT_AAF and "real_aaf" not in request.fixturenames:
         monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _noise_once() -> Iterator[None]:
+    """The same pictures' noise is measured once: stories have the same few clips, whose motion is found finely."""
+    from engines.model import noise, prints, replay
+
+    measure, found = noise.estimate, {}
+
+    def estimate(pictures: Sequence[Any]) -> noise.NoiseProfile:
+        planes = [plane for picture in pictures for plane in (picture.y, picture.cb, picture.cr)]
+        key = hash_bytes("xxh128", b"".join(repr(plane.shape).encode() + plane.tobytes() for plane in planes))
+        if key not in found:
+            found[key] = measure(pictures)
+        return found[key]
+
+    with ExitStack() as patches:
+        for module in (noise, prints, replay):
+            patches.enter_context(mock.patch.object(module, "estimate", estimate))
+        yield
 
 
 @pytest.fixture
