@@ -50,10 +50,16 @@ def real_aaf() -> None:
 
 
 @pytest.fixture(autouse=True)
-def short_aaf(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An AAF's name for the AAF: a real one takes a quarter of a second, and most stories are about something else."""
-    if request.path.parent.name in _SHORT_AAF and "real_aaf" not in request.fixturenames:
-        monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
+def short_aaf(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An AAF's name for the AAF: a real one takes a quarter of a second, and most stories are about something else.
+
+    Not by the story's own monkeypatch: one that undoes what it changed would have real ones from then on.
+    """
+    if request.path.parent.name not in _SHORT_AAF or "real_aaf" in request.fixturenames:
+        yield
+        return
+    with mock.patch("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode()):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
