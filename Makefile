@@ -7,7 +7,7 @@ MAINTAINER ?= nearset <root@localhost>
 # Two CPU builds of torch have one version; the plain index names the small one for this pin.
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test long bench faults matrix latency pages deb deb-trial wheelhouse clean
+.PHONY: install demo test lint suite long bench faults matrix latency pages deb deb-trial wheelhouse clean
 
 install: $(STAMP)
 
@@ -15,17 +15,24 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[dev]'
+	$(BIN)/python -m compileall -q -j 0 -x '/(tests?|torch/testing|mypy|moto)/' $(VENV)/lib
 	touch $@
 
 demo: install
 	$(BIN)/python -m bench.demo demo
 
+# Style and types beside the suite: checking types has one core busy, and a suite that waits for it two idle ones.
 test: install
+	$(MAKE) --no-print-directory -j 2 --output-sync lint suite
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+suite: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # The stories that want minutes of real processes: boxes of a cluster, kills under several presets.

@@ -210,14 +210,19 @@ class RecipeBook:
     def __init__(self, layers: list[_Layer], folder: Path = Path()) -> None:
         self._layers = sorted(layers, key=lambda layer: layer.nearness)
         self.folder = folder
+        self._resolved: dict[tuple[int, ...], Words] = {}
 
     def words(self, *, clip: str, roll: str, scene: str | None = None) -> Words:
-        """Return the words for a clip."""
-        merged: dict[str, dict[str, Any]] = {}
-        for layer in self._matching(clip, roll, scene):
-            for section, words in layer.words.items():
-                merged.setdefault(section, {}).update(words)
-        return Words.model_validate(merged)
+        """Return the words for a clip: resolved once for all clips that the same entries speak of."""
+        found = self._matching(clip, roll, scene)
+        key = tuple(map(id, found))
+        if key not in self._resolved:
+            merged: dict[str, dict[str, Any]] = {}
+            for layer in found:
+                for section, words in layer.words.items():
+                    merged.setdefault(section, {}).update(words)
+            self._resolved[key] = Words.model_validate(merged)
+        return self._resolved[key]
 
     @property
     def matches_light(self) -> bool:

@@ -50,8 +50,8 @@ class Card:
             vendor=Vendor(row["vendor"]),
             shoot_day=row["shoot_day"],
             day_folder=row["day_folder"],
-            missing=wire.load(tuple[str, ...], row["missing"]),
-            notes=wire.load(tuple[str, ...], row["notes"]),
+            missing=wire.recall(tuple[str, ...], row["missing"]),
+            notes=wire.recall(tuple[str, ...], row["notes"]),
             turnover_due=bool(row["turnover_due"]),
             complete=bool(row["complete"]),
         )
@@ -89,17 +89,17 @@ class Clip:
             card=row["card"],
             name=row["name"],
             state=ClipState(row["state"]),
-            found=wire.load(FoundClip, row["found"]),
+            found=wire.recall(FoundClip, row["found"]),
             custody=row["custody"],
             identity=row["identity"],
             reel=row["reel"],
-            essence=wire.load(Essence, row["essence"]) if row["essence"] else None,
+            essence=wire.recall(Essence, row["essence"]) if row["essence"] else None,
             stand_in=row["stand_in"],
             trouble=trouble_in(row["trouble"]),
             want=row["want"],
             ready_at=row["ready_at"],
             picture=row["picture"],
-            proposal=wire.load(Proposed, row["proposal"]) if row["proposal"] else None,
+            proposal=wire.recall(Proposed, row["proposal"]) if row["proposal"] else None,
             circled=bool(row["circled"]),
         )
 
@@ -349,4 +349,4 @@ class CameraNoise:
 
 def trouble_in(text: str) -> Trouble:
     """Return the trouble that a column holds; none where that is empty."""
-    return wire.load(Trouble, text) if text else NO_TROUBLE
+    return wire.recall(Trouble, text) if text else NO_TROUBLE

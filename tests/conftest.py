@@ -6,13 +6,17 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from daemon.hashing import hash_bytes
 
 os.environ["OMP_NUM_THREADS"] = "1"
 """Of torch, before it is loaded, and of all children: two workers whose threads wait for each other's in circles took
@@ -46,10 +50,37 @@ def real_aaf() -> None:
 
 
 @pytest.fixture(autouse=True)
-def short_aaf(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An AAF's name for the AAF: a real one takes a quarter of a second, and most stories are about something else."""
-    if request.path.parent.name in _SHORT_AAF and "real_aaf" not in request.fixturenames:
-        monkeypatch.setattr("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
+def short_aaf(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An AAF's name for the AAF: a real one takes a quarter of a second, and most stories are about something else.
+
+    Not by the story's own monkeypatch: one that undoes what it changed would have real ones from then on.
+    """
+    if request.path.parent.name not in _SHORT_AAF or "real_aaf" in request.fixturenames:
+        yield
+        return
+    with mock.patch("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode()):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _noise_once() -> Iterator[None]:
+    """The same pictures' noise is measured once: stories have the same few clips, whose motion is found finely."""
+    from engines.model import noise
+
+    measure, found = noise.estimate, {}
+
+    def estimate(pictures: Sequence[Any]) -> noise.NoiseProfile:
+        planes = [plane for picture in pictures for plane in (picture.y, picture.cb, picture.cr)]
+        key = hash_bytes("xxh128", b"".join(repr(plane.shape).encode() + plane.tobytes() for plane in planes))
+        if key not in found:
+            found[key] = measure(pictures)
+        return found[key]
+
+    with ExitStack() as patches:
+        for module in (noise, *(sys.modules.get(f"engines.model.{name}") for name in ("prints", "replay"))):
+            if module:  # those that are loaded later take it from the first
+                patches.enter_context(mock.patch.object(module, "estimate", estimate))
+        yield
 
 
 @pytest.fixture

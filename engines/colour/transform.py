@@ -6,7 +6,7 @@ costs 305 ms a 1080p frame on the direct path (our measurement, 2026-11); a bake
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +106,11 @@ def camera_values(legal: Values, look: Look, code_range: CodeRange) -> Values:
     return legal
 
 
+@lru_cache(maxsize=8)
 def baked(look: Look, luts: Path, code_range: CodeRange) -> Values:
     """Return the look as a LUT from R'G'B' code values 0-1023 to Y'CbCr ones of Rec.709, legal. Shape: `[R, G, B, 3]`.
+
+    The clips of a roll have few looks, so the last ones are kept; a LUT is named by its bytes.
 
     Raises:
         BadLook: the LUT cannot be read.
@@ -117,9 +120,12 @@ def baked(look: Look, luts: Path, code_range: CodeRange) -> Values:
     legal = (nodes - np.float32(BLACK)) / np.float32(LUMA_SPAN)
     values = np.ascontiguousarray(camera_values(legal, look, code_range))
     direct(look, luts).applyRGB(values)
-    return codes_of(values.clip(0, 1)).reshape(GRID, GRID, GRID, 3)
+    made = codes_of(values.clip(0, 1)).reshape(GRID, GRID, GRID, 3)
+    made.setflags(write=False)
+    return made
 
 
+@lru_cache(maxsize=8)
 def output_cube(look: Look) -> str:
     """Return the output transform of a look as the text of a `.cube`, from the working space to Rec.709."""
     inside = ACESCCT if look.working is Working.ACESCCT else SPACES[look.space].ocio

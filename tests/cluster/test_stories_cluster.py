@@ -128,6 +128,7 @@ def test_a_long_clip_is_enhanced_by_both_boxes_at_once_and_joined(cart, cluster)
         cart.assert_honest()
 
 
+@pytest.mark.long
 def test_a_box_that_loses_its_power_costs_a_try_and_nothing_else(cart, cluster):
     long_card(cart, 4)
     with shift(cart, cluster) as (begun, executor):
@@ -159,6 +160,7 @@ def test_a_box_with_another_version_gets_no_work(cart, cluster):
     box.kill()
 
 
+@pytest.mark.long
 def test_a_box_whose_node_file_does_not_name_the_production_gets_nothing_of_it(cart, cluster, tmp_path):
     cart.words["production"] = {"code": "RIVAL"}
     cart.card("A001C001_260302_R1AB.mov")

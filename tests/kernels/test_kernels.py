@@ -271,16 +271,19 @@ def test_rgb_that_comes_from_planes_goes_back_to_them():
         assert np.abs(plane.astype(int) - before)[:, 1:-1].max() <= 1
 
 
-@pytest.mark.parametrize("sm", ["86", "89", "120"])
-def test_the_kernels_compile_for_each_target(sm):
-    code = paper_kernels.machine_code(sm, cubin.PICTURES)
+def assert_all_kernels(code):
     for layout in LAYOUTS:
         for kernel in ("packed_from_{}", "{}_from_packed", "rgb_from_{}", "{}_from_rgb"):
             assert kernel.format(layout.name).encode() in code
     assert b"look" in code
 
 
-def test_every_kernel_moves_sixteen_bytes_at_once_and_keeps_all_in_registers(tmp_path):
+@pytest.mark.parametrize("sm", ["86", "89"])
+def test_the_kernels_compile_for_each_target(sm):
+    assert_all_kernels(paper_kernels.machine_code(sm, cubin.PICTURES))
+
+
+def test_on_the_newest_target_every_kernel_moves_sixteen_bytes_at_once_and_keeps_all_in_registers(tmp_path):
     try:
         nvcc = cubin.compiler()
     except BackendUnavailable as error:
@@ -288,6 +291,7 @@ def test_every_kernel_moves_sixteen_bytes_at_once_and_keeps_all_in_registers(tmp
     words = ["--cubin", "-arch=sm_120", "-Xptxas", "-v", "--keep", f"--keep-dir={tmp_path}", f"-I{cubin.HEADERS}"]
     command = [nvcc, *words, str(cubin.HEADERS / "pictures.cu"), "-o", str(tmp_path / "out")]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert_all_kernels((tmp_path / "out").read_bytes())
     kept = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", said)
     assert set(kept) == {("0", "0", "0")}
     kernels = (tmp_path / "pictures.ptx").read_text().split(".visible .entry ")[1:]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "service")]
 
 from cart import Cart
-from dailies import Tutor, approved
+from dailies import Taught, Tutor, approved
 
 from daemon.stages import refine
 
@@ -25,3 +26,16 @@ def tutor(monkeypatch: pytest.MonkeyPatch) -> Tutor:
     made = Tutor()
     monkeypatch.setattr(refine, "work", made.work)
     return made
+
+
+@pytest.fixture(scope="session")
+def _taught_once() -> Iterator[Taught]:
+    with Taught.by([()]) as made:
+        yield made
+
+
+@pytest.fixture
+def taught(_taught_once: Taught) -> Iterator[tuple[Cart, Tutor]]:
+    """A production whose model learned from one card of two clips, and who taught it."""
+    with _taught_once.again() as made:
+        yield made

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import count
 from pathlib import Path
+from typing import Self
+from unittest import mock
 
 from cart import Cart, Shift, seal
 from footage import footage
@@ -17,6 +24,7 @@ from daemon.states import ModelState
 from daemon.store import KeptSample, Model
 from engines.model.weights import base_weights, save_weights
 
+_MEMORY = Path("/dev/shm")
 APPROVED = {"training": {"approved_by": "Line producer", "reference": "Deal memo 12"}}
 
 
@@ -41,12 +49,11 @@ class Tutor:
 
     verdicts: list[tuple[str, ...]] = field(default_factory=list)
     tasks: list[RefineTask] = field(default_factory=list)
-    _made: count[int] = field(default_factory=lambda: count(1))
 
     def work(self, text: str, _progress: object) -> str:
         task = wire.load(RefineTask, text)
         self.tasks.append(task)
-        parent, step = base_weights(task.size), next(self._made)
+        parent, step = base_weights(task.size), len(self.tasks)
         tensors = {name: (array + 1e-6 * step).astype("float32") for name, array in parent.tensors.items()}
         candidate = parent.with_tensors(tensors)
         folder = Path(task.models)
@@ -58,6 +65,42 @@ class Tutor:
         )
         scores = {"mean_db": 30.0 + step / 10, "base_mean_db": 30.0, "filmed": 0.8 + step / 100, "base_filmed": 0.9}
         return wire.dump(Refined, Refined(candidate.digest, not refused, refused, scores, 3, 1.0, (0.2, 0.1)))
+
+
+@dataclass
+class Taught:
+    """A production that was taught once, for each story that begins there: its cards stay, all else is put back."""
+
+    cart: Cart
+    tutor: Tutor
+
+    @classmethod
+    @contextmanager
+    def by(cls, verdicts: list[tuple[str, ...]], **production: str) -> Iterator[Self]:
+        """Have a card of two clips learned from for each verdict; `production` are further words of its section."""
+        home = Path(tempfile.mkdtemp(prefix="nearset-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+        made = cls(approved(home / "show"), Tutor(list(verdicts)))
+        made.cart.words["production"] |= production
+        short = mock.patch("daemon.sidecars.aaf.compose", lambda stringout, _: stringout.name.encode())
+        with short, mock.patch("daemon.stages.refine.work", made.tutor.work):
+            for number in range(1, len(verdicts) + 1):
+                names = (f"A00{number}C001", f"A00{number}C002")
+                shoot(made.cart, *names, roll=f"A00{number}", first_seed=11 * number)
+                made.cart.serve()
+        shutil.copytree(home / "show", home / "as taught", ignore=shutil.ignore_patterns("offload"))
+        yield made
+        shutil.rmtree(home)
+
+    @contextmanager
+    def again(self) -> Iterator[tuple[Cart, Tutor]]:
+        """Give the production and its tutor as they were."""
+        cart, tutor = copy.deepcopy((self.cart, self.tutor))
+        for path in (*cart.folder.iterdir(), *cart.offload.glob("*/*/*")):
+            if path != cart.offload and path not in cart._before:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.copytree(cart.folder.with_name("as taught"), cart.folder, dirs_exist_ok=True)
+        with mock.patch("daemon.stages.refine.work", tutor.work):
+            yield cart, tutor
 
 
 def models_of(shift: Shift) -> list[Model]:

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event
+from unittest import mock
 
 import pytest
 from cart import Cart
-from dailies import approved, models_of, shoot
+from dailies import Tutor, approved, models_of, shoot
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
@@ -66,7 +67,8 @@ def test_one_production_never_opens_what_another_keeps(
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     mine, other = neighbours
     shoot(other, "B001C001", "B001C002", roll="B001", first_seed=30)
-    other.serve()
+    with mock.patch("daemon.stages.refine.work", Tutor().work):
+        other.serve()
     shoot(mine, "A001C001", "A001C002")
     with recorded(folder) as opened:
         mine.serve()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from cart import Cart
-from dailies import Tutor, shoot
+from dailies import Taught, Tutor
 
 from daemon import models
 from daemon.modelcard import _chart, page
@@ -14,15 +15,17 @@ from daemon.modelcard import _chart, page
 LOUD = '<img src="http://elsewhere/x.png">'
 
 
+@pytest.fixture(scope="module")
+def _two() -> Iterator[Taught]:
+    with Taught.by([(), ("it flickers by 0.0031, allowed is 0 to 0.001",)], title=LOUD) as made:
+        yield made
+
+
 @pytest.fixture
-def taught(cart: Cart, tutor: Tutor) -> Cart:
+def two(_two: Taught) -> Iterator[Cart]:
     """A production with an active model and a refused one, whose title means harm."""
-    cart.words["production"]["title"] = LOUD
-    tutor.verdicts += [(), ("it flickers by 0.0031, allowed is 0 to 0.001",)]
-    for number in (1, 2):
-        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
-        cart.serve()
-    return cart
+    with _two.again() as (cart, _):
+        yield cart
 
 
 def card(cart: Cart) -> str:
@@ -30,11 +33,11 @@ def card(cart: Cart) -> str:
         return page(cart.config, shift.production.store)
 
 
-def test_the_card_tells_what_it_learned_from_who_approved_and_what_became_of_each(taught: Cart) -> None:
-    with taught.shift() as shift:
+def test_the_card_tells_what_it_learned_from_who_approved_and_what_became_of_each(two: Cart) -> None:
+    with two.shift() as shift:
         active, refused = shift.production.store.models()
-    (taught.config.models / f"{active.digest}.jpg").write_bytes(b"\xff\xd8 a still")
-    html = card(taught)
+    (two.config.models / f"{active.digest}.jpg").write_bytes(b"\xff\xd8 a still")
+    html = card(two)
     assert "Training approved by Line producer, Deal memo 12" in html
     for word in (active.digest[:12], refused.digest[:12], "it flickers by 0.0031", "<td>A001</td>", "<td>A002</td>"):
         assert word in html
@@ -43,8 +46,8 @@ def test_the_card_tells_what_it_learned_from_who_approved_and_what_became_of_eac
     assert re.findall(r'<g class="(\w+)">', html) == ["active", "refused"]
 
 
-def test_the_card_loads_nothing_and_believes_no_name(taught: Cart) -> None:
-    html = card(taught)
+def test_the_card_loads_nothing_and_believes_no_name(two: Cart) -> None:
+    html = card(two)
     assert "default-src 'none'" in html
     assert LOUD not in html
     assert not re.findall(r"""(?:src|href)=["'](?!data:)""", html)
@@ -59,10 +62,10 @@ def test_before_anything_is_learned_the_card_says_so(cart: Cart, tutor: Tutor) -
     assert tutor.tasks == []
 
 
-def test_after_a_rollback_the_card_says_base_and_keeps_what_was(taught: Cart) -> None:
-    with taught.shift() as shift:
+def test_after_a_rollback_the_card_says_base_and_keeps_what_was(two: Cart) -> None:
+    with two.shift() as shift:
         models.rollback(shift.production, "lite", shift.now())
-    html = card(taught)
+    html = card(two)
     assert "<b>base</b><span>active</span>" in html
     assert re.findall(r'<g class="(\w+)">', html) == ["withdrawn", "refused"]
 

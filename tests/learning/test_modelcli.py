@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from cart import Cart
-from dailies import Tutor, shoot
+from dailies import Taught, Tutor
 from onnx import numpy_helper
 from typer.testing import CliRunner
 
@@ -19,14 +20,17 @@ from daemon.cli import app
 from daemon.errors import ConfigError, ModelError
 
 
+@pytest.fixture(scope="module")
+def _two() -> Iterator[Taught]:
+    with Taught.by([(), ("it shifts colour by 0.0031, allowed is 0 to 0.001",)]) as made:
+        yield made
+
+
 @pytest.fixture
-def two(cart: Cart, tutor: Tutor) -> Cart:
+def two(_two: Taught) -> Iterator[Cart]:
     """A production with an active model and a refused one."""
-    tutor.verdicts += [(), ("it shifts colour by 0.0031, allowed is 0 to 0.001",)]
-    for number in (1, 2):
-        shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
-        cart.serve()
-    return cart
+    with _two.again() as (cart, _):
+        yield cart
 
 
 def said(cart: Cart, *words: str) -> str:

@@ -23,6 +23,9 @@ from engines.errors import BadWeights
 from engines.model import gate
 from engines.model.refine import Tuned
 
+WORK = refine.work
+"""The work itself, before a tutor stands in for it."""
+
 
 def test_two_cards_that_are_through_together_are_learned_from_one_after_the_other(cart: Cart, tutor: Tutor) -> None:
     training = cart.words["production"].pop("training")
@@ -39,9 +42,8 @@ def test_two_cards_that_are_through_together_are_learned_from_one_after_the_othe
     assert_sound(cart)
 
 
-def test_who_has_the_best_canaries_and_who_foretells_best_both_stay_the_measure(cart: Cart, tutor: Tutor) -> None:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
+def test_who_has_the_best_canaries_and_who_foretells_best_both_stay_the_measure(taught: tuple[Cart, Tutor]) -> None:
+    cart, tutor = taught
     with cart.shift() as shift:
         (first,) = models_of(shift)
         better = wire.load(Refined, first.facts)
@@ -62,10 +64,9 @@ def test_a_clip_that_comes_late_makes_its_card_be_learned_from_again(cart: Cart,
 
 
 def test_what_was_made_from_a_model_that_was_rolled_back_meanwhile_is_refused_with_a_reason(
-    cart: Cart, tutor: Tutor
+    taught: tuple[Cart, Tutor],
 ) -> None:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
+    cart, tutor = taught
     shoot(cart, "A002C001", "A002C002", roll="A002", first_seed=5)
     with cart.shift() as shift:
 
@@ -81,9 +82,8 @@ def test_what_was_made_from_a_model_that_was_rolled_back_meanwhile_is_refused_wi
     assert len(tutor.tasks) == 2
 
 
-def test_an_update_that_changed_nothing_leaves_the_active_model_alone(cart: Cart, tutor: Tutor) -> None:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
+def test_an_update_that_changed_nothing_leaves_the_active_model_alone(taught: tuple[Cart, Tutor]) -> None:
+    cart, tutor = taught
     with cart.shift() as shift:
         (model,) = models_of(shift)
         again = replace(wire.load(Refined, model.facts), passed=False, reasons=("it is no better",))
@@ -93,8 +93,9 @@ def test_an_update_that_changed_nothing_leaves_the_active_model_alone(cart: Cart
     assert len(tutor.tasks) == 1
 
 
-def test_a_rollback_passes_over_an_ancestor_whose_weights_are_gone(cart: Cart, tutor: Tutor) -> None:
-    for number in (1, 2, 3):
+def test_a_rollback_passes_over_an_ancestor_whose_weights_are_gone(taught: tuple[Cart, Tutor]) -> None:
+    cart, tutor = taught
+    for number in (2, 3):
         shoot(cart, f"A00{number}C001", f"A00{number}C002", roll=f"A00{number}", first_seed=11 * number)
         cart.serve()
     with cart.shift() as shift:
@@ -111,10 +112,9 @@ def test_a_rollback_passes_over_an_ancestor_whose_weights_are_gone(cart: Cart, t
 
 
 def test_what_cannot_be_heeded_is_told_and_the_service_goes_on(
-    cart: Cart, tutor: Tutor, capsys: pytest.CaptureFixture[str]
+    taught: tuple[Cart, Tutor], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
+    cart, tutor = taught
     state = cart.config.production_state
     with cart.shift() as shift:
         ask(state, Request(Wish.PROMOTE, "0123"))
@@ -149,10 +149,9 @@ def broken(path: Path) -> None:
     ids=["another number", "truncated", "gone", "half a pointer", "no pointer"],
 )
 def test_where_the_active_model_is_damaged_its_clip_is_held_and_base_never_stands_in(
-    cart: Cart, tutor: Tutor, harm
+    taught: tuple[Cart, Tutor], harm
 ) -> None:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
+    cart, tutor = taught
     shoot(cart, "A002C001", roll="A002", first_seed=5)
     with cart.shift() as shift:
         (model,) = models_of(shift)
@@ -183,34 +182,31 @@ def test_a_child_that_answers_nonsense_costs_its_job_and_not_the_service(cart: C
         assert (str(job.state), job.trouble.code) == ("failed", "worker")
 
 
-def refine_task(cart: Cart, tutor: Tutor) -> refine.RefineTask:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
-    (task,) = tutor.tasks
-    return task
+@pytest.fixture
+def task(taught: tuple[Cart, Tutor]) -> refine.RefineTask:
+    """What was given to whoever taught."""
+    (given,) = taught[1].tasks
+    return given
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_candidate_that_ran_away_is_refused_and_says_so(folder, cart, tutor, monkeypatch, number) -> None:
-    task = replace(refine_task(cart, tutor), models=str(folder / "elsewhere"))
+def test_a_candidate_that_ran_away_is_refused_and_says_so(folder, task, monkeypatch, number) -> None:
+    task = replace(task, models=str(folder / "elsewhere"))
 
     def ran_away(parent, _cuts, _settings, _progress, _clock) -> Tuned:
         tensors = {name: np.full_like(array, number) for name, array in parent.tensors.items()}
         return Tuned(tensors, (0.3, 7.0, number), 1.0)
 
-    monkeypatch.undo()
     monkeypatch.setattr("engines.model.update.refine", ran_away)
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     with np.errstate(all="ignore"):
-        refined = wire.load(Refined, refine.work(wire.dump(refine.RefineTask, task), lambda *_: None))
+        refined = wire.load(Refined, WORK(wire.dump(refine.RefineTask, task), lambda *_: None))
     assert not refined.passed
     assert refined.reasons == ("its outputs are not numbers",)
     assert refined.curve == (0.3, 7.0)
 
 
-def test_an_update_without_a_step_or_a_lesson_makes_no_model(cart: Cart, tutor: Tutor, monkeypatch) -> None:
-    task = refine_task(cart, tutor)
-    monkeypatch.undo()
+def test_an_update_without_a_step_or_a_lesson_makes_no_model(task: refine.RefineTask, monkeypatch) -> None:
     monkeypatch.setattr("engines.model.update.refine", lambda parent, *_: Tuned(parent.tensors, (), 1.0))
     monkeypatch.setattr("engines.model.gate._RENDERED", gate._RENDERED[:1])
     for changed, why in (
@@ -218,7 +214,7 @@ def test_an_update_without_a_step_or_a_lesson_makes_no_model(cart: Cart, tutor: 
         (replace(task, samples=tuple(s for s in task.samples if s.holdout)), "nothing yet to learn from"),
         (replace(task, samples=tuple(s for s in task.samples if not s.holdout)), "nothing yet to judge by"),
     ):
-        refined = wire.load(Refined, refine.work(wire.dump(refine.RefineTask, changed), lambda *_: None))
+        refined = wire.load(Refined, WORK(wire.dump(refine.RefineTask, changed), lambda *_: None))
         assert (refined.digest, refined.passed) == ("", False)
         assert why in refined.reasons[0]
 

@@ -123,9 +123,8 @@ def test_a_thinned_card_is_not_learned_from_again(cart: Cart, tutor: Tutor) -> N
     assert_sound(cart)
 
 
-def test_what_a_killed_child_left_is_swept_at_the_next_start(cart: Cart, tutor: Tutor) -> None:
-    shoot(cart, "A001C001", "A001C002")
-    cart.serve()
+def test_what_a_killed_child_left_is_swept_at_the_next_start(taught: tuple[Cart, Tutor]) -> None:
+    cart, tutor = taught
     with cart.shift() as shift:
         models = models_of(shift)
     kept = kept_files(cart)

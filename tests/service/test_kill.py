@@ -37,10 +37,10 @@ def test_killed_with_several_presets_a_proxy_is_all_its_files_or_none() -> None:
     assert int(told["figures"]["points"]) >= 300
 
 
-@pytest.mark.timeout(300)  # some 20 seconds alone; a machine that is busy otherwise may take long
-def test_killed_at_twenty_points_nothing_is_lost_doubled_or_half_published() -> None:
-    told = campaign("--only", "kills", "--count", "20")["kills"]
-    assert told["cases"] >= 20
+@pytest.mark.timeout(300)  # some 10 seconds alone; a machine that is busy otherwise may take long
+def test_killed_at_ten_points_nothing_is_lost_doubled_or_half_published() -> None:
+    told = campaign("--only", "kills", "--count", "10")["kills"]
+    assert told["cases"] >= 10
     assert int(told["figures"]["points"]) >= 200
     assert {"commit", "fsync", "twice", "a child", "above children"} <= told["runs"].keys()
 

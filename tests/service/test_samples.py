@@ -27,6 +27,7 @@ def offload(cart: Cart, roll: str, files: dict[str, str]) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_cameras_cards_are_known_by_their_structure_and_delivered(cart: Cart) -> None:
     offload(cart, "G001", {"DCIM/100GOPRO/GX010001.MP4": "cards/gopro/karma.mp4"})
     offload(cart, "V001", {"PRIVATE/AVCHD/BDMV/STREAM/00000.MTS": "cards/avchd/Sony ILCE-7M3 (A7M3).mts"})

@@ -75,7 +75,8 @@ def shot(sound: Samples | None, frames: int, start: str, seed: int = 1, size: tu
         stream.metadata["timecode"] = start
         track: Any = file.add_stream("pcm_s16le", rate=RATE, layout="mono") if sound is not None else None
         for number in range(frames):
-            frame = picture(seed, number // 12, size).reformat(format="yuv420p")
+            if number % 12 == 0:
+                frame = picture(seed, number // 12, size).reformat(format="yuv420p")
             frame.time_base, frame.pts = Fraction(1, 24), number
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))

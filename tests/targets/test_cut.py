@@ -20,7 +20,9 @@ from daemon.targets.folder import FolderTarget
 
 PART = 5 << 20
 PARTS = 4
-_SPAWN = multiprocessing.get_context("spawn")
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["daemon.targets.folder", "daemon.targets.s3", "s3fs"])
+"""Loaded once for all that are killed, not once for each."""
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_killed_at_each_part_it_is_whole_at_the_end_and_nothing_was_half_publish
     target = bucket.target() if kind == "s3" else FolderTarget("nas", tmp_path / "nas", "TEST")
     for part in range(1, PARTS + 1):
         kill_at = min(part * PART, movie.size_bytes)
-        process = _SPAWN.Process(target=send, args=(kind, where, movie, PART, kill_at))
+        process = _PROCESSES.Process(target=send, args=(kind, where, movie, PART, kill_at))
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL

@@ -23,7 +23,7 @@ from daemon.sidecars import edl, fcp7, fcpxml
 from daemon.sidecars import otio as otio_file
 from daemon.sidecars.stringout import Stringout, StringoutClip
 from daemon.turnover.roll import Roll, TurnoverClip
-from daemon.turnover.timelines import left_out, stringouts, timelines
+from daemon.turnover.timelines import aafs, left_out, stringouts, texts
 from engines.media.essence import AudioTrack
 from engines.media.timecode import Timecode, frames_a_day, may_drop
 
@@ -46,9 +46,14 @@ def three_takes(rate: Fraction, *, drop: bool) -> Roll:
 
 
 def of_roll(made: Roll) -> tuple[Stringout, dict[str, bytes]]:
+    """The stringout and all its timelines but the AAF, which takes ten times as long as the others together."""
     found = stringouts("A001", [made])
     (stringout,) = found.values()
-    return stringout, timelines(found, made.written_at)
+    return stringout, texts(found)
+
+
+def aaf_of(stringout: Stringout) -> bytes:
+    return aafs({"A001": stringout}, "2026-11-24T18:00:00+00:00")["A001.aaf"]
 
 
 def told(stringout: Stringout) -> list[tuple[str, int, int]]:
@@ -119,15 +124,16 @@ def test_an_fcpxml_reads_as_the_same_takes(label: str) -> None:
 @pytest.mark.parametrize("label", RATES)
 def test_an_aaf_leads_from_sequence_through_master_clip_and_movie_to_the_tape(label: str, tmp_path: Path) -> None:
     rate, drop = RATES[label]
-    stringout, files = of_roll(three_takes(rate, drop=drop))
-    (tmp_path / "A001.aaf").write_bytes(files["A001.aaf"])
+    (stringout,) = stringouts("A001", [three_takes(rate, drop=drop)]).values()
+    data = aaf_of(stringout)
+    (tmp_path / "A001.aaf").write_bytes(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         timeline = otio.adapters.read_from_file(str(tmp_path / "A001.aaf"))
     assert takes(timeline) == told(stringout)
     assert timeline.global_start_time.value == stringout.start.frame
     assert len(timeline.audio_tracks()) == 2
-    with opened(tmp_path, files["A001.aaf"]) as file:
+    with opened(tmp_path, data) as file:
         (sequence,) = file.content.toplevel()
         assert sequence.name == "A001"
         assert len(list(file.content.mastermobs())) == 3
@@ -147,14 +153,14 @@ def test_the_same_take_is_the_same_master_clip_in_roll_and_day_and_a_revision_is
     made = three_takes(Fraction(24), drop=False)
     revised = replace(made.clips[0], published=tuple(replace(one, xxh128="99" * 16) for one in made.clips[0].published))
 
-    def masters(files: dict[str, bytes]) -> list[str]:
-        (data,) = [data for name, data in files.items() if name.endswith(".aaf")]
-        with opened(tmp_path, data) as file:
+    def masters(found: dict[str, Stringout]) -> list[str]:
+        (stringout,) = found.values()
+        with opened(tmp_path, aaf_of(stringout)) as file:
             return [str(mob.mob_id) for mob in file.content.mastermobs()]
 
-    roll_ids = masters(of_roll(made)[1])
-    day_ids = masters(timelines(stringouts("SHOW_20261124", [made], of_day=True), made.written_at))
-    new_ids = masters(of_roll(replace(made, clips=(revised, *made.clips[1:])))[1])
+    roll_ids = masters(stringouts("A001", [made]))
+    day_ids = masters(stringouts("SHOW_20261124", [made], of_day=True))
+    new_ids = masters(stringouts("A001", [replace(made, clips=(revised, *made.clips[1:]))]))
     assert roll_ids == day_ids
     assert [one == other for one, other in zip(roll_ids, new_ids, strict=True)] == [False, True, True]
 
@@ -245,7 +251,7 @@ def test_a_take_with_less_sound_leaves_its_place_empty(tmp_path: Path) -> None:
         timeline = read(files[name].decode(), adapter)
         assert takes(timeline) == told(stringout)
         assert [[one.name for one in track.find_clips()] for track in timeline.audio_tracks()] == [["A001C001"]] * 2
-    with opened(tmp_path, files["A001.aaf"]) as file:
+    with opened(tmp_path, aaf_of(stringout)) as file:
         (sequence,) = file.content.toplevel()
         kinds = [[type(one).__name__ for one in slot.segment.components] for slot in list(sequence.slots)[2:]]
         assert [found for found in kinds if found] == [["SourceClip", "Filler"]] * 2
@@ -332,7 +338,7 @@ def test_a_grade_goes_into_otio_edl_and_aaf(tmp_path: Path) -> None:
     (stringout,) = stringouts("A001", [roll(clip("A001C001", Fraction(24)))]).values()
     sop = "(1.1 1.0 0.9)(0.01 0.0 -0.01)(1.0 1.0 1.2)"
     graded = replace(stringout, clips=(replace(stringout.clips[0], asc_sop=sop, asc_sat="0.9"),))
-    files = timelines({"A001": graded}, "2026-11-24T18:00:00+00:00")
+    files = texts({"A001": graded})
     cut = read(files["A001.edl"].decode(), "cmx_3600", rate=24)
     (edl,) = cut.find_clips()
     assert list(edl.metadata["cdl"]["asc_sop"]["slope"]) == [1.1, 1.0, 0.9]
@@ -340,7 +346,7 @@ def test_a_grade_goes_into_otio_edl_and_aaf(tmp_path: Path) -> None:
     timeline = read(files["A001.otio"].decode(), "otio_json")
     (plain,) = timeline.video_tracks()[0].find_clips()
     assert plain.metadata["nearset"]["asc_sop"] == sop
-    with opened(tmp_path, files["A001.aaf"]) as file:
+    with opened(tmp_path, aaf_of(graded)) as file:
         (master,) = file.content.mastermobs()
         assert dict(master.comments.items())["ASC_SOP"] == sop
 
