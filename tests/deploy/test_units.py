@@ -38,7 +38,13 @@ def analyze(*words: object) -> subprocess.CompletedProcess[str]:
 @needs_systemd
 @pytest.mark.parametrize(
     ("unit", "most"),
-    [("nearset@SHOW", 2.0), ("nearset-worker@SHOW", 1.0), ("nearset-cluster-head", 2.0), ("nearset-cluster-node", 2.0)],
+    [
+        ("nearset@SHOW", 2.0),
+        ("nearset-worker@SHOW", 1.0),
+        ("nearset-page@SHOW", 2.0),
+        ("nearset-cluster-head", 2.0),
+        ("nearset-cluster-node", 2.0),
+    ],
 )
 def test_a_unit_is_as_closed_as_it_is_said_to_be(installed: Path, unit: str, most: float) -> None:
     done = analyze("security", "--offline=true", f"--threshold={most * 10:.0f}", installed / f"{unit}.service")
@@ -74,6 +80,15 @@ def test_what_a_unit_must_have(unit: str) -> None:
     assert networks[unit] in lines
     allowed = [line for line in lines if line.startswith("DeviceAllow=")]
     assert all("nvidia" in line for line in allowed)
+
+
+def test_the_page_leaves_the_state_closed_to_others_and_may_give_up_what_it_gives_up() -> None:
+    lines = (UNITS / "nearset-page@.service").read_text().splitlines()
+    for line in ("User=nearset", "StateDirectoryMode=0700", "ProtectSystem=strict", "IPAddressAllow=localhost"):
+        assert line in lines
+    [calls] = [line for line in lines if line.startswith("SystemCallFilter=@")]
+    assert calls.endswith(" seccomp"), "@system-service lacks it, and a page that cannot be sealed is not served"
+    assert not any(line.startswith("SystemCallFilter=~") and "@resources" in line for line in lines)
 
 
 CLUSTER = ("nearset-cluster-head.service", "nearset-cluster-node.service")
