@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,8 @@ import typer
 from daemon import carecli, clustercli, enginecli, modelcli, pagecli, queuecli
 from daemon import config as configuration
 from daemon.clock import SystemClock
-from daemon.errors import ConfigError, NearsetError
-from daemon.log import configure
+from daemon.errors import ConfigError, NearsetError, StateAway, refused_by_system
+from daemon.log import configure, printable
 
 if TYPE_CHECKING:
     from daemon.status import Snapshot
@@ -53,9 +54,22 @@ def main() -> None:
     configure("warning")  # to stderr, whatever is told before a configuration says more
     try:
         app()
-    except NearsetError as error:
-        print(f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr)
+    except (NearsetError, OSError, sqlite3.Error) as error:
+        told = error if isinstance(error, NearsetError) else _refused(error)
+        text = f"nearset: {told.what}\n  why: {told.why}\n  fix: {told.fix}  [{told.code}]"
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr)
         sys.exit(2)
+
+
+def _refused(error: OSError | sqlite3.Error) -> NearsetError:
+    """Return what to tell of what the system refused to a command: a folder, a file, the production's database."""
+    if isinstance(error, sqlite3.Error):
+        return StateAway(
+            "the production's database cannot be read",
+            why=str(error),
+            fix="start nearset, which takes up what a crash left; if that file is damaged, restore the backup",
+        )
+    return refused_by_system(error)
 
 
 @app.command()

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from daemon.errors import ConfigError
@@ -55,13 +56,25 @@ class Database:
             f"file:{path}?mode={mode}", uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS
         )
         self._db.row_factory = sqlite3.Row
+        try:
+            self._set_up(path, read_only=read_only)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _set_up(self, path: Path, *, read_only: bool) -> None:
         self._db.execute("pragma foreign_keys = on")
         if not read_only:
             (mode,) = self._db.execute("pragma journal_mode = wal").fetchone()
             if mode not in {"wal", "memory"}:  # one in memory alone has no log and no other reader
                 raise _unfit(path)
             self._db.execute("pragma synchronous = full")
-            self._migrate()
+            self._db.execute("create table if not exists migrations (name text primary key) strict")
+        done = {row["name"] for row in self._db.execute("select name from migrations")}
+        if unknown := done - _scripts().keys():
+            raise _newer(path, max(unknown))
+        if not read_only:
+            self._migrate(done)
 
     def close(self) -> None:
         """Close the connection."""
@@ -90,17 +103,28 @@ class Database:
         finally:
             self._db.execute(f"pragma busy_timeout = {_PATIENCE_SECONDS * 1000}")
 
-    def _migrate(self) -> None:
-        self._db.execute("create table if not exists migrations (name text primary key) strict")
-        done = {row["name"] for row in self._db.execute("select name from migrations")}
-        folder = resources.files("daemon") / "migrations"
-        for script in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if not script.name.endswith(".sql") or script.name in done:
+    def _migrate(self, done: set[str]) -> None:
+        for name, script in sorted(_scripts().items()):
+            if name in done:
                 continue
             with self.transaction():
                 for statement in _statements(script.read_text(encoding="utf-8")):
                     self._db.execute(statement)
-                self._db.execute("insert into migrations values (?)", (script.name,))
+                self._db.execute("insert into migrations values (?)", (name,))
+
+
+def _scripts() -> dict[str, Traversable]:
+    """Return the migrations that this version has, by name."""
+    folder = resources.files("daemon") / "migrations"
+    return {script.name: script for script in folder.iterdir() if script.name.endswith(".sql")}
+
+
+def _newer(path: Path, name: str) -> ConfigError:
+    return ConfigError(
+        f"the database {path} is of a newer nearset",
+        why=f"it was brought up to date by {name}, which this version does not have",
+        fix="go back to the newer version, or restore the backup from before the upgrade; nothing was changed",
+    )
 
 
 def _unfit(path: Path) -> ConfigError:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.doctor.finding import Finding, Level
+from daemon.log import printable
 from daemon.queue import Place, banner
 from daemon.status import Snapshot
 from daemon.store import Clip
@@ -41,12 +42,22 @@ class Progress:
             self._live.update(_progress(snapshot))
 
 
+def _line(text: str) -> Text:
+    """Return a text for one line: names come from cards, and a card must not write on a terminal."""
+    return Text(printable(text))
+
+
+def _cell(text: str) -> Text:
+    """Return a text for a cell, which may have several lines."""
+    return Text("\n".join(map(printable, text.split("\n"))))
+
+
 def _progress(snapshot: Snapshot) -> Table:
     table = Table(box=None, show_header=False)
     if snapshot.paused:
         table.add_row(Text(banner(snapshot.paused), style="bold reverse"))
     for work in snapshot.work:
-        table.add_row(Text(work.clip), work.stage, work.share, work.pace, _eta(work.eta_seconds))
+        table.add_row(_cell(work.clip), work.stage, work.share, work.pace, _eta(work.eta_seconds))
     clips = [clip for card in snapshot.cards for clip in card.clips]
     done = sum(clip.state == "delivered" for clip in clips)
     eta = _eta(snapshot.eta_seconds or None)
@@ -69,23 +80,23 @@ def show_status(snapshot: Snapshot) -> None:
     console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
     _show_banner(console, snapshot.paused)
     for alarm in _alarms(snapshot):
-        console.print(Text(alarm))
+        console.print(_line(alarm))
     table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:
-            console.print(Text(f"roll {card.roll} is not written: {card.why}; {card.fix}"))
+            console.print(_line(f"roll {card.roll} is not written: {card.why}; {card.fix}"))
         if card.missing:
-            console.print(Text(f"roll {card.roll} lacks what its own index names: {', '.join(card.missing)}"))
+            console.print(_line(f"roll {card.roll} lacks what its own index names: {', '.join(card.missing)}"))
         for clip in card.clips:
             whys = [clip.why, *(f"{one.trouble.what}: {one.trouble.why}" for one in clip.undone)]
             fixes = [clip.fix, *(one.trouble.fix for one in clip.undone)]
             lines = ("\n".join(filter(None, told)) for told in (whys, fixes))
             cells = (card.roll, clip.name, clip.state, clip.plain, clip.enhanced, *lines)
-            table.add_row(*(Text(cell) for cell in cells))
+            table.add_row(*(_cell(cell) for cell in cells))
     console.print(table)
     for work in snapshot.work:
         where = f" on {work.node}" if work.node else ""
-        console.print(Text(f"{work.stage} {work.clip}{where} {work.share} {work.pace} {_eta(work.eta_seconds)}"))
+        console.print(_line(f"{work.stage} {work.clip}{where} {work.share} {work.pace} {_eta(work.eta_seconds)}"))
     console.print(f"{snapshot.queued} jobs wait {_eta(snapshot.eta_seconds or None)}", highlight=False)
 
 
@@ -113,7 +124,7 @@ def show_nodes(snapshot: Snapshot) -> None:
         does = [f"{it.stage} {it.clip} {it.share} {it.pace}".strip() for it in snapshot.work if it.node == node.name]
         lanes = ", ".join(f"{lane} {count}" for lane, count in node.lanes)
         cells = (node.name, node.state, lanes, node.gpu, "\n".join(does), node.why, node.fix)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(_cell(cell) for cell in cells))
     console.print(table if snapshot.nodes else "no nodes")
 
 
@@ -124,7 +135,7 @@ def show_queue(places: list[Place], paused: dict[str, str]) -> None:
     table = Table("lane", "next", "stage", "roll", "clip", "why")
     for place in sorted(places, key=lambda place: place.lane):
         cells = (place.lane, str(place.number or "now"), place.stage, place.roll, place.clip, place.why)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(_cell(cell) for cell in cells))
     console.print(table if places else "nothing waits")
 
 
@@ -138,7 +149,7 @@ def show_models(rows: list[dict[str, Any]]) -> None:
     table = Table("model", "state", "size", "from", "after roll", "over base", "why it was refused")
     for row in rows:
         cells = (row["digest"][:12], row["state"], row["size"], row["parent"][:12], row["roll"])
-        table.add_row(*(Text(cell) for cell in cells), f"{row['gain_db']:+.2f} dB", Text("; ".join(row["reasons"])))
+        table.add_row(*(_cell(cell) for cell in cells), f"{row['gain_db']:+.2f} dB", _cell("; ".join(row["reasons"])))
     Console(file=sys.stdout).print(table if rows else "no model of its own yet: the base weights are in use")
 
 
@@ -165,7 +176,7 @@ def show_model(model: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         if value:
-            table.add_row(name, Text(value))
+            table.add_row(name, _cell(value))
     Console(file=sys.stdout).print(table)
 
 
@@ -174,7 +185,7 @@ def show_presets(presets: Iterable[Preset]) -> None:
     columns = ("preset", "codec", "wrapper", "raster", "fit", "pixels", "framing", "sound", "burn-ins")
     table = Table(*columns, box=None)
     for preset in presets:
-        table.add_row(*map(Text, preset.cells()))
+        table.add_row(*map(_cell, preset.cells()))
     Console(file=sys.stdout).print(table)
 
 
@@ -182,11 +193,11 @@ def show_plan(rows: list[Any], total: Iterable[str]) -> None:
     """Print a plan, and what it comes to."""
     table = Table("roll", "clip", "source", "proxy", "length", "plain MB", "enhanced MB", "minutes", "note")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row.cells()))
+        table.add_row(*(_cell(cell) for cell in row.cells()))
     console = Console(file=sys.stdout)
     console.print(table)
     for line in total:
-        console.print(Text(line))
+        console.print(_line(line))
 
 
 _BEFORE = ("timestamp", "level", "event", "roll", "clip", "stage", "outcome")
@@ -199,11 +210,11 @@ def show_logs(clips: Iterable[tuple[str, Clip]], lines: Iterable[dict[str, Any]]
     for line in lines:
         head = " ".join(str(line[key]) for key in _BEFORE if line.get(key))
         rest = " ".join(f"{key}={value}" for key, value in line.items() if key not in _BEFORE)
-        console.print(Text(f"{head}  {rest}"), style=_STYLES.get(str(line.get("level")), ""))
+        console.print(_line(f"{head}  {rest}"), style=_STYLES.get(str(line.get("level")), ""))
     for roll, clip in clips:
         trouble = clip.trouble
         why = f": {trouble.what}: {trouble.why}; {trouble.fix} [{trouble.code}]" if trouble.code else ""
-        console.print(Text(f"{roll} {clip.name} is {clip.state}{why}"), style="bold")
+        console.print(_line(f"{roll} {clip.name} is {clip.state}{why}"), style="bold")
 
 
 def show_findings(findings: Iterable[Finding]) -> None:
@@ -213,12 +224,12 @@ def show_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         if finding.subject != subject:
             subject = finding.subject
-            console.print(Text(subject), style="bold")
+            console.print(_line(subject), style="bold")
         style = _STYLES.get(str(finding.level), "")
         word = "lacks" if finding.level is Level.OK and finding.fix else str(finding.level)
-        console.print(Text(f"  {word:6}{finding.name}: {finding.found}"), style=style)
+        console.print(_line(f"  {word:6}{finding.name}: {finding.found}"), style=style)
         if finding.fix:
-            console.print(Text(f"        {finding.fix}"), style=style)
+            console.print(_line(f"        {finding.fix}"), style=style)
 
 
 _STYLES = {"warn": "yellow", "warning": "yellow", "error": "red"}
@@ -228,7 +239,7 @@ def show_checks(rows: list[Any]) -> None:
     """Print the checks of a delivery."""
     table = Table("roll", "check", "of", "result")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row.cells()))
+        table.add_row(*(_cell(cell) for cell in row.cells()))
     Console(file=sys.stdout).print(table)
 
 
@@ -236,7 +247,7 @@ def show_words(rows: list[tuple[str, str, str]]) -> None:
     """Print a clip's words."""
     table = Table("word", "value", "from")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(_cell(cell) for cell in row))
     Console(file=sys.stdout).print(table)
 
 
@@ -246,5 +257,5 @@ def show_rows(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(_cell(cell) for cell in row))
     Console(file=sys.stdout).print(table)

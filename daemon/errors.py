@@ -68,6 +68,15 @@ from __future__ import annotations
 from engines.errors import NearsetError as NearsetError  # noqa: PLC0414 - the root of the tree, by its daemon name
 
 
+def refused_by_system(error: OSError) -> NearsetError:
+    """Return what to tell of a file or folder that the system refused where nothing more is known of it."""
+    return NearsetError(
+        f"{error.filename or 'a file'} cannot be used",
+        why=error.strerror or str(error),
+        fix="check that its folder is there, its volume has room, and this user may read and write it",
+    )
+
+
 class ConfigError(NearsetError):
     """The configuration cannot be used; the message lists every fault with file, line and column."""
 

@@ -76,11 +76,12 @@ def _printable(_logger: Any, _method: str, event: _Event) -> _Event:
     """Escape control characters: clip names come from cards, and a card must not write on a terminal."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = _escaped(value)
+            event[key] = printable(value)
     return event
 
 
-def _escaped(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text in one line with nothing that moves a terminal's cursor, colours or direction of writing."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 

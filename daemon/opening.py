@@ -56,11 +56,24 @@ def locked(config: Config) -> Iterator[None]:
         yield
 
 
+def _claims_in(path: Path) -> dict[str, list[str]]:
+    """Return the folders that another production claims."""
+    try:
+        found: dict[str, list[str]] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is damaged, so that it is not known which folders production {path.parent.name} has",
+            why=str(error),
+            fix="start that production, which writes it anew, or take its folder out of state.root if it is over",
+        ) from error
+    return found
+
+
 def _claim_folders(config: Config) -> None:
     others = {}
     for path in config.state.root.glob("*/claims.json"):
         if path.parent.name != config.production.code:
-            others[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+            others[path.parent.name] = _claims_in(path)
     if found := clashes(config, others):
         raise ConfigError(
             f"production {config.production.code} overlaps with another",

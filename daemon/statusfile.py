@@ -42,10 +42,16 @@ def read_status(state: Path) -> Snapshot:
     """Return the last snapshot.
 
     Raises:
-        ConfigError: the service never ran for this production.
+        ConfigError: the service never ran for this production, or left something that is no status of this version.
     """
     try:
         return wire.load(Snapshot, (state / _NAME).read_bytes())
+    except ValueError as error:  # a power cut may leave it empty, and another version other words
+        raise ConfigError(
+            f"{state / _NAME} is no status",
+            why=f"a power cut, or another version of nearset, left it so: {error}".splitlines()[0],
+            fix="start nearset: it writes it anew at its first turn",
+        ) from None
     except FileNotFoundError:
         raise ConfigError(
             f"there is no status in {state}",
