@@ -23,6 +23,8 @@ COOKIE = "nearset_page"
 LOGIN, LOGOUT = "/login", "/logout"
 _STATIC = "/static/"
 _OPEN_TO_ALL = (LOGIN, _STATIC)
+_LONGEST_PATH = 1024
+"""Characters, some more than the longest name of a still has; Python reads no number of thousands of digits."""
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -75,6 +77,8 @@ class Guard:
         """Return the answer to a request that may not pass; None for one that may."""
         if request.headers.get("host", "").lower() not in places_of(self.page):
             return PlainTextResponse("this page is not called by that name; see page.names\n", 421)
+        if len(request.url.path) > _LONGEST_PATH:
+            return PlainTextResponse("no address here is that long\n", 414)
         if request.method not in {"GET", "HEAD", "POST"}:
             return PlainTextResponse("that is not done here\n", 405)
         if request.method == "POST" and not self._is_ours(request):

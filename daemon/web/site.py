@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from daemon.clock import Clock
 from daemon.config import Config
-from daemon.errors import ConfigError, ModelError, NearsetError, PageError
+from daemon.errors import ConfigError, ModelError, NearsetError, PageError, refused_by_system
 from daemon.web.access import SESSION_SECONDS, Access
 from daemon.web.asking import Asking
 from daemon.web.board import Board
@@ -54,7 +54,12 @@ def site(config: Config, access: Access, clock: Clock, is_ending: Callable[[], b
         *(Mount(f"/static/{name}", StaticFiles(directory=_folder(*place))) for name, place in _STATIC.items()),
     ]
     told = _Told(desk)
-    handlers = {NearsetError: told.error, sqlite3.Error: told.busy, HTTPStatus.NOT_FOUND.value: told.nothing}
+    handlers = {
+        NearsetError: told.error,
+        OSError: told.refused,
+        sqlite3.Error: told.busy,
+        HTTPStatus.NOT_FOUND.value: told.nothing,
+    }
     pages = Starlette(routes=routes, exception_handlers=handlers, max_body_size=_LARGEST_POST)
     return Guard(pages, config.page, access, lambda: clock.utc().timestamp())
 
@@ -87,6 +92,11 @@ class _Told:
         )
         return self._desk.refusal(request, told, HTTPStatus.SERVICE_UNAVAILABLE)
 
+    def refused(self, request: Request, error: Exception) -> Response:
+        """Tell of a file that the system refused, such as a request on a volume that is full."""
+        assert isinstance(error, OSError)
+        return self._desk.refusal(request, refused_by_system(error), HTTPStatus.SERVICE_UNAVAILABLE)
+
     def nothing(self, request: Request, _error: Exception) -> Response:
         """Tell that there is no such page."""
         told = PageError("there is no such page", why="nothing has that address", fix="go by the names at the top")
@@ -105,7 +115,7 @@ class _Door:
 
     async def open(self, request: Request) -> Response:
         """Begin a session where the token opens one."""
-        words = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=4)
+        words = parse_qs((await request.body()).decode("utf-8", "replace"))
         role = self._access.role_of(words.get("token", [""])[0])
         if role is None:
             return self._desk.bare(request, "login", HTTPStatus.FORBIDDEN, refused=True)

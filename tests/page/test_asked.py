@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 from cart import Cart
 from premises import QUOTES, Reader, asked, clip_id, desk_of
@@ -75,6 +78,19 @@ def test_a_model_is_rolled_back_only_while_it_is_the_one_that_was_seen(dressed_c
 def test_what_is_not_known_is_not_asked(dressed_cart: Cart, reader: Reader, path: str) -> None:
     assert reader.presses(path).status_code in {400, 404}
     assert asked(dressed_cart) == []
+
+
+def test_a_request_that_the_volume_of_the_state_refuses_is_told_to_who_pressed(
+    dressed_cart: Cart, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "state/requests/1.part")
+
+    monkeypatch.setattr("daemon.web.asking.ask", full)
+    answer = reader.presses("/clips/1/retry")
+    assert answer.status_code == 503
+    assert "state/requests/1.part cannot be used" in answer.text
+    assert "No space left on device" in answer.text
 
 
 def test_a_held_clip_goes_on_once_it_was_asked_for_at_the_page(empty_cart: Cart) -> None:

@@ -79,6 +79,17 @@ def login(client: TestClient, token: str) -> int:
     return client.post("/login", data={"token": token}, headers=sent).status_code
 
 
+def test_what_nobody_but_an_attacker_sends_is_answered_and_is_no_fault_of_ours(dressed_cart: Cart) -> None:
+    client = desk_of(dressed_cart)
+    digits = "9" * 5000  # Python reads no number of so many
+    assert client.get(f"/clips/{digits}").status_code == 414
+    headers = {"Origin": str(client.base_url), "HX-Request": "true"}
+    assert client.post(f"/clips/{digits}/retry", headers=headers).status_code == 414
+    for body in (b"&a=b" * 1000, b"\xff\x00", b"token=%ff%00"):
+        answer = client.post("/login", content=body, headers=headers)
+        assert answer.status_code == 403, body[:9]
+
+
 def test_without_a_token_nothing_is_seen_and_an_editor_sees_everything_and_changes_nothing(dressed_cart: Cart) -> None:
     client = desk_of(dressed_cart, Access(TOKENS))
     reader = Reader(client)
