@@ -15,6 +15,7 @@ from pathlib import Path
 
 from daemon import wire
 from daemon.log import get
+from daemon.publish import make_folders
 
 _WILD = re.compile(r"[*?\[]")
 """What in a pattern stands for more than itself. Source: SQLite's GLOB."""
@@ -58,7 +59,8 @@ def only(roll: str, clip: str = "") -> str:
 def ask(state: Path, request: Request) -> None:
     """Leave a request for the service."""
     folder = state / "requests"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folders(state, mode=0o700)  # where the service never ran, it is nobody else's all the same
+    make_folders(folder)
     target = folder / f"{time.time_ns():020d}-{uuid.uuid4().hex}.json"  # taken in the order in which they were left
     part = target.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:

@@ -41,7 +41,7 @@ from daemon.watch import Hints
 from daemon.web.keeping import Keeper
 
 _LONGEST_PAUSE_SECONDS = 60.0
-_REFUSALS = (DeliveryError, OSError, sqlite3.Error)
+_REFUSALS = (DeliveryError, StateAway, OSError, sqlite3.Error)
 """What is thrown where a volume refuses the service itself, and no stage or job of it."""
 
 
@@ -66,6 +66,32 @@ class Stop:
         return self._came.wait(seconds)
 
 
+@dataclass(slots=True)
+class Ground:
+    """The state that this process serves: once it was there, it is never made anew.
+
+    A volume that went away leaves an empty mount point. A state begun there would know of no delivery, sign with
+    another key, and be hidden when the volume comes back.
+    """
+
+    settings: Config
+    known: bool = False
+
+    def must_be_there(self) -> None:
+        """Return nothing if the state is there, or never was.
+
+        Raises:
+            StateAway: it was there, and is not now.
+        """
+        self.known = self.known or self.settings.database.exists()
+        if self.known and not self.settings.database.exists():
+            raise StateAway(
+                f"the state of {self.settings.production.code} is not there any more",
+                why=f"{self.settings.database} is gone: its volume went away, or somebody moved it",
+                fix="mount it, or put it back; the service goes on by itself, and begins no other in its place",
+            )
+
+
 @contextmanager
 def stop_asked() -> Iterator[Stop]:
     """Give the signals to stop, SIGTERM and SIGINT, that come within the block."""
@@ -88,11 +114,13 @@ def serve(settings: Config, *, once: bool, workers: Path | None = None, page: Pa
         GivenUp: the state's volume refuses, and it is to serve once.
     """
     notifier, pauses = Notifier.from_environment(os.environ), _pauses(settings, once=once)
+    ground = Ground(settings)
     with kept_to(()), Progress() as progress, stop_asked() as stop, kept_up(page) as keeper:
         configure(settings.log.level, settings.log.format)  # once the progress is shown, so that lines go above it
         while True:
             try:
-                return _served(settings, notifier, progress, stop, keeper, once=once, workers=workers)
+                ground.must_be_there()
+                return _served(settings, notifier, progress, stop, keeper, ground, once=once, workers=workers)
             except _REFUSALS as error:
                 told = _refused(settings, error)
                 get().error("service.begins_again", code=told.code, what=told.what, why=told.why, fix=told.fix)
@@ -108,6 +136,7 @@ def _served(
     progress: Progress,
     stop: Stop,
     keeper: Keeper | None,
+    ground: Ground,
     *,
     once: bool,
     workers: Path | None,
@@ -127,6 +156,7 @@ def _served(
         if stop.asked:
             return None
         production = stack.enter_context(opened(settings))
+        ground.known = True
         stack.enter_context(_kept(settings))
         onlookers = Onlookers.of(settings, production.store)
         stack.callback(onlookers.close)
@@ -191,8 +221,11 @@ def _refused(settings: Config, error: Exception) -> NearsetError:
     if isinstance(error, NearsetError):
         return error
     where = getattr(error, "filename", None) or settings.production_state
+    damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
     return StateAway(
         f"the state of {settings.production.code} cannot be used",
         why=f"{getattr(error, 'strerror', None) or error} ({where})",
-        fix="check that its volume is mounted, writable and has room; the service begins again by itself",
+        fix="its database is damaged: stop the service, put the whole folder aside and restore its backup"
+        if damaged
+        else "check that its volume is mounted, writable and has room; the service begins again by itself",
     )

@@ -91,3 +91,9 @@ def test_what_a_neighbour_claims_and_nobody_can_read_keeps_a_start_and_says_whos
     Path("state/OTHER").mkdir(parents=True)
     Path("state/OTHER/claims.json").write_bytes(b"")
     assert is_told(nearset("once"), "OTHER/claims.json is damaged", "start that production")
+
+
+def test_what_is_asked_before_the_first_start_leaves_the_state_closed_to_others(nearset):
+    assert nearset("retry")[0] == 0
+    assert Path("state/SHOW").stat().st_mode & 0o077 == 0
+    assert nearset("once")[0] == 0

@@ -16,6 +16,7 @@ from cart import DELIVERED, Cart
 
 from bench.points import Inline, Prompt
 from daemon import cli
+from daemon.running import Stop
 from daemon.stages.deliver import _Rest
 from daemon.stages.render import Render
 from daemon.store import Store
@@ -80,6 +81,51 @@ def test_one_that_stays_full_ends_a_service_that_serves_once_with_its_reason(
     monkeypatch.undo()
     served_here.serve()
     assert len(served_here.movies()) == 2
+
+
+def test_a_state_whose_volume_goes_away_is_waited_for_and_no_other_is_begun_in_its_place(
+    served_here: Cart, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = served_here.config.production_state
+    elsewhere = state.with_name("elsewhere")
+    aways = []
+
+    def goes(self: Render, *words: object) -> None:
+        if not aways:
+            state.rename(elsewhere)
+            aways.append(True)
+            raise sqlite3.OperationalError("disk I/O error")
+        plan(self, *words)  # type: ignore[arg-type]
+
+    def waits(_self: Stop, _seconds: float) -> bool:
+        assert not state.exists()
+        aways.append(True)
+        if len(aways) == 3:
+            elsewhere.rename(state)
+        return False
+
+    plan = Render.plan
+    monkeypatch.setattr(Render, "plan", goes)
+    monkeypatch.setattr(Stop, "wait", waits)
+    assert cli._serve(served_here.folder / "config.yaml", once=True) == 0
+    _, away = told(capfd.readouterr().err)
+    assert away["code"] == "state.away"
+    assert "is not there any more" in away["what"]
+    assert "begins no other" in away["fix"]
+    assert len(served_here.movies()) == 2
+    served_here.assert_honest()
+
+
+def test_a_database_that_is_damaged_is_to_be_restored_and_not_looked_for(
+    served_here: Cart, capfd: pytest.CaptureFixture[str]
+) -> None:
+    served_here.config.production_state.mkdir(parents=True)
+    served_here.config.database.write_bytes(b"garbage" * 1000)
+    assert cli._serve(served_here.folder / "config.yaml", once=True) == cli.EXIT_FAILED
+    last = told(capfd.readouterr().err)[-1]
+    assert "file is not a database" in last["why"]
+    assert "restore its backup" in last["fix"]
+    assert served_here.config.database.read_bytes() == b"garbage" * 1000
 
 
 def test_a_transaction_that_sqlite_took_back_itself_tells_why(tmp_path: Path) -> None:
