@@ -51,6 +51,13 @@ class Certificates:
         """The signer's private key, PEM (PKCS 8)."""
         return (self.folder / KEY).read_bytes()
 
+    def outside_term(self, now: datetime) -> str:
+        """Return why nothing is signed by them now, by their term; empty where it is."""
+        signer = x509.load_pem_x509_certificates(self.chain)[0]
+        begins, ends = signer.not_valid_before_utc, signer.not_valid_after_utc
+        said = f"the certificate holds from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, and this machine's clock says"
+        return "" if begins <= now <= ends else f"{said} {now:%Y-%m-%d}"
+
     def make(self, production: str, now: datetime) -> None:
         """Make what is missing; certificates that are there stay, since deliveries were signed with them."""
         if self.are_there:

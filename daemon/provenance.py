@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from daemon import __version__, wire
 from daemon.beneath import open_beneath
 from daemon.certificates import Certificates
+from daemon.clock import SystemClock
 from daemon.errors import NearsetError, NotSigned
 from daemon.publish import disk_full
 from daemon.slate import Attest, Attested, Origin
@@ -121,12 +122,21 @@ def _embed(path: Path, media_type: str, statement: Statement, certificates: Cert
     except C2paError as error:
         if shutil.disk_usage(path.parent).free < path.stat().st_size:  # the library does not say why it could not write
             raise disk_full(path) from error
+        if why := certificates.outside_term(SystemClock().utc()):  # by the clock that the library reads, too
+            raise NotSigned(f"{statement.clip} cannot be signed", why=why, fix=_set_clock(certificates)) from error
         raise NotSigned(
             f"{statement.clip} cannot be signed",
             why=str(error),
             fix="report this with the clip's codec; provenance.sign: false delivers without",
         ) from error
     signed.replace(path)
+
+
+def _set_clock(certificates: Certificates) -> str:
+    return (
+        "set the clock, then `nearset retry`; where it is right now and was wrong when they were made, stop nearset, "
+        f"move {certificates.folder} away, run `nearset init` again and hand the new root to who verifies, then retry"
+    )
 
 
 def _context(root: bytes) -> c2pa.Context:

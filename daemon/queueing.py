@@ -174,6 +174,14 @@ class Queueing(Database):
                 (state, not_before, wire.dump(Trouble, trouble) if trouble.code else "", job),
             )
 
+    def end_pauses(self, now: float, retry_seconds: float) -> None:
+        """End pauses that are longer than any is made: the clock was set back since, and they might last for years."""
+        with self.transaction():
+            self._db.execute(
+                "update jobs set not_before = 0 where state = ? and not_before > ? + ? * (1 << max(attempt - 1, 0))",
+                (JobState.QUEUED, now, retry_seconds),
+            )
+
     def finish_by_key(self, key: str, event: JobEvent) -> None:
         """Fire the event that ends the job of a key, if it is leased; a restart may have ended it before."""
         query = "select id from jobs where key = ? and state = ?"

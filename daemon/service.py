@@ -94,6 +94,7 @@ class Service:
         for job in store.expired(None):
             store.uncount(job.id)
             store.finish(job.id, JobEvent.STUMBLED)
+        store.end_pauses(now.utc_seconds, self.production.config.workers.retry_seconds)
         replay.tidy(self.production)
         self._sweep()
         if self.production.config.provenance.sign:
@@ -103,6 +104,8 @@ class Service:
 
     def tick(self, now: Moment, wait_seconds: float) -> None:
         """Do what is due now; waits at most so long for a worker's word."""
+        if self._teller.tell_clock(now):
+            self.production.store.end_pauses(now.utc_seconds, self.production.config.workers.retry_seconds)
         self._heed_requests(now)
         self._reload_recipe(now)
         paused = self.production.store.pauses()
@@ -322,7 +325,8 @@ class Service:
         try:
             self.production.recipes = recipe.load(self.production.config.production.recipe, self.production.config)
         except RecipeError as error:
-            get().error("recipe.refused", why=error.why, fix=error.fix)
+            why = "; ".join(filter(None, map(str.strip, error.why.splitlines())))  # a line of the log is one line
+            get().error("recipe.refused", why=why, fix=error.fix)
             return
         get().info("recipe.loaded")
         revise(self.production, now, words_changed=True)

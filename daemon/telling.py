@@ -32,7 +32,6 @@ class Teller:
 
     def tell(self, production: Production, now: Moment) -> None:
         """Tell what is new, and now and again what is paused."""
-        self._tell_clock(now)
         if now.monotonic - self._reminded >= _PAUSED_SECONDS and (told := banner(production.store.pauses())):
             self._reminded = now.monotonic
             get().warning("queue.paused", banner=told)
@@ -50,16 +49,18 @@ class Teller:
             self._tell_missing(place)
         self._waits = {card: production.waiting[clips[0].id] for card, clips in waiting.items()}
 
-    def _tell_clock(self, now: Moment) -> None:
-        """Tell that the machine's clock did not go as time does; nothing here is measured by it."""
+    def tell_clock(self, now: Moment) -> bool:
+        """Tell that the machine's clock did not go as time does, and return whether it did not."""
         began, self._began = self._began, now.utc_seconds - now.monotonic
-        if began is not None and abs(self._began - began) > _JUMP_SECONDS:
+        jumped = began is not None and abs(self._began - began) > _JUMP_SECONDS
+        if began is not None and jumped:
             get().warning(
                 "clock.jumped",
                 seconds=round(self._began - began, 1),
                 why="somebody set the clock, or the machine slept",
                 fix="let it be kept by a time server: `nearset doctor`",
             )
+        return jumped
 
     def _tell_clip(self, production: Production, clip: Clip) -> None:
         told, trouble = self._troubles.get(clip.id), clip.trouble

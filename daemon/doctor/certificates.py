@@ -70,7 +70,7 @@ def _chain(certificates: Certificates, signer: x509.Certificate, root: x509.Cert
 
 def _term(left: timedelta, early: bool) -> Finding:  # noqa: FBT001 - a fact, not a switch
     if early:
-        fix = "see to the clock: it is behind the one that they were made by"
+        fix = f"see to the clock: it is behind the one that they were made by; where that one was wrong, {_ANEW}"
         return Finding(SUBJECT, "term", Level.ERROR, "they do not hold yet", fix)
     if left <= timedelta():
         return Finding(SUBJECT, "term", Level.ERROR, f"they ended {-left.days} days ago", _ANEW)

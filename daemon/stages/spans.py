@@ -81,7 +81,8 @@ class Spans:
         lacks = lacking(production, clip)
         minutes = production.config.offload.span_wait_minutes
         waited = now.utc_seconds - datetime.fromisoformat(clip.ready_at).timestamp()
-        if lacks and waited < minutes * _MINUTE and not production.store.proxies(clip.id):
+        # A clock that was set back since has it ready in the future: then it waits no longer than that once more.
+        if lacks and abs(waited) < minutes * _MINUTE and not production.store.proxies(clip.id):
             left = round(minutes - waited / _MINUTE)
             production.waiting[clip.id] = f"{lacks}: waits {left} more minutes for it, then is delivered in part"
             if clip.id not in self._told:

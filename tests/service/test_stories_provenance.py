@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,19 @@ def test_without_its_key_a_clip_is_held_and_nothing_unsigned_goes_out(cart: Cart
 
 
 @pytest.mark.usefixtures("at_hand")
+def test_a_key_that_was_made_by_a_clock_years_ahead_is_told_with_the_clock_and_its_cure(cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.clock._utc += timedelta(days=3000)
+    with cart.shift() as shift:
+        shift.drive()
+        trouble = shift.clip("A001C001").trouble
+        assert trouble.code == "delivery.not_signed"
+        assert "the certificate holds from 2034-" in trouble.why
+        assert "this machine's clock says" in trouble.why
+        assert trouble.fix.startswith("set the clock, then `nearset retry`")
+    assert cart.movies() == []
+
+
 def test_where_the_configuration_says_so_nothing_is_signed_and_nothing_is_claimed(cart: Cart) -> None:
     cart.words["provenance"] = {"sign": False}
     cart.card("A001C001.mov")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,19 @@ def test_a_half_waits_then_is_delivered_in_part_and_completed_as_a_new_revision(
     assert not any("in part" in mark for proxy in clip["proxies"] if proxy["revision"] == 2 for mark in proxy["marks"])
     assert "0001AB_r2.mov" in (cart.delivered("P001") / "P001.ale").read_text()
     cart.assert_honest()
+
+
+def test_a_half_that_became_ready_while_the_clock_was_years_ahead_waits_no_longer_for_it(cart: Cart) -> None:
+    cart.words["provenance"] = {"sign": False}  # a key that was made then signs nothing before
+    cart.clock._utc += timedelta(days=1000)
+    first_half(cart)
+    with cart.shift() as shift:
+        shift.drive()
+        assert "its end lies on another roll" in shift.waiting("0001AB")
+        cart.clock._utc -= timedelta(days=1000)
+        shift.drive()
+        assert shift.clip("0001AB").state == DELIVERED
+    assert set(marks(cart)) == {"in part: its end lies on another roll"}
 
 
 def test_a_second_half_alone_waits_is_delivered_and_the_first_is_whole_when_it_comes(cart: Cart) -> None:

@@ -14,6 +14,7 @@ from daemon.pace import BENCHED, Pace
 from daemon.planning import PlannedClip, forecast
 from daemon.rows import NO_TROUBLE
 from daemon.slate import Twin
+from daemon.states import JobState
 
 
 def ended(lines: list[Any], stage: str) -> list[dict[str, Any]]:
@@ -59,6 +60,28 @@ def test_a_clock_that_jumps_is_told_and_one_that_goes_on_is_not(cart: Cart) -> N
         shift.ticks(3)
     (jump,) = (line for line in told if line["event"] == "clock.jumped")
     assert jump["seconds"] == -300.0
+
+
+@pytest.mark.parametrize("is_off", [False, True])
+def test_what_stumbled_while_the_clock_was_years_ahead_is_tried_again_once_it_is_right(
+    cart: Cart, *, is_off: bool
+) -> None:
+    cart.card("A001C001.mov")
+    cart.words["provenance"] = {"sign": False}  # a key that was made then signs nothing before
+    cart.clock._utc += timedelta(days=1000)
+    cart.hands.befall("probe", trouble("worker.died"))
+    with cart.shift() as shift:
+        while not any(job.not_before for job in shift.production.store.jobs(JobState.QUEUED)):
+            shift.ticks(1)
+        if not is_off:
+            cart.clock._utc -= timedelta(days=1000)
+            shift.drive()
+            assert shift.states() == {"A001C001": DELIVERED}
+    if is_off:
+        cart.clock._utc -= timedelta(days=1000)
+        cart.serve()
+    assert len(cart.movies()) == 2
+    cart.assert_honest()
 
 
 def test_an_answer_of_a_hostile_child_is_told_without_what_it_is_not(cart: Cart) -> None:
