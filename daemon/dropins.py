@@ -1,7 +1,7 @@
 """Drop-ins: what the units cannot know before a production is configured, for `nearset config units`.
 
-The units are closed: nothing is written but the state. A production's drop-ins open its delivery, and make its offloads
-read only by name.
+The units are closed: nothing is written but the state. A production's drop-ins open its delivery and the folder of its
+figures, and make its offloads read only by name.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ def dropins(config: Config, instance: str, cluster: str = "") -> dict[Path, str]
 
     `cluster` is the network of head and nodes, which the ferry speaks to; empty where there is none.
     """
-    targets = [target.path for target in config.delivery.targets if target.path]
+    papers = [target.path for target in config.delivery.targets if target.path]
+    papers += [config.metrics.textfile.parent] if config.metrics.textfile else []
     reads = [*(root.path for root in config.offload.roots), *config.offload.stand_ins.folders]
     writes = [config.delivery.root, config.state.root]
     network = [f"IPAddressAllow={address}" for address in (*_addresses(config), *filter(None, (cluster,)))]
     return {
         _path(unit, instance): "\n".join((_HEAD, "[Service]", *_lines(reads, [*writes, *more]), *further, ""))
-        for unit, more, further in ((CONTROL, targets, network), (WORKER, [], []))
+        for unit, more, further in ((CONTROL, papers, network), (WORKER, [], []))
     }
 
 

@@ -10,6 +10,8 @@ import socket
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
+from daemon.log import printable
+
 _LINE_BYTES = 500
 """Longest status line; more than any terminal shows."""
 
@@ -44,7 +46,7 @@ class Notifier:
 
     def status(self, line: str) -> None:
         """Say what is being done, in a line; the same line is not said twice."""
-        line = " ".join(line.split())
+        line = printable(" ".join(line.split()))  # `systemctl status` shows it as it is
         if line != self._status:
             self._status = line
             self._say("STATUS=" + line.encode()[:_LINE_BYTES].decode(errors="ignore"))

@@ -27,6 +27,7 @@ OUT_OF_REACH = (
     "camera cards and offloads: they were only ever read",
     "the system journal and other logs that this machine keeps",
     "snapshots and backups of the state folder",
+    "configuration, recipe, tokens, and the figures that metrics.textfile was last given",
     "exported models and copies that people made",
     "blocks of erased files, which the disk may keep until they are written over: encrypt the state folder",
 )

@@ -150,9 +150,15 @@ def _message(fault: Any, model: type[BaseModel]) -> str:
     if fault["type"] == "missing":
         return "is missing"
     if fault["type"] in {"model_type", "dict_type"}:
-        return f"keys with values are needed, got {fault['input']!r:.60}"
+        return f"keys with values are needed, got {_shown(fault['input'])}"
     message: str = fault["msg"].removeprefix("Value error, ")
-    return f"{message[0].lower()}{message[1:]}, got {fault['input']!r:.60}"
+    return f"{message[0].lower()}{message[1:]}, got {_shown(fault['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value's beginning; of one with a URL nothing: it may hold a secret, and faults go to the journal."""
+    text = repr(value)
+    return "a URL, which is not shown" if "://" in text else text[:60]
 
 
 def _hint(key: str, section: Path, model: type[BaseModel]) -> str:

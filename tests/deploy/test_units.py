@@ -144,6 +144,7 @@ delivery: {root: "/media/the delivery", targets: [{name: nas, path: /mnt/nas}, {
 endpoint: "https://10.0.0.5:9000"}]}
 state: {root: /var/lib/nearset}
 egress: ["10.0.0.5:9000", s3.example.com]
+metrics: {textfile: /var/lib/node_exporter/nearset.prom}
 """
 
 
@@ -160,6 +161,8 @@ def test_drop_ins_open_what_the_configuration_names_and_no_more(tmp_path: Path) 
         assert 'ReadWritePaths="-/var/lib/nearset"' in text
     assert 'ReadWritePaths="-/mnt/nas"' in control
     assert "nas" not in worker
+    assert 'ReadWritePaths="-/var/lib/node_exporter"' in control
+    assert "node_exporter" not in worker
     assert "IPAddressAllow=10.0.0.5" in control
     assert "IPAddress" not in worker
     assert unresolved(settings) == ("s3.example.com",)

@@ -157,6 +157,22 @@ def test_a_destination_that_is_not_listed_is_a_fault_with_its_line_and_no_secret
     assert "SECRET" not in caught.value.why
 
 
+@pytest.mark.parametrize("words", ["urls: {}", "urls: [[{}]]", "events: [{}]"])
+def test_a_url_that_stands_where_none_belongs_is_a_fault_that_does_not_show_it(tmp_path: Path, words: str) -> None:
+    url = '"slack://TokenA/TokenB/secret"'
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "production: {code: SHOW}\noffload: {roots: [cards]}\ndelivery: {root: delivery}\nstate: {root: state}\n"
+        f"notify: {{{words.format(url)}}}\n"
+    )
+    from daemon import config as configuration
+
+    with pytest.raises(ConfigError) as caught:
+        configuration.load(path)
+    assert "config.yaml:5" in caught.value.why
+    assert "Token" not in caught.value.why
+
+
 def test_a_secret_lies_in_a_file_or_in_the_environment_and_is_asked_for_when_it_is_needed(
     cart: Cart, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,11 @@ def test_a_socket_without_a_file_is_spoken_to_as_well() -> None:
     there.line.close()
 
 
+def test_a_clip_says_nothing_to_the_manager_and_writes_nothing_on_its_terminal(manager: Manager) -> None:
+    Notifier(manager.address).status("render A001\nMAINPID=1\x1b[2J 40 %")
+    assert manager.heard() == [r"STATUS=render A001 MAINPID=1\x1b[2J 40 %"]
+
+
 def test_a_notifier_is_for_this_process_alone() -> None:
     given = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "20000000", "WATCHDOG_PID": str(os.getpid()), "PATH": "/bin"}
     notifier = Notifier.from_environment(given)
