@@ -102,14 +102,14 @@ def once(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show cards, clips, what is under way and why the rest waits."""
     from daemon.display import show_status
-    from daemon.statusfile import read_status
+    from daemon.statusfile import read_status, silent_seconds
 
     settings = configuration.load(config)
     snapshot = read_status(settings.production_state)
     if as_json:
         print(json.dumps(asdict(snapshot), indent=1))
     else:
-        show_status(snapshot)
+        show_status(snapshot, runs=not silent_seconds(snapshot.at, SystemClock().utc()))
 
 
 @app.command()

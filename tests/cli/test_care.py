@@ -89,11 +89,13 @@ def test_a_status_says_first_what_a_person_should_see_to(capsys):
             no_room="deliveries wait for room: why; fix",
             volumes=(low, fine),
             gpu_lost="it fell off the bus",
+            workers_away="the worker unit gives no children: it is stopped; start it",
         )
     )
-    told = capsys.readouterr().out.splitlines()[1:5]
+    told = capsys.readouterr().out.splitlines()[1:6]
     assert told == [
         "root away: /offload: it is not mounted",
+        "workers away: the worker unit gives no children: it is stopped; start it",
         "disk low: delivery: 1.0 GiB free, 4.0 GiB needed, 2.0 GiB stay free",
         "GPU lost: it fell off the bus; `nearset doctor` tells more",
         "deliveries wait for room: why; fix",

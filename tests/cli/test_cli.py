@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from footage import footage
 from daemon import cli, log
 from daemon.display import Progress
 from daemon.status import Snapshot, WorkStatus
+from daemon.statusfile import read_status, write_status
 
 CONFIG = """\
 production: {code: SHOW, recipe: recipe.yaml}
@@ -103,6 +105,14 @@ def test_a_status_before_the_first_run_says_what_to_do(nearset, production):
     code, _, err = nearset("status")
     assert code == 2
     assert "nearset run" in err
+
+
+def test_a_status_that_a_service_left_which_runs_no_more_says_so(nearset, production, tmp_path):
+    assert nearset("once")[0] == 0
+    left = read_status(tmp_path / "state" / "SHOW")
+    write_status(tmp_path / "state" / "SHOW", replace(left, at="2026-03-02T18:00:00+00:00"))
+    told = nearset("status")[1].splitlines()
+    assert told[1] == "nearset is not running, and this is how it stood then; `nearset run` starts it"
 
 
 def test_retry_leaves_a_request_for_the_service(nearset, production, tmp_path):
