@@ -11,7 +11,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -54,8 +54,21 @@ def main() -> None:
     try:
         app()
     except NearsetError as error:
-        print(f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr)
-        sys.exit(2)
+        _end(error)
+    except OSError as error:  # a path that was given, or the state's own, is not to be had: no fault of the program
+        where = f" ({error.filename})" if error.filename else ""
+        _end(
+            NearsetError(
+                "a file or folder cannot be used",
+                why=f"{error.strerror or error}{where}",
+                fix="check that it is there, whose it is, and that its volume is mounted and has room",
+            )
+        )
+
+
+def _end(error: NearsetError) -> NoReturn:
+    print(f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr)
+    sys.exit(2)
 
 
 @app.command()

@@ -75,6 +75,23 @@ def test_init_again_makes_the_certificates_that_deliveries_are_signed_with_and_k
     assert key.read_bytes() == before
 
 
+def test_a_path_that_is_not_to_be_had_is_told_and_no_traceback_is_shown(nearset, production, tmp_path):
+    (tmp_path / "state").write_text("a file where a folder is needed")
+    for words in (("init", "nowhere/config.yaml"), ("retry", "A001*"), ("verify", ".", "--root", "nowhere.pem")):
+        code, out, err = nearset(*words)
+        assert (code, out, err.count("\n")) == (2, "", 3), words
+        assert err.startswith("nearset: a file or folder cannot be used\n  why: ")
+    assert "No such file or directory (nowhere.pem)" in err
+
+
+def test_a_configuration_that_is_there_and_cannot_be_read_is_not_to_be_written_anew(nearset, tmp_path):
+    (tmp_path / "config.yaml").mkdir()
+    code, _, err = nearset("config", "check")
+    assert code == 2
+    assert "why: Is a directory" in err
+    assert "nearset init" not in err
+
+
 def test_config_check_tells_every_fault_and_exits_2(nearset, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG.replace("roots", "rots"))
     code, out, err = nearset("config", "check")
