@@ -140,6 +140,9 @@ def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
         return
     from daemon.display import show_plan
 
+    if not rows:
+        print(f"nothing beneath {path} is a clip of a card that is known here; nothing would be made")
+        return
     show_plan(rows, total.lines())
 
 
@@ -185,10 +188,12 @@ def retry(
 
     The service takes this up at once, or when it next runs.
     """
+    from daemon.reading import unmatched
     from daemon.requests import Request, Wish, ask
 
-    ask(configuration.load(config).production_state, Request(Wish.RETRY, pattern))
-    print(f"asked to try again: {pattern}", file=sys.stderr)
+    settings = configuration.load(config)
+    ask(settings.production_state, Request(Wish.RETRY, pattern))
+    print(f"asked to try again: {pattern}{unmatched(settings, pattern)}", file=sys.stderr)
 
 
 @app.command()

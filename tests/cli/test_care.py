@@ -49,6 +49,9 @@ def test_a_day_is_kept_in_the_log_and_in_figures_and_asked_for_by_clip(nearset):
     assert "A001 A001C003 is held: A001C003.mov is not a movie that is read here" in out
     assert "[media.unreadable]" in out
     assert 'nearset_clips{production="SHOW",state="delivered"} 2.0' in Path("nearset.prom").read_text()
+    for words in (("retry",), ("queue", "first")):
+        assert "no clip" not in nearset(*words, "A001C00[12]")[2]
+        assert "no clip that is known by now is called a001*" in nearset(*words, "a001*")[2]
 
 
 def test_a_clip_that_nobody_knows_ends_with_2(nearset):

@@ -165,6 +165,12 @@ def test_a_plan_of_an_empty_folder_plans_nothing(nearset, production, tmp_path):
     assert (told["total"]["slow_seconds"], told["total"]["needed_bytes"], told["total"]["fits"]) == (0, 0, True)
 
 
+def test_a_plan_of_a_folder_without_cards_says_so_in_place_of_a_minute(nearset, production, tmp_path):
+    (tmp_path / "cards" / "notes.txt").write_text("no card")
+    code, out, _ = nearset("plan", "cards")
+    assert (code, out) == (0, "nothing beneath cards is a clip of a card that is known here; nothing would be made\n")
+
+
 def test_a_plan_says_what_would_be_made_and_writes_nothing(nearset, production, tmp_path):
     roll = tmp_path / "cards" / "A001"
     roll.mkdir()
