@@ -11,7 +11,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -54,8 +54,21 @@ def main() -> None:
     try:
         app()
     except NearsetError as error:
-        print(f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr)
-        sys.exit(2)
+        _end(error)
+    except OSError as error:  # a path that was given, or the state's own, is not to be had: no fault of the program
+        where = f" ({error.filename})" if error.filename else ""
+        _end(
+            NearsetError(
+                "a file or folder cannot be used",
+                why=f"{error.strerror or error}{where}",
+                fix="check that it is there, whose it is, and that its volume is mounted and has room",
+            )
+        )
+
+
+def _end(error: NearsetError) -> NoReturn:
+    print(f"nearset: {error.what}\n  why: {error.why}\n  fix: {error.fix}  [{error.code}]", file=sys.stderr)
+    sys.exit(2)
 
 
 @app.command()
@@ -102,14 +115,14 @@ def once(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show cards, clips, what is under way and why the rest waits."""
     from daemon.display import show_status
-    from daemon.statusfile import read_status
+    from daemon.statusfile import read_status, silent_seconds
 
     settings = configuration.load(config)
     snapshot = read_status(settings.production_state)
     if as_json:
         print(json.dumps(asdict(snapshot), indent=1))
     else:
-        show_status(snapshot)
+        show_status(snapshot, runs=not silent_seconds(snapshot.at, SystemClock().utc()))
 
 
 @app.command()
@@ -127,6 +140,9 @@ def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
         return
     from daemon.display import show_plan
 
+    if not rows:
+        print(f"nothing beneath {path} is a clip of a card that is known here; nothing would be made")
+        return
     show_plan(rows, total.lines())
 
 
@@ -172,10 +188,12 @@ def retry(
 
     The service takes this up at once, or when it next runs.
     """
+    from daemon.reading import unmatched
     from daemon.requests import Request, Wish, ask
 
-    ask(configuration.load(config).production_state, Request(Wish.RETRY, pattern))
-    print(f"asked to try again: {pattern}", file=sys.stderr)
+    settings = configuration.load(config)
+    ask(settings.production_state, Request(Wish.RETRY, pattern))
+    print(f"asked to try again: {pattern}{unmatched(settings, pattern)}", file=sys.stderr)
 
 
 @app.command()

@@ -52,6 +52,9 @@ def test_cameras_cards_are_known_by_their_structure_and_delivered(cart: Cart) ->
             "canon": DELIVERED,
         }
         assert "cut short" in shift.clip("C0002").trouble.what
+        assert "the recording itself" in shift.clip("C0002").trouble.fix, (
+            "its bytes are the manifest's: no new copy mends it"
+        )
         assert shift.revisions("GX0001") == [("enhanced", 1), ("plain", 1)]
         assert shift.revisions("00000") == [("plain", 1)], "interlaced stays interlaced, and is not enhanced"
     record = cart.record("G001")["clips"][0]
