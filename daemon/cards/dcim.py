@@ -1,6 +1,7 @@
 """DCIM: GoPro, DJI and consumer cameras. GoPro chapters (`GX010123`, `GX020123`) are one clip, named as the first is.
 
-Editors relink by file name, and a recording's own (`GX0123`) no file has. A GoPro proxy (`GL010123`) goes with the clip of either codec letter (`GH`, `GX`).
+Editors relink by file name, and a recording's own (`GX0123`) no file has. A GoPro proxy (`GL010123`) goes with the
+clip of either codec letter (`GH`, `GX`).
 
 Source: field guide; GoPro's file naming convention (codec letter, chapter, number).
 """
