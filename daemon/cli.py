@@ -116,14 +116,14 @@ def once(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show cards, clips, what is under way and why the rest waits."""
     from daemon.display import show_status
-    from daemon.statusfile import read_status
+    from daemon.statusfile import read_status, silent_seconds
 
     settings = configuration.load(config)
     snapshot = read_status(settings.production_state)
     if as_json:
         print(json.dumps(asdict(snapshot), indent=1))
     else:
-        show_status(snapshot)
+        show_status(snapshot, runs=not silent_seconds(snapshot.at, SystemClock().utc()))
 
 
 @app.command()
@@ -141,6 +141,9 @@ def plan(path: Path, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
         return
     from daemon.display import show_plan
 
+    if not rows:
+        print(f"nothing beneath {path} is a clip of a card that is known here; nothing would be made")
+        return
     show_plan(rows, total.lines())
 
 
@@ -186,10 +189,12 @@ def retry(
 
     The service takes this up at once, or when it next runs.
     """
+    from daemon.reading import unmatched
     from daemon.requests import Request, Wish, ask
 
-    ask(configuration.load(config).production_state, Request(Wish.RETRY, pattern))
-    print(f"asked to try again: {pattern}", file=sys.stderr)
+    settings = configuration.load(config)
+    ask(settings.production_state, Request(Wish.RETRY, pattern))
+    print(f"asked to try again: {pattern}{unmatched(settings, pattern)}", file=sys.stderr)
 
 
 @app.command()

@@ -372,7 +372,11 @@ def load(path: Path) -> Config:
         document = yamlfile.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path} cannot be read", why=str(error), fix="`nearset init` writes a commented one"
+            f"{path} cannot be read",
+            why=getattr(error, "strerror", None) or str(error),
+            fix="`nearset init` writes a commented one"
+            if isinstance(error, FileNotFoundError)
+            else "name a text file, in UTF-8, that whoever runs this may read",
         ) from error
     here = path.absolute().parent
     config = None if document.value is None else yamlfile.fit(document, Config, context=here)

@@ -74,10 +74,12 @@ def _eta(seconds: float | None) -> str:
     return f"ETA {hours}:{minutes:02}:{rest:02}" if hours else f"ETA {minutes}:{rest:02}"
 
 
-def show_status(snapshot: Snapshot) -> None:
-    """Print a status."""
+def show_status(snapshot: Snapshot, *, runs: bool = True) -> None:
+    """Print a status; `runs` says whether the service that left it still speaks."""
     console = Console(file=sys.stdout)
     console.print(f"{snapshot.production}, {snapshot.at}", highlight=False)
+    if not runs:
+        console.print(Text("nearset is not running, and this is how it stood then; `nearset run` starts it"))
     _show_banner(console, snapshot.paused)
     for alarm in _alarms(snapshot):
         console.print(_line(alarm))
@@ -106,6 +108,8 @@ def _alarms(snapshot: Snapshot) -> Iterator[str]:
         yield f"root away: {root}: {why}"
     for target, why in snapshot.targets_away.items():
         yield f"target away: {target}: {why}; its deliveries wait"
+    if snapshot.workers_away:
+        yield f"workers away: {snapshot.workers_away}"
     for it in snapshot.volumes:
         if it.is_low:
             room = f"{said(it.free_bytes)} free, {said(it.needed_bytes)} needed, {said(it.keep_bytes)} stay free"

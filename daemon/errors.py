@@ -70,10 +70,11 @@ from engines.errors import NearsetError as NearsetError  # noqa: PLC0414 - the r
 
 def refused_by_system(error: OSError) -> NearsetError:
     """Return what to tell of a file or folder that the system refused where nothing more is known of it."""
+    where = f" ({error.filename})" if error.filename else ""
     return NearsetError(
-        f"{error.filename or 'a file'} cannot be used",
-        why=error.strerror or str(error),
-        fix="check that its folder is there, its volume has room, and this user may read and write it",
+        "a file or folder cannot be used",
+        why=f"{error.strerror or error}{where}",
+        fix="check that it is there, whose it is, and that its volume is mounted and has room",
     )
 
 

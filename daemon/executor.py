@@ -225,7 +225,7 @@ class LocalExecutor:
         except WorkersAway as error:
             if not self.away:
                 get().warning("workers.away", why=error.why, fix=error.fix)
-            self.away = f"{error.what}: {error.why}"
+            self.away = f"{error.what}: {error.why}; {error.fix}"
             return
         if self.away:
             get().info("workers.back")

@@ -101,6 +101,7 @@ def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
         DeliveryError: no delivery is there.
     """
     records = [path for depth in ("", "*/", "*/*/") for path in sorted(delivery.glob(f"{depth}{_RECORD}"))]
+    rolls = [path for day in records for path in sorted(day.parent.glob(f"*/{_RECORD}"))]
     if not records:
         raise DeliveryError(
             f"{delivery} holds no delivery",
@@ -111,7 +112,7 @@ def inspect(delivery: Path, root: bytes = b"") -> list[Check]:
     most = min(os.cpu_count() or 1, _MOST_CHILDREN)
     children = (prober(delivery, _MEMORY_GIB, _HUNG_SECONDS, count) for count in (most, 1))
     with next(children) as child, next(children) as other, ThreadPoolExecutor(2) as pool:
-        for path in records:
+        for path in dict.fromkeys(records + rolls):  # a day that lies deepest vouches for rolls that lie deeper
             folder = path.parent.resolve()
             roll = _Roll(folder, f"{folder.parent.name}/{folder.name}")
             found += _day(roll) if _is_day(roll) else _roll(roll, (child, other), pool, root)

@@ -69,7 +69,7 @@ def _of_card(card: CardStatus) -> Iterator[News]:
     place = f"{card.shoot_day} {card.path}"
     delivered = sum(clip.state == "delivered" for clip in card.clips)
     if card.complete:
-        left = sum(clip.state not in {"delivered", "filed"} for clip in card.clips)
+        left = sum(clip.state not in {"delivered", "filed", "duplicate"} for clip in card.clips)
         why = f"{delivered} clip{'s' * (delivered != 1)}" + (f", {left} not delivered" if left else "")
         yield News(Event.CARD_DONE, f"done {place}", f"{delivered}", card.roll, "", why, "")
     if card.why:

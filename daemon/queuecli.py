@@ -20,6 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pattern = Annotated[str, typer.Argument(help="Clip names, with wildcards; with a roll as `B002/*`.")]
 Stages = Annotated[list[str], typer.Argument(help="Stages of the line, such as render.")]
 DEFAULT_CONFIG = Path("config.yaml")
+_OF_CLIPS = frozenset({Wish.FIRST, Wish.LAST, Wish.USUAL})
 
 
 @app.callback(invoke_without_command=True)
@@ -85,7 +86,10 @@ def resume(
 
 
 def _ask(config: Path, wish: Wish, *subjects: str) -> None:
+    from daemon.reading import unmatched
+
     settings = configuration.load(config)
     for subject in subjects:
         ask(settings.production_state, Request(wish, subject))
-    print(f"asked: {wish} {' '.join(subjects)}; the service takes it up at its next turn", file=sys.stderr)
+    nobody = "".join(unmatched(settings, subject) for subject in subjects) if wish in _OF_CLIPS else ""
+    print(f"asked: {wish} {' '.join(subjects)}; the service takes it up at its next turn{nobody}", file=sys.stderr)

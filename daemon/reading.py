@@ -13,6 +13,15 @@ DATABASE = "nearset.sqlite"
 """Name of the database in a production's state folder."""
 
 
+def unmatched(settings: Config, pattern: str) -> str:
+    """Return what to tell whoever asks something of clips by a pattern that names none; empty where it names one."""
+    if settings.database.exists():
+        with reading(settings) as store:
+            if store.clips_named(pattern):
+                return ""
+    return f"; no clip that is known by now is called {pattern}: `nearset status` lists them, capitals count"
+
+
 @contextmanager
 def reading(settings: Config) -> Iterator[Store]:
     """Open the production's database to read it.

@@ -181,7 +181,7 @@ class Service:
         if clip.state is ClipState.PROBED and clip.id in self.production.waiting:
             return True  # for its other half, as long as the configuration says
         seen = self.production.seen.get(clip.card)
-        is_still = seen is not None and not seen.busy
+        is_still = not (seen and seen.busy)  # not seen: its folder cannot be read, or is there no more
         return clip.state in GATE_STATES and clip.id in self.production.waiting and is_still
 
     def _is_parked(self, clip: Clip) -> bool:

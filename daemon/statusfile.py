@@ -5,13 +5,22 @@ So a look never touches the database that the service alone writes.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from daemon import wire
 from daemon.errors import ConfigError
 from daemon.status import Snapshot
 
+SILENT_SECONDS = 15.0
+"""Without a word from the service, which leaves one four times a second, until people are told that it is away."""
 _NAME = "status.json"
+
+
+def silent_seconds(spoke_at: str, now: datetime) -> float:
+    """Return for how long the service, which spoke then (ISO 8601), has said nothing; 0 while it speaks."""
+    silence = (now - datetime.fromisoformat(spoke_at)).total_seconds()
+    return silence if silence > SILENT_SECONDS else 0.0
 
 
 def write_status(state: Path, snapshot: Snapshot) -> None:

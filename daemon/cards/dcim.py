@@ -1,6 +1,7 @@
-"""DCIM: GoPro, DJI and consumer cameras. GoPro chapters (`GX010123`, `GX020123`) are one clip.
+"""DCIM: GoPro, DJI and consumer cameras. GoPro chapters (`GX010123`, `GX020123`) are one clip, named as the first is.
 
-A GoPro proxy (`GL010123`) goes with the clip of either codec letter (`GH`, `GX`).
+Editors relink by file name, and a recording's own (`GX0123`) no file has. A GoPro proxy (`GL010123`) goes with the
+clip of either codec letter (`GH`, `GX`).
 
 Source: field guide; GoPro's file naming convention (codec letter, chapter, number).
 """
@@ -92,9 +93,10 @@ def _clip(folder: str, name: str, chapters: Parts, beside: dict[tuple[str, str],
     """Return a recording with what is beside it; the first of two that share a name takes that."""
     alike = {name.upper(), re.sub(r"^G[HX](?=\d{4}$)", "GL", name.upper())}
     others = [path for key in sorted(alike, reverse=True) for path in beside.pop((folder, key), ())]
+    files = [path for _, path in sorted(chapters)]
     return movie(
-        name,
-        [path for _, path in sorted(chapters)],
+        stem(files[0]),
+        files,
         sorted(path for path in others if suffix(path) in _SIDECARS),
         sorted(path for path in others if suffix(path) in _STAND_INS),
     )

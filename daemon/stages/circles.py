@@ -100,7 +100,8 @@ def _read(folder: Path, lists: _Lists) -> None:
             }
     except OSError as error:
         if not lists.away:
-            get().warning("circles.away", folder=str(folder), why=error.strerror or str(error))
+            fix = "mount it, or let the service read it; what its lists said stands until then"
+            get().warning("circles.away", folder=str(folder), why=error.strerror or str(error), fix=fix)
         lists.away = True
         return
     lists.away = False

@@ -6,7 +6,7 @@ scan of it, and nothing is deleted. What a clip waits for is said in `production
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,7 @@ class Intake:
         with production.store.transaction():
             for card in watched.found:
                 busy |= _take(production, root, card, watched, now)
+            _miss(production, str(root), watched.found, seen.unread, now)
         rest = _BUSY_SCAN_SECONDS if busy else production.config.offload.scan_seconds
         watched.due = now.monotonic + max(rest, seen.seconds / _SCAN_SHARE)
         watched.fresh = False
@@ -345,7 +346,7 @@ def _settle_clip(production: Production, clip: Clip, still: _Stillness, now: Mom
             store.happen(clip.id, ClipEvent.CHANGED, now.iso)
         return
     if absent and not still.moving:
-        store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, absent)))
+        store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, absent, *_UNFINISHED)))
     elif absent:
         production.waiting[clip.id] = f"waits for {absent[0]}, which the manifest names"
     elif moving:
@@ -355,14 +356,45 @@ def _settle_clip(production: Production, clip: Clip, still: _Stillness, now: Mom
         store.happen(clip.id, ClipEvent.SETTLED, now.iso)
 
 
-def _missing(clip: Clip, absent: list[str]) -> FileMissing:
-    return FileMissing(
-        f"{clip.name} lacks {', '.join(absent[:3])}{' …' if len(absent) > 3 else ''}",  # noqa: PLR2004 - room on a line
-        why="a manifest of this card names it, and the folder does not hold it",
-        fix="finish the offload; the clip goes on by itself when the file is there",
-    )
+_UNFINISHED = (
+    "a manifest of this card names it, and the folder does not hold it",
+    "finish the offload; the clip goes on by itself when the file is there",
+)
+_GONE = (
+    "it was here before, and the offload does not hold it any more",
+    "put it back and it goes on by itself; nothing is to be done if it was renamed or removed on purpose",
+)
+
+
+def _missing(clip: Clip, absent: Sequence[str], why: str, fix: str) -> FileMissing:
+    more = " …" if len(absent) > 3 else ""  # noqa: PLR2004 - room on a line
+    return FileMissing(f"{clip.name} lacks {', '.join(absent[:3])}{more}", why=why, fix=fix)
+
+
+def _miss(production: Production, root: str, found: Sequence[FoundCard], unread: Sequence[str], now: Moment) -> None:
+    """Take in that cards lie under a root no more: what of them was not proven yet must not be waited for."""
+    there = {card.path for card in found}
+    cards = [card for card in production.store.cards() if card.root == root and card.path not in there]
+    gone = [(card, clip) for card in cards for clip in production.store.clips(card=card.id, states=GATE_STATES)]
+    held = {
+        CardPlace(root, card.path).relative(path)
+        for card in (found if gone else ())
+        for path in (*card.others, *(file for clip in card.clips for file in clip.files))
+    }
+    for card in cards:
+        production.seen.pop(card.id, None)  # or it would count as busy for ever
+    for card, clip in gone:
+        production.waiting.pop(clip.id, None)
+        if unread:
+            production.waiting[clip.id] = f"cannot be looked at: {unread[0]} cannot be read"
+        elif held.issuperset(map(CardPlace(root, card.path).relative, clip.found.files)):
+            production.store.happen(clip.id, ClipEvent.JOINED, now.iso)  # the same files, on another card now
+        else:
+            _vanished(production, clip, now)
 
 
 def _vanished(production: Production, clip: Clip, now: Moment) -> None:
-    if clip.state in GATE_STATES and clip.found.kind is not ClipKind.RAW:
-        production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(_missing(clip, [*clip.found.files])))
+    """Hold a clip that nothing was made of yet and whose files are neither here nor in a manifest any more."""
+    if clip.state in GATE_STATES:
+        gone = _missing(clip, clip.found.files, *_GONE)
+        production.store.happen(clip.id, ClipEvent.HOLD, now.iso, trouble_of(gone))

@@ -35,21 +35,23 @@ from daemon.presets import specs_for
 from daemon.production import Moment, Production
 from daemon.publish import make_folders, replace
 from daemon.recipe import Words
-from daemon.scan import Settling, scan
+from daemon.scan import Scan, Settling, scan
 from daemon.slate import ClipLook, FileMark, Proposed
 from daemon.stages.probe import words_of
 from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Store
+from daemon.volumes import identify
 from engines.colour.cdl import NEUTRAL
 from engines.errors import EngineError
 
 
 @dataclass(slots=True)
 class _Root:
-    """What is remembered of a look root between scans."""
+    """What is remembered of a look root between scans; `away` says why it could not be looked at."""
 
     settling: Settling = field(default_factory=Settling)
     due: float = 0.0
+    away: str = ""
 
 
 class Looks:
@@ -102,16 +104,36 @@ class Looks:
             return None
         root.due = now.monotonic + production.config.offload.scan_seconds
         try:
-            marks = scan(folder).marks
-        except OSError as error:  # it is away: what was read of it stands
-            get().warning("looks.away", root=str(folder), why=error.strerror or str(error))
+            seen = scan(folder)
+            reason = _not_whole(production.store, folder, seen)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        if reason and reason != root.away:
+            fix = "mount it, or let the service read it; what was read of it before stands until then"
+            get().warning("looks.away", root=str(folder), why=reason, fix=fix)
+        root.away = reason
+        if reason:
             return None
-        root.settling.observe(marks, now.monotonic)
+        root.settling.observe(seen.marks, now.monotonic)
         settle = production.config.offload.settle_seconds
-        found = look_marks(marks, lambda path: root.settling.quiet(path, now.monotonic, settle))
+        found = look_marks(seen.marks, lambda path: root.settling.quiet(path, now.monotonic, settle))
         if None in found.values():
             root.due = now.monotonic + settle
         return found
+
+
+def _not_whole(store: Store, folder: Path, seen: Scan) -> str:
+    """Return why what a look root lacks is not taken for removed; empty where it is all there."""
+    if seen.unread:
+        return f"{seen.unread[0]} in it cannot be read"
+    known, here = store.root(str(folder)), identify(folder)
+    if here is None:
+        return "the folder is not there"
+    if known and known[0] != here.device and not seen.marks:
+        return "it is empty, and not on the volume that it was on: a mount point without its mount"
+    if known != (here.device, here.marker):
+        store.remember_root(str(folder), here.device, here.marker)
+    return ""
 
 
 def _with_essence(production: Production) -> set[int]:

@@ -109,8 +109,13 @@ def _fidelity_text(fidelity: Fidelity) -> str:
     worst = fidelity.worst
     return (
         f"luma {worst.luma:.1f} and chroma {worst.chroma:.1f} code values, structure {worst.structure:.3f}, "
-        f"edges {worst.edge:+.0%}, motion {worst.temporal:+.0%}"
+        f"edges {_gained(worst.edge)}, motion {_gained(worst.temporal)}"
     )
+
+
+def _gained(share: float) -> str:
+    """Return what was gained or lost in percent; what rounds to nothing is +0%, from either side."""
+    return f"{round(share, 2) or 0.0:+.0%}"
 
 
 def _noise_text(noise: dict[str, float]) -> str:

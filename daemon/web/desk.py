@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 from threading import Lock
 from typing import Any
@@ -24,13 +23,10 @@ from daemon.errors import ConfigError, NearsetError
 from daemon.overseeing import Shown
 from daemon.reading import reading
 from daemon.status import Snapshot
-from daemon.statusfile import read_status, seen_status
+from daemon.statusfile import read_status, seen_status, silent_seconds
 from daemon.store import Store
 from daemon.web import words
 from daemon.web.access import Role
-
-SILENT_SECONDS = 15.0
-"""Without a word from the service, which leaves one four times a second, until the page says that it is away."""
 
 
 @dataclass(slots=True)
@@ -65,8 +61,7 @@ class Desk:
 
     def silent_seconds(self, spoke_at: str) -> float:
         """Return for how long the service, which spoke then (ISO 8601), has said nothing; 0 while it speaks."""
-        silence = (self.clock.utc() - datetime.fromisoformat(spoke_at)).total_seconds()
-        return silence if silence > SILENT_SECONDS else 0.0
+        return silent_seconds(spoke_at, self.clock.utc())
 
     @contextmanager
     def store(self) -> Iterator[Store]:

@@ -28,7 +28,7 @@ from engines.errors import (
     Unreadable,
 )
 
-_OFFLOAD = "check that the offload is complete; copy the clip again from the card"
+_OFFLOAD = "copy the clip again from the card; if it stays so, the recording itself is broken"
 
 _READING: tuple[tuple[type[Exception], type[MediaError], str, str], ...] = (
     (

@@ -254,7 +254,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> V
         raise Unreadable(
             f"{name} holds no frame that decodes",
             why="the picture track is empty or damaged",
-            fix="check that the offload is complete; copy the clip again from the card",
+            fix="copy the clip again from the card; if it stays so, the recording itself is broken",
         )
     if frame.format.name.startswith("bayer"):
         raise _undecodable(name, f"a raw mosaic ({context.name})")
@@ -343,7 +343,7 @@ def _cut_short(name: str, got: int, expected: int) -> Unreadable:
     return Unreadable(
         f"{name} is cut short: {got} of at least {expected} frames are there",
         why="its header promises more than the file holds",
-        fix="the copy is not complete; offload this clip again from the card",
+        fix="offload this clip again from the card; if it stays so, the recording itself is cut short",
     )
 
 

@@ -143,7 +143,7 @@ def test_gopro_chapters_part_where_one_is_missing_and_say_which() -> None:
     base = "G001/DCIM/100GOPRO"
     card = only(f"{base}/GX010123.MP4", f"{base}/GX030123.MP4", f"{base}/GOPR0200.MP4", f"{base}/GP010200.MP4")
     assert {name: len(clip.files) for name, clip in by_name(card).items()} == {
-        "GX0123": 1,
+        "GX010123": 1,
         "GX030123": 1,
         "GOPR0200": 2,
     }

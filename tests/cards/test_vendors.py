@@ -128,10 +128,10 @@ def test_gopro_chapters_are_one_clip_in_chapter_order() -> None:
     )
     clips = by_name(card)
     assert card.vendor is Vendor.DCIM
-    assert [Path(path).name for path in clips["GX0123"].files] == ["GX010123.MP4", "GX020123.MP4", "GX030123.MP4"]
-    assert clips["GX0123"].stand_ins == ("DCIM/100GOPRO/GL010123.LRV",)
-    assert clips["GX0123"].sidecars == ("DCIM/100GOPRO/GX010123.THM",)
-    assert clips["GH0200"].stand_ins == ("DCIM/100GOPRO/GL010200.LRV",)
+    assert [Path(path).name for path in clips["GX010123"].files] == ["GX010123.MP4", "GX020123.MP4", "GX030123.MP4"]
+    assert clips["GX010123"].stand_ins == ("DCIM/100GOPRO/GL010123.LRV",)
+    assert clips["GX010123"].sidecars == ("DCIM/100GOPRO/GX010123.THM",)
+    assert clips["GH010200"].stand_ins == ("DCIM/100GOPRO/GL010200.LRV",)
     assert [Path(path).name for path in clips["GOPR0124"].files] == ["GOPR0124.MP4", "GP010124.MP4"]
 
 

@@ -49,6 +49,9 @@ def test_a_day_is_kept_in_the_log_and_in_figures_and_asked_for_by_clip(nearset):
     assert "A001 A001C003 is held: A001C003.mov is not a movie that is read here" in out
     assert "[media.unreadable]" in out
     assert 'nearset_clips{production="SHOW",state="delivered"} 2.0' in Path("nearset.prom").read_text()
+    for words in (("retry",), ("queue", "first")):
+        assert "no clip" not in nearset(*words, "A001C00[12]")[2]
+        assert "no clip that is known by now is called a001*" in nearset(*words, "a001*")[2]
 
 
 def test_a_clip_that_nobody_knows_ends_with_2(nearset):
@@ -89,11 +92,13 @@ def test_a_status_says_first_what_a_person_should_see_to(capsys):
             no_room="deliveries wait for room: why; fix",
             volumes=(low, fine),
             gpu_lost="it fell off the bus",
+            workers_away="the worker unit gives no children: it is stopped; start it",
         )
     )
-    told = capsys.readouterr().out.splitlines()[1:5]
+    told = capsys.readouterr().out.splitlines()[1:6]
     assert told == [
         "root away: /offload: it is not mounted",
+        "workers away: the worker unit gives no children: it is stopped; start it",
         "disk low: delivery: 1.0 GiB free, 4.0 GiB needed, 2.0 GiB stay free",
         "GPU lost: it fell off the bus; `nearset doctor` tells more",
         "deliveries wait for room: why; fix",

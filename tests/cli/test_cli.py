@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from footage import footage
 from daemon import cli, log
 from daemon.display import Progress
 from daemon.status import Snapshot, WorkStatus
+from daemon.statusfile import read_status, write_status
 
 CONFIG = """\
 production: {code: SHOW, recipe: recipe.yaml}
@@ -73,6 +75,23 @@ def test_init_again_makes_the_certificates_that_deliveries_are_signed_with_and_k
     assert key.read_bytes() == before
 
 
+def test_a_path_that_is_not_to_be_had_is_told_and_no_traceback_is_shown(nearset, production, tmp_path):
+    (tmp_path / "state").write_text("a file where a folder is needed")
+    for words in (("init", "nowhere/config.yaml"), ("retry", "A001*"), ("verify", ".", "--root", "nowhere.pem")):
+        code, out, err = nearset(*words)
+        assert (code, out, err.count("\n")) == (2, "", 3), words
+        assert err.startswith("nearset: a file or folder cannot be used\n  why: ")
+    assert "No such file or directory (nowhere.pem)" in err
+
+
+def test_a_configuration_that_is_there_and_cannot_be_read_is_not_to_be_written_anew(nearset, tmp_path):
+    (tmp_path / "config.yaml").mkdir()
+    code, _, err = nearset("config", "check")
+    assert code == 2
+    assert "why: Is a directory" in err
+    assert "nearset init" not in err
+
+
 def test_config_check_tells_every_fault_and_exits_2(nearset, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG.replace("roots", "rots"))
     code, out, err = nearset("config", "check")
@@ -103,6 +122,14 @@ def test_a_status_before_the_first_run_says_what_to_do(nearset, production):
     code, _, err = nearset("status")
     assert code == 2
     assert "nearset run" in err
+
+
+def test_a_status_that_a_service_left_which_runs_no_more_says_so(nearset, production, tmp_path):
+    assert nearset("once")[0] == 0
+    left = read_status(tmp_path / "state" / "SHOW")
+    write_status(tmp_path / "state" / "SHOW", replace(left, at="2026-03-02T18:00:00+00:00"))
+    told = nearset("status")[1].splitlines()
+    assert told[1] == "nearset is not running, and this is how it stood then; `nearset run` starts it"
 
 
 def test_retry_leaves_a_request_for_the_service(nearset, production, tmp_path):
@@ -136,6 +163,12 @@ def test_a_plan_of_an_empty_folder_plans_nothing(nearset, production, tmp_path):
     told = json.loads(out)
     assert (code, told["clips"]) == (0, [])
     assert (told["total"]["slow_seconds"], told["total"]["needed_bytes"], told["total"]["fits"]) == (0, 0, True)
+
+
+def test_a_plan_of_a_folder_without_cards_says_so_in_place_of_a_minute(nearset, production, tmp_path):
+    (tmp_path / "cards" / "notes.txt").write_text("no card")
+    code, out, _ = nearset("plan", "cards")
+    assert (code, out) == (0, "nothing beneath cards is a clip of a card that is known here; nothing would be made\n")
 
 
 def test_a_plan_says_what_would_be_made_and_writes_nothing(nearset, production, tmp_path):

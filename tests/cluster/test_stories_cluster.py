@@ -222,13 +222,13 @@ def test_a_box_whose_volume_is_not_mounted_stops_no_clip_and_works_once_it_is(ca
 
 
 def test_a_purge_reaches_the_boxes_and_names_the_one_it_could_not(cart, cluster, command):
-    cart.card("A001C001_260302_R1AB.mov", "A001C002_260302_R1AB.mov")
+    long_card(cart, 3)
     cart.words |= {"executor": "ray", "cluster": {"file": str(cluster.head.file)}}
+    held = {name: cluster.folder / f"state-{name}" / "TEST" for name in cluster.nodes}
     with shift(cart, cluster) as (begun, executor):
         until(begun, lambda: both_at_work(executor))
+        until(begun, lambda: all(list(home.rglob("*.pem")) for home in held.values()))  # the key that signs is there
         begun.drive(1600)
-    held = {name: cluster.folder / f"state-{name}" / "TEST" for name in cluster.nodes}
-    assert all(list(home.rglob("*.pem")) for home in held.values()), "the key that signs was there"
     cluster.nodes["box3"].kill()
     code, said, _ = command("purge", "TEST", "--yes", "--config", cart.folder / "config.yaml")
     assert code == 0

@@ -24,6 +24,31 @@ def test_a_script_is_one_that_any_shell_reads(name: str) -> None:
     assert os.access(ROOT / "package" / name, os.X_OK)
 
 
+@pytest.mark.parametrize("words", ["status", "logs A001", "doctor -c SHOW.yaml", "purge SHOW"])
+def test_what_is_the_services_is_done_as_its_user_when_root_asks(words: str, tmp_path: Path) -> None:
+    asked = run_as_root(tmp_path, words)
+    assert asked == f"runuser -u nearset -- {tmp_path}/program {words}"
+
+
+@pytest.mark.parametrize("words", ["config check", "verify /media/stick", "init SHOW.yaml"])
+def test_what_is_anybodys_is_done_as_who_asks(words: str, tmp_path: Path) -> None:
+    assert run_as_root(tmp_path, words) == f"program {words}"
+
+
+def run_as_root(folder: Path, words: str) -> str:
+    """What the command does when root types words, on a machine that has all of it."""
+    machine = {"program": "echo program $*", "runuser": "echo runuser $*", "id": '[ "$1" = -u ] && echo 0 || echo root'}
+    for name, line in machine.items():
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+    script = (ROOT / "package" / "nearset").read_text().replace("/opt/nearset/current/bin/nearset", f"{folder}/program")
+    path = f"{folder}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", script, "nearset", *words.split()], env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
 @pytest.fixture(scope="module")
 def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("manual")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from daemon.fidelity import over, restrained
 from daemon.limits import LimitsWords
+from daemon.turnover import report
 from engines.media.departure import Departure, Fidelity
 
 LIMITS = LimitsWords(luma=6.0, edge=0.25)
@@ -15,6 +16,11 @@ LIMITS = LimitsWords(luma=6.0, edge=0.25)
 
 def went(**figures: float) -> Fidelity:
     return Fidelity(Departure(), Departure(**figures), 24, 24)
+
+
+def test_the_report_gains_and_loses_in_percent_and_never_minus_nothing() -> None:
+    said = report._fidelity_text(went(edge=-0.004, temporal=-0.126))
+    assert said.endswith("edges +0%, motion -13%")
 
 
 def test_within_the_limits_nothing_is_held_back() -> None:

@@ -62,6 +62,9 @@ def test_every_kind_of_news_is_a_line_and_those_of_one_reason_are_together() -> 
     news = news_of(
         seen(
             card("A001", clip("C001", "delivered"), clip("C002", "failed", "no room", "make some"), complete=True),
+            card(
+                "A001 again", clip("C001", "duplicate", "it is here already"), clip("C003", "delivered"), complete=True
+            ),
             card("A002", *held),
             card("A003", why="the volume refuses", fix="mount it", missing=("C007",)),
             volumes=(low,),
@@ -69,9 +72,10 @@ def test_every_kind_of_news_is_a_line_and_those_of_one_reason_are_together() -> 
         )
     )
     message = composed("SHOW", news)
-    assert message.title == "SHOW: 1 done, 2 failed, 6 to look at, 1 disk low, 1 GPU lost"
+    assert message.title == "SHOW: 2 done, 2 failed, 6 to look at, 1 disk low, 1 GPU lost"
     assert message.body.splitlines() == [
         "done: A001: 1 clip, 1 not delivered",
+        "done: A001 again: 1 clip",
         "failed: A001 C002: no room. make some",
         "failed: A003: the volume refuses. mount it",
         "needs a look: A002 5 clips (A002C000, A002C001, A002C002 and 2 more): it is not what was copied. copy it",

@@ -89,8 +89,8 @@ def test_a_request_that_the_volume_of_the_state_refuses_is_told_to_who_pressed(
     monkeypatch.setattr("daemon.web.asking.ask", full)
     answer = reader.presses("/clips/1/retry")
     assert answer.status_code == 503
-    assert "state/requests/1.part cannot be used" in answer.text
-    assert "No space left on device" in answer.text
+    assert "a file or folder cannot be used" in answer.text
+    assert "No space left on device (state/requests/1.part)" in answer.text
 
 
 def test_a_held_clip_goes_on_once_it_was_asked_for_at_the_page(empty_cart: Cart) -> None:

@@ -44,7 +44,7 @@ def test_cameras_cards_are_known_by_their_structure_and_delivered(cart: Cart) ->
         shift.drive(4000)
         states = shift.states()
         assert states == {
-            "GX0001": DELIVERED,
+            "GX010001": DELIVERED,
             "00000": DELIVERED,
             "C0001": DELIVERED,
             "C0002": HELD,
@@ -52,7 +52,10 @@ def test_cameras_cards_are_known_by_their_structure_and_delivered(cart: Cart) ->
             "canon": DELIVERED,
         }
         assert "cut short" in shift.clip("C0002").trouble.what
-        assert shift.revisions("GX0001") == [("enhanced", 1), ("plain", 1)]
+        assert "the recording itself" in shift.clip("C0002").trouble.fix, (
+            "its bytes are the manifest's: no new copy mends it"
+        )
+        assert shift.revisions("GX010001") == [("enhanced", 1), ("plain", 1)]
         assert shift.revisions("00000") == [("plain", 1)], "interlaced stays interlaced, and is not enhanced"
     record = cart.record("G001")["clips"][0]
     assert (record["start"], record["frames"], record["rate"]) == ("19:26:48:04", 362, "30000/1001")

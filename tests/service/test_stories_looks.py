@@ -11,6 +11,8 @@ from cart import DELIVERED, HELD, Cart, seal
 from footage import footage
 from shots import Shot
 
+from daemon.volumes import RootIdentity
+
 WARM = b"""<ColorCorrection id="A001C001"><SOPNode><Slope>1.2 1.0 0.8</Slope><Offset>0 0 0</Offset><Power>1 1 1</Power>
 </SOPNode><SatNode><Saturation>0.9</Saturation></SatNode></ColorCorrection>"""
 COLD = WARM.replace(b"1.2 1.0 0.8", b"0.8 1.0 1.2")
@@ -114,6 +116,29 @@ def test_a_grade_stands_while_its_root_is_away_and_over_a_restart(cart: Cart) ->
     with cart.shift() as shift:
         shift.drive()
         assert shift.revisions("A001C001") == [("enhanced", 1), ("plain", 1)]
+    cart.assert_honest()
+
+
+def test_a_mount_point_without_its_mount_takes_no_look_away(cart: Cart, monkeypatch) -> None:
+    offload(cart, "A001C001")
+    as_slog3(cart)
+    nas = cart.folder / "looks"
+    nas.mkdir()
+    (nas / "A001C001.cdl").write_bytes(WARM)
+    cart.words["colour"] |= {"looks": ["looks"]}
+    with cart.shift() as shift:
+        shift.drive()
+        made = shift.revisions("A001C001")
+        assert shift.proxies("A001C001")[-1].facts.look.origin == "A001C001.cdl"
+    nas.rename(cart.folder / "unplugged")
+    nas.mkdir()
+    with monkeypatch.context() as unmounted, cart.shift() as shift:
+        unmounted.setattr("daemon.stages.looks.identify", lambda _: RootIdentity(device=-1, marker=None))
+        shift.ticks(6)
+        assert shift.revisions("A001C001") == made
+    with cart.shift() as shift:  # empty on its own volume: somebody took the grade away
+        shift.drive()
+        assert len(shift.revisions("A001C001")) == len(made) + 2
     cart.assert_honest()
 
 

@@ -6,6 +6,8 @@ import shutil
 from cart import DELIVERED, HELD, Cart, legacy, seal
 from footage import footage
 
+from daemon.scan import Scan
+
 
 def test_a_card_is_offloaded_and_delivered_twice_over(cart: Cart) -> None:
     cart.card("A001C001.mov", "A001C002.mov")
@@ -140,6 +142,51 @@ def test_a_file_that_the_manifest_names_and_the_folder_lacks_is_held_by_name(car
         assert set(shift.states().values()) == {DELIVERED}
     assert not cart.complete()["undelivered"]
     cart.assert_honest()
+
+
+def test_a_roll_that_is_renamed_before_its_manifest_came_is_not_waited_for(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1)})
+    with cart.shift() as shift:
+        shift.drive()
+        assert "waits for a manifest" in shift.waiting("A001C001")
+    seal(renamed := roll.rename(roll.with_name("A001B")))
+    cart.remember(renamed)
+    with cart.shift() as shift:  # it has never seen the folder under its old name
+        shift.drive()
+        gone, came = shift.clips()
+        assert (gone.state, gone.trouble.code, shift.production.waiting) == (HELD, "clip.file_missing", {})
+        assert "does not hold it any more" in gone.trouble.why
+        assert "renamed" in gone.trouble.fix
+        assert (came.name, came.state) == ("A001C001", DELIVERED)
+    cart.assert_honest()
+
+
+def test_a_roll_that_goes_while_it_is_copied_keeps_no_service_waiting(cart: Cart) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": b"a part", "A001C002.R3D": b"RED2" + bytes(64)})
+    with cart.shift() as shift:
+        shift.ticks(2)
+        shutil.rmtree(roll)
+        shift.drive()
+        assert shift.states() == {"A001C001": HELD, "A001C002": HELD}
+        cart.put(roll, {"A001C001.mov": footage(1)})
+        seal(roll)
+        shift.drive()
+        assert shift.states() == {"A001C001": DELIVERED, "A001C002": HELD}
+
+
+def test_a_folder_that_cannot_be_read_any_more_is_said_and_not_taken_for_gone(cart: Cart, monkeypatch) -> None:
+    roll = cart.roll()
+    cart.put(roll, {"A001C001.mov": footage(1)})
+    with cart.shift() as shift:
+        shift.drive()
+    unread = Scan({}, [("20260302", "Permission denied")], 0.0, ("20260302",))
+    monkeypatch.setattr("daemon.stages.intake.scan", lambda _: unread)
+    with cart.shift() as shift:
+        shift.drive()
+        assert shift.states() == {"A001C001": "quiet"}
+        assert shift.waiting("A001C001") == "cannot be looked at: 20260302 cannot be read"
 
 
 def test_the_same_card_in_another_folder_is_a_duplicate_and_nothing_is_redone(cart: Cart) -> None:

@@ -184,15 +184,15 @@ def test_chapters_that_come_later_complete_a_delivered_clip(cart: Cart) -> None:
     cart.put(roll, {names[0]: chapters[names[0]], names[2]: chapters[names[2]]})
     with cart.shift() as shift:
         shift.drive()
-        assert shift.states()["GX0123"] == DELIVERED
+        assert shift.states()["GX010123"] == DELIVERED
         assert shift.states()["GX030123"] == "probed", "behind the gap it waits for what is before"
         assert shift.production.store.cards()[0].missing == ("GX0123 part 2",)
         cart.put(roll, {names[1]: chapters[names[1]]})
         cart.remember(roll)
         shift.drive()
-        assert shift.clip("GX0123").state == DELIVERED
+        assert shift.clip("GX010123").state == DELIVERED
         assert shift.clip("GX030123").state == FILED
-        assert sorted(shift.revisions("GX0123")) == [("enhanced", 1), ("enhanced", 2), ("plain", 1), ("plain", 2)]
+        assert sorted(shift.revisions("GX010123")) == [("enhanced", 1), ("enhanced", 2), ("plain", 1), ("plain", 2)]
     clip = made(cart, "G001")
     assert (clip["frames"], cart.record("G001")["missing"]) == (18, [])
     assert json.loads((cart.delivered("G001") / "nearset.json").read_text())["clips"][0]["current"]

@@ -56,6 +56,18 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(told), encoding="utf-8")
 
 
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("above", [0, 1, 2])
+def test_from_however_far_above_a_day_is_looked_at_its_rolls_are_looked_at_too(above: int, cart: Cart) -> None:
+    cart.card("A001C001.mov")
+    cart.serve()
+    (cart.delivered() / "proxy" / "A001C001.mov").write_bytes(b"another movie")
+    day = cart.delivered().parent
+    checks = inspect([day, *day.parents][above])
+    assert {check.roll for check in checks} == {"TEST/20260302", "20260302/A001"}
+    assert any(check.faults for check in checks)
+
+
 @pytest.mark.usefixtures("real_aaf")
 def test_a_good_delivery_is_good_in_every_check_and_is_left_as_it_is(cart: Cart) -> None:
     cart.card("A001C001.mov")
