@@ -52,6 +52,14 @@ def _cell(text: str) -> Text:
     return Text("\n".join(map(printable, text.split("\n"))))
 
 
+def _table(*columns: str) -> Table:
+    """Return a table whose long cells go on in the next line, so that a name or a path can be read whole."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
 def _progress(snapshot: Snapshot) -> Table:
     table = Table(box=None, show_header=False)
     if snapshot.paused:
@@ -83,7 +91,7 @@ def show_status(snapshot: Snapshot, *, runs: bool = True) -> None:
     _show_banner(console, snapshot.paused)
     for alarm in _alarms(snapshot):
         console.print(_line(alarm))
-    table = Table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
+    table = _table("roll", "clip", "state", "plain", "enhanced", "why it waits", "what to do")
     for card in snapshot.cards:
         if card.why:
             console.print(_line(f"roll {card.roll} is not written: {card.why}; {card.fix}"))
@@ -123,7 +131,7 @@ def _alarms(snapshot: Snapshot) -> Iterator[str]:
 def show_nodes(snapshot: Snapshot) -> None:
     """Print the machines of a cluster, what each does, and why some get no work."""
     console = Console(file=sys.stdout)
-    table = Table("node", "state", "lanes", "GPU", "does", "why", "what to do")
+    table = _table("node", "state", "lanes", "GPU", "does", "why", "what to do")
     for node in snapshot.nodes:
         does = [f"{it.stage} {it.clip} {it.share} {it.pace}".strip() for it in snapshot.work if it.node == node.name]
         lanes = ", ".join(f"{lane} {count}" for lane, count in node.lanes)
@@ -136,7 +144,7 @@ def show_queue(places: list[Place], paused: dict[str, str]) -> None:
     """Print the queue, lane by lane in the order in which it will run."""
     console = Console(file=sys.stdout)
     _show_banner(console, paused)
-    table = Table("lane", "next", "stage", "roll", "clip", "why")
+    table = _table("lane", "next", "stage", "roll", "clip", "why")
     for place in sorted(places, key=lambda place: place.lane):
         cells = (place.lane, str(place.number or "now"), place.stage, place.roll, place.clip, place.why)
         table.add_row(*(_cell(cell) for cell in cells))
@@ -150,7 +158,7 @@ def _show_banner(console: Console, paused: dict[str, str]) -> None:
 
 def show_models(rows: list[dict[str, Any]]) -> None:
     """Print the models of a production."""
-    table = Table("model", "state", "size", "from", "after roll", "over base", "why it was refused")
+    table = _table("model", "state", "size", "from", "after roll", "over base", "why it was refused")
     for row in rows:
         cells = (row["digest"][:12], row["state"], row["size"], row["parent"][:12], row["roll"])
         table.add_row(*(_cell(cell) for cell in cells), f"{row['gain_db']:+.2f} dB", _cell("; ".join(row["reasons"])))
@@ -195,7 +203,7 @@ def show_presets(presets: Iterable[Preset]) -> None:
 
 def show_plan(rows: list[Any], total: Iterable[str]) -> None:
     """Print a plan, and what it comes to."""
-    table = Table("roll", "clip", "source", "proxy", "length", "plain MB", "enhanced MB", "minutes", "note")
+    table = _table("roll", "clip", "source", "proxy", "length", "plain MB", "enhanced MB", "minutes", "note")
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row.cells()))
     console = Console(file=sys.stdout)
@@ -241,7 +249,7 @@ _STYLES = {"warn": "yellow", "warning": "yellow", "error": "red"}
 
 def show_checks(rows: list[Any]) -> None:
     """Print the checks of a delivery."""
-    table = Table("roll", "check", "of", "result")
+    table = _table("roll", "check", "of", "result")
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row.cells()))
     Console(file=sys.stdout).print(table)
@@ -249,17 +257,15 @@ def show_checks(rows: list[Any]) -> None:
 
 def show_words(rows: list[tuple[str, str, str]]) -> None:
     """Print a clip's words."""
-    table = Table("word", "value", "from")
+    table = _table("word", "value", "from")
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row))
     Console(file=sys.stdout).print(table)
 
 
 def show_rows(columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    """Print a table; long cells go on in the next line, so that a path can be read whole."""
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    """Print a table."""
+    table = _table(*columns)
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row))
     Console(file=sys.stdout).print(table)

@@ -113,7 +113,8 @@ def publish_new(staged: Path, target: Path, xxh128: str) -> None:
                 raise NameTaken(
                     f"{target.name} is there already and is another file",
                     why=f"{target} was put there by somebody else or changed after it was delivered",
-                    fix="move it away, then `nearset retry`",
+                    fix="move it away, then `nearset retry`; where the state was lost or came from a backup, it may be "
+                    "an earlier delivery: restore the newest state that there is",
                 ) from None
         staged.unlink(missing_ok=True)
         fsync_folder(target.parent)

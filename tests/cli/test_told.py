@@ -99,3 +99,14 @@ def test_what_is_asked_before_the_first_start_leaves_the_state_closed_to_others(
     assert nearset("retry")[0] == 0
     assert Path("state/SHOW").stat().st_mode & 0o077 == 0
     assert nearset("once")[0] == 0
+
+
+def test_a_name_can_be_read_whole_however_narrow_the_terminal(nearset, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "A001C001_261124_R1DM_A_TAKE_OF_A_LONG_NAME"
+    Path("cards/A001", f"{name}.mov").write_bytes(b"damaged" * 50)
+    assert nearset("once")[0] == 3
+    _, out, _ = nearset("status")
+    rows = [line.split("│")[2].strip() for line in out.splitlines() if line.startswith("│")]
+    assert "".join(rows) == name
+    assert "…" not in out
