@@ -26,8 +26,10 @@ def dropins(config: Config, instance: str, cluster: str = "") -> dict[Path, str]
     reads = [*(root.path for root in config.offload.roots), *config.offload.stand_ins.folders]
     writes = [config.delivery.root, config.state.root]
     network = [f"IPAddressAllow={address}" for address in (*_addresses(config), *filter(None, (cluster,)))]
+    # At an empty mount point a start would begin a state anew, which knows of no delivery.
+    mounts = ("[Unit]", f'RequiresMountsFor="{_escaped(config.state.root)}"', "")
     return {
-        _path(unit, instance): "\n".join((_HEAD, "[Service]", *_lines(reads, [*writes, *more]), *further, ""))
+        _path(unit, instance): "\n".join((_HEAD, *mounts, "[Service]", *_lines(reads, [*writes, *more]), *further, ""))
         for unit, more, further in ((CONTROL, papers, network), (WORKER, [], []))
     }
 

@@ -159,6 +159,7 @@ def test_drop_ins_open_what_the_configuration_names_and_no_more(tmp_path: Path) 
         assert 'ReadOnlyPaths="-/mnt/100%% of it"' in text
         assert 'ReadWritePaths="-/media/the delivery"' in text
         assert 'ReadWritePaths="-/var/lib/nearset"' in text
+        assert '[Unit]\nRequiresMountsFor="/var/lib/nearset"\n' in text, "a start waits for the state's volume"
     assert 'ReadWritePaths="-/mnt/nas"' in control
     assert "nas" not in worker
     assert 'ReadWritePaths="-/var/lib/node_exporter"' in control
