@@ -162,7 +162,8 @@ def _read(production: Production, root: str, path: str, mark: FileMark) -> LookF
         return None
     file = read(path, data)
     if file.refused:
-        get().warning("look.refused", path=path, why=file.refused)
+        get().warning("look.refused", path=path, why=file.refused, fix=file.fix)
+        return file
     if file.lut:
         put_lut(production.config, file.lut, data)
     get().info("look.read", path=path, grades=len(file.corrections), lut=file.lut)
@@ -238,10 +239,14 @@ def persons_look(production: Production, clip: Clip, words: Words) -> ClipLook |
     Raises:
         UnknownSpace: in which space it was recorded is not known.
     """
+    return production.looks.look(subject_of(production, clip), words)
+
+
+def subject_of(production: Production, clip: Clip) -> Subject:
+    """Return what is known of a probed clip that a look is sought for."""
     assert clip.essence is not None
     card = production.store.card(clip.card)
-    subject = Subject(clip.name, clip.reel, card.root, card.path, clip.essence)
-    return production.looks.look(subject, words)
+    return Subject(clip.name, clip.reel, card.root, card.path, clip.essence)
 
 
 def wanted_of(production: Production, clip: Clip, words: Words) -> str:
