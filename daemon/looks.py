@@ -100,7 +100,7 @@ def read(path: str, data: bytes) -> LookFile:
     try:
         if ending in _LUTS:
             lut.check(data, ending, source=path)
-            return LookFile(lut=lut_name(path, data))
+            return LookFile(lut=lut_name(path, lut.as_read(data, ending)))
         return LookFile(tuple(_corrections(ending, data, path)))
     except SidecarError as error:
         return LookFile(refused=f"{error.what}: {error.why}", fix=error.fix)

@@ -36,6 +36,7 @@ from daemon.production import Moment, Production
 from daemon.publish import make_folders, replace
 from daemon.recipe import Words
 from daemon.scan import Settling, scan
+from daemon.sidecars import lut
 from daemon.slate import ClipLook, FileMark, Proposed
 from daemon.stages.probe import words_of
 from daemon.states import ClipEvent, ClipState
@@ -174,7 +175,7 @@ def put_lut(config: Config, name: str, data: bytes) -> None:
     """Keep a LUT under its digest, for the children to read."""
     make_folders(config.luts, mode=0o700)
     if not (config.luts / name).exists():
-        replace(data, config.luts / name, config.luts)
+        replace(lut.as_read(data, suffix(name)), config.luts / name, config.luts)
 
 
 def book_of(config: Config, store: Store) -> LookBook:

@@ -203,6 +203,9 @@ def test_a_grade_for_a_camera_is_on_its_clips_and_a_clips_own_goes_before_it(car
 
 
 CUBE = "LUT_3D_SIZE 2\n" + "".join(f"{b} {g} {r}\n" for b in (0, 1) for g in (0, 1) for r in (0, 1))
+SHAPED = (  # as Resolve writes it, with a title that a colourist gave it
+    "LUT_1D_SIZE 2\nLUT_3D_SIZE 2\n0 0 0\n1 1 1\n" + CUBE.partition("\n")[2]
+)
 CLF = """<ProcessList id="swap" compCLFversion="3"><Matrix inBitDepth="32f" outBitDepth="32f"><Array dim="3 3">
 0 0 1
 0 1 0
@@ -223,6 +226,30 @@ def test_a_lut_that_lies_in_the_days_looks_goes_before_the_shows(cart: Cart, nam
     record = cart.record()["clips"][0]["proxies"][0]["look"]
     assert (cart.delivered() / "looks" / record["lut"]).read_text() == text
     cart.assert_honest()
+
+
+@pytest.mark.parametrize("before", ["TITLE \"K1S1 'warm'\"\n", "\ufeff"], ids=["title", "byte order mark"])
+def test_a_resolve_lut_with_a_title_or_a_mark_is_read_as_one_without(cart: Cart, before: str) -> None:
+    offload(cart, "A001C001", "A001C002")
+    as_slog3(cart)
+    grade(cart, "A001C001.cube", (before + SHAPED).encode())
+    grade(cart, "A001C002.cube", SHAPED.encode())
+    with cart.shift() as shift:
+        shift.drive()
+        assert set(shift.clip_states()) == {DELIVERED}
+        first, second = (shift.proxies(name)[0].facts.look.look.lut for name in ("A001C001", "A001C002"))
+    assert first == second
+
+
+def test_a_lut_for_legal_levels_is_refused_and_not_read_as_one_for_full_range(cart: Cart) -> None:
+    offload(cart, "A001C001")
+    as_slog3(cart)
+    grade(cart, "A001C001.cube", b"LUT_IN_VIDEO_RANGE\n" + CUBE.encode())
+    with cart.shift() as shift:
+        shift.drive()
+        (undone,) = shift.service.snapshot(shift.now()).cards[0].clips[0].undone
+    assert "it says LUT_IN_VIDEO_RANGE" in undone.trouble.why
+    assert undone.trouble.fix == "export it for full range, 0 to 1 from black to white"
 
 
 def test_the_dits_grade_goes_before_the_cameras_own_and_a_roll_is_never_written(cart: Cart) -> None:
