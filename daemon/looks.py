@@ -157,14 +157,15 @@ class LookBook:
     def unused(self, subject: Subject) -> Iterable[tuple[str, str]]:
         """Yield for each look that was laid there for a clip and cannot be put on it why not, and what to do.
 
-        A list of grades that cannot be read speaks of every clip that has none from elsewhere.
+        A list of grades that cannot be read speaks of every clip that has none from elsewhere; what a camera or a
+        recorder wrote in its roll need not have been one.
         """
         has_grade = any(claim.cdl is not None for claim in self._claims(subject))
         for kept in self._kept:
             if not _in_reach(kept, subject):
                 continue
             if kept.file.refused:
-                is_list = suffix(kept.path) in _LISTS and not has_grade
+                is_list = suffix(kept.path) in _LISTS and kept.source is not From.ROLL and not has_grade
                 if is_list or _by_name((stem(kept.path),), subject) is not None:
                     yield kept.file.refused, kept.file.fix
             for correction, _ in self._fitting(kept, subject):

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from daemon.cards.base import stem
 from daemon.errors import SidecarError
-from daemon.sidecars.cdl import Correction, from_words
+from daemon.sidecars.cdl import Correction, from_words, of_clip
 
 _RATES = {
     Fraction(24000, 1001): "23.976",
@@ -95,7 +95,7 @@ def grades(ale: Ale, source: str) -> tuple[Correction, ...]:
     return tuple(
         Correction(
             stem(row.get("Name", "")),
-            from_words(row.get("ASC_SOP", ""), row.get("ASC_SAT", ""), source),
+            from_words(row.get("ASC_SOP", ""), row.get("ASC_SAT", ""), of_clip(row.get("Name", ""), source)),
             row.get("Tape", ""),
             row.get("Start", ""),
         )

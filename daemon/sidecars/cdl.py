@@ -58,7 +58,8 @@ def parse(data: bytes, *, source: str = "the CDL") -> tuple[Correction, ...]:
         raise _bad(source, f"it is <{kind}>, none of a CDL's")
     if not found:
         raise _bad(source, "it holds no ColorCorrection")
-    return tuple(Correction(xml.attribute(one, "id").strip(), cdl_of(one, source)) for one in found)
+    named = ((xml.attribute(one, "id").strip(), one) for one in found)
+    return tuple(Correction(name, cdl_of(one, of_clip(name, source))) for name, one in named)
 
 
 def cdl_of(element: xml.Element, source: str) -> Cdl:
@@ -73,6 +74,11 @@ def cdl_of(element: xml.Element, source: str) -> Cdl:
     if sop is not None:
         words = [xml.text(sop, name) for name in ("Slope", "Offset", "Power")]
     return _checked(words, xml.text(sat, "Saturation") if sat is not None else "1", source)
+
+
+def of_clip(name: str, source: str) -> str:
+    """Return what a grade in a list of many is called, so that who reads of a slip in it finds it."""
+    return f"the grade of {name} in {source}" if name else source
 
 
 def from_words(sop: str, sat: str, source: str) -> Cdl:

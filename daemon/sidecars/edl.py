@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from daemon.errors import SidecarError
-from daemon.sidecars.cdl import Correction, from_words
+from daemon.sidecars.cdl import Correction, from_words, of_clip
 from daemon.sidecars.stringout import Stringout, StringoutClip
 from engines.media.timecode import frames_a_day, may_drop
 
@@ -49,8 +49,10 @@ def parse(data: bytes, *, source: str = "the EDL") -> tuple[Correction, ...]:
 
 
 def _correction(event: _Event, source: str) -> Correction:
-    cdl = from_words(event.words.get("ASC_SOP", ""), event.words.get("ASC_SAT", ""), source)
-    return Correction(event.words.get("FROM CLIP NAME", ""), cdl, event.reel, event.start)
+    name = event.words.get("FROM CLIP NAME", "")
+    told = of_clip(name or f"{event.reel} at {event.start}", source)
+    cdl = from_words(event.words.get("ASC_SOP", ""), event.words.get("ASC_SAT", ""), told)
+    return Correction(name, cdl, event.reel, event.start)
 
 
 def why_not(stringout: Stringout) -> str:
