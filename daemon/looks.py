@@ -169,7 +169,9 @@ class LookBook:
                 if is_list or _by_name((stem(kept.path),), subject) is not None:
                     yield kept.file.refused, kept.file.fix
             for correction, _ in self._fitting(kept, subject):
-                if not self._is_in_our_space(correction):
+                if correction.refused:
+                    yield correction.refused, correction.fix
+                elif not self._is_in_our_space(correction):
                     why = f"the grade in {kept.path} is written in {correction.working}, and colour.working is "
                     yield f"{why}{self._config.colour.working}", "hand it over in that space, or set colour.working"
 
@@ -184,7 +186,7 @@ class LookBook:
             if kept.file.lut and (by := _by_name((stem(kept.path),), subject)) is not None:
                 yield _Claim((kept.source, by), kept.path, None, kept.file.lut)
             for correction, by in self._fitting(kept, subject):
-                if self._is_in_our_space(correction):
+                if self._is_in_our_space(correction) and not correction.refused:
                     yield _Claim((kept.source, by), kept.path, correction.cdl, "")
 
     def _fitting(self, kept: Kept, subject: Subject) -> Iterable[tuple[Correction, By]]:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from daemon.errors import SidecarError
 from daemon.sidecars import xml
-from engines.colour.cdl import Cdl, Three
+from engines.colour.cdl import NEUTRAL, Cdl, Three
 
 _LIMIT_BYTES = 8 << 20
 _SOP_NODES = ("SOPNode", "ASC_SOP")
@@ -29,7 +29,8 @@ class Correction:
     """A grade and what it says of where it belongs.
 
     `name` is its id or its clip's name. `reel` with `start` (a timecode label in the clip) tells a clip, too. `working`
-    is the space that the file says the numbers are in, empty where it does not.
+    is the space that the file says the numbers are in, empty where it does not. Where it makes no sense it is neutral,
+    `refused` says why, and `fix` what to do.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Correction:
     reel: str = ""
     start: str = ""
     working: str = ""
+    refused: str = ""
+    fix: str = ""
 
 
 def parse(data: bytes, *, source: str = "the CDL") -> tuple[Correction, ...]:
@@ -91,6 +94,15 @@ def from_words(sop: str, sat: str, source: str) -> Cdl:
     if len(triples) != 3:  # noqa: PLR2004 - slope, offset, power
         raise _bad(source, f"ASC_SOP is {sop!r}, not three times three numbers")
     return _checked(triples, sat.strip("() ") or "1", source)
+
+
+def of_row(name: str, sop: str, sat: str, source: str, *, reel: str, start: str) -> Correction:
+    """Return the grade of a row of an ALE or EDL; one that makes no sense is refused, and the others hold."""
+    called = of_clip(name or " at ".join(filter(None, (reel, start))), source)
+    try:
+        return Correction(name, from_words(sop, sat, called), reel, start)
+    except SidecarError as error:
+        return Correction(name, NEUTRAL, reel, start, refused=f"{error.what}: {error.why}", fix=error.fix)
 
 
 def sop_words(cdl: Cdl) -> str:

@@ -167,6 +167,8 @@ def _read(production: Production, root: str, path: str, mark: FileMark) -> LookF
         return file
     if file.lut:
         put_lut(production.config, file.lut, data)
+    for slip in (one for one in file.corrections if one.refused):
+        get().warning("look.refused", path=path, why=slip.refused, fix=slip.fix)
     get().info("look.read", path=path, grades=len(file.corrections), lut=file.lut)
     return file
 

@@ -280,7 +280,7 @@ def test_a_hostile_look_is_refused_and_the_show_goes_on(cart: Cart, capsys: pyte
 
 
 def test_a_look_that_cannot_be_put_on_is_told_of_its_clip_until_it_is_mended(cart: Cart) -> None:
-    """A LUT whose export broke off lies there for one clip, a list of grades with a slip in it for whoever has none."""
+    """A LUT whose export broke off lies there for one clip, and a list of grades has a slip in the row of another."""
     offload(cart, "A001C001", "A001C002", "A001C003")
     as_slog3(cart)
     lut = grade(cart, "A001C001.cube", b"LUT_3D_SIZE 2\n0 0 nan\n" + b"0 0 0\n" * 7)
@@ -296,7 +296,7 @@ def test_a_look_that_cannot_be_put_on_is_told_of_its_clip_until_it_is_mended(car
         assert "the entry '0 0 nan' is not three numbers" in told["A001C001"][0]
         assert any("ACEScc_to_ACES" in why and "colour.working is acescct" in why for why in told["A001C002"])
         (slip,) = told["A001C003"]
-        assert slip.startswith("the grade of A001C003.mov in 20260302/Looks/grades.ale is no grade that can be used")
+        assert slip.startswith("the grade of A001C003 in 20260302/Looks/grades.ale is no grade that can be used")
         assert "'one' is no number" in slip
         record = {clip["name"]: clip["undone"] for clip in cart.record()["clips"]}
         assert record["A001C001"][0]["fix"] == "export it as .cube of 33 or 65 nodes a side"
