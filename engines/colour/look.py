@@ -78,7 +78,7 @@ class Look:
         space = SPACES[self.space]
         grade = () if self.cdl.is_neutral else ("ASC CDL, not clamped",)
         if space.is_display:
-            return ("Rec.709, as recorded", *grade, *((f"LUT {self.lut}",) if self.lut else ()))
+            return ("as recorded, for a display", *grade, *((f"LUT {self.lut}",) if self.lut else ()))
         working = (ACESCCT,) if self.working is Working.ACESCCT else ()
         output = f"LUT {self.lut}" if self.lut else f"{VIEW} on {DISPLAY} ({self.output})"
         return (f"{space.ocio}, {space.levels} levels", *working, *grade, output, "Rec.709, legal levels")

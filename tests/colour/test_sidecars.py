@@ -113,23 +113,26 @@ def test_a_grade_that_no_hand_makes_is_refused(numbers: str) -> None:
         cdl.parse(data)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        (
-            "day.ale",
-            "Heading\nFPS\t24\n\nColumn\nName\tASC_SOP\n\nData\n"
-            "A001C001\t(1 1 one)(0 0 0)(1 1 1)\nA001C002\t(1.1 1 1)(0 0 0)(1 1 1)\n",
-        ),
-        (
-            "day.edl",
-            "001 A001 V C 01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00\n* FROM CLIP NAME: A001C001\n"
-            "*ASC_SOP (1 1 one)(0 0 0)(1 1 1)\n"
-            "002 A001 V C 01:00:02:00 01:00:03:00 01:00:01:00 01:00:02:00\n* FROM CLIP NAME: A001C002\n"
-            "*ASC_SOP (1.1 1 1)(0 0 0)(1 1 1)\n",
-        ),
-    ],
-)
+SLIP_ALE = """Heading
+FPS\t24
+
+Column
+Name\tASC_SOP
+
+Data
+A001C001\t(1 1 one)(0 0 0)(1 1 1)
+A001C002\t(1.1 1 1)(0 0 0)(1 1 1)
+"""
+SLIP_EDL = """001 A001 V C 01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00
+* FROM CLIP NAME: A001C001
+*ASC_SOP (1 1 one)(0 0 0)(1 1 1)
+002 A001 V C 01:00:02:00 01:00:03:00 01:00:01:00 01:00:02:00
+* FROM CLIP NAME: A001C002
+*ASC_SOP (1.1 1 1)(0 0 0)(1 1 1)
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("day.ale", SLIP_ALE), ("day.edl", SLIP_EDL)])
 def test_a_slip_in_a_list_takes_away_one_clips_grade_and_no_others(name: str, text: str) -> None:
     slip, good = read(name, text.encode()).corrections
     assert slip.refused.startswith(f"the grade of A001C001 in {name} is no grade that can be used: 'one'")
