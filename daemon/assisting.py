@@ -23,6 +23,7 @@ from daemon.stages.probe import opened
 from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
 from engines.colour.grade import Grade
+from engines.colour.look import as_shown
 from engines.enhance.camera import Move, between, grey, survey
 from engines.enhance.comp import Comp, Looped, Placing
 from engines.enhance.matte import Difference, Key, Limits, Matte, Puller, frame_of_matte
@@ -40,6 +41,7 @@ from engines.media.frames import Picture
 from engines.media.proxy import ProxySpec
 from engines.media.source import MediaFile
 from engines.media.still import jpeg_of, picture_of_rgb, rgb_of
+from engines.media.ycbcr import chroma_weights
 from engines.model.edge import edge_weights
 from engines.render import pictures, render, still_number
 
@@ -183,7 +185,9 @@ def _comp(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progres
     placing = Placing((told.position[0] * scale, told.position[1] * scale), told.scale)
     move = survey(clip.pictures()) if told.tracks else None
     grade = _grade(task, clip.taken)
-    comp = Comp(puller, _behind(task, told, stack, progress), grade=grade, placing=placing, move=move)
+    shown = as_shown(essence, clip.taken.look)
+    behind = _behind(task, told, shown.matrix, stack, progress)
+    comp = Comp(puller, behind, grade=grade, placing=placing, move=move)
     made = render(
         decoder_for(clip.files, essence),
         essence,
@@ -191,6 +195,7 @@ def _comp(task: AssistTask, clip: _Clip, stack: ExitStack, staged: Path, progres
         [Output(task.spec, (staged,))],
         enhance=None,
         grade=comp,
+        shown=shown,
         progress=progress,
     )
     with staged.open("rb", buffering=0) as written:
@@ -286,10 +291,12 @@ def _grade(task: AssistTask, taken: Taken) -> Grade | None:
     return Grade(taken.look, Path(task.luts), matrix=taken.essence.matrix, code_range=taken.essence.code_range)
 
 
-def _behind(task: AssistTask, told: CompTold, stack: ExitStack, progress: Progress) -> Callable[[int], Picture | None]:
-    """Return the plate's picture by the number of the actor's, on the actor's raster, under its own look."""
+def _behind(
+    task: AssistTask, told: CompTold, matrix: str, stack: ExitStack, progress: Progress
+) -> Callable[[int], Picture | None]:
+    """Return the plate's picture by the number of the actor's, on its raster and by its matrix, under its own look."""
     if told.still:
-        still = _still(Path(told.still), task.spec)
+        still = _still(Path(told.still), task.spec, matrix)
         return lambda _: still
     assert told.clip
     essence, mine = told.clip.essence, task.clip.essence
@@ -298,15 +305,20 @@ def _behind(task: AssistTask, told: CompTold, stack: ExitStack, progress: Progre
     grade = _grade(task, told.clip)
     offset = mine.start_frame - essence.start_frame if told.sync == "timecode" else 0
     looped = Looped(plate.pictures, offset=offset, is_looped=told.loop)
+    own = as_shown(essence, told.clip.look).matrix
+    is_alike = chroma_weights(own) == chroma_weights(matrix)
 
     def graded(number: int) -> Picture | None:
         picture = looped(number)
-        return grade(picture) if grade and picture else picture
+        picture = grade(picture) if grade and picture else picture
+        if picture is None or is_alike:
+            return picture
+        return picture_of_rgb(rgb_of(picture, own), picture.number, matrix)
 
     return graded
 
 
-def _still(path: Path, spec: ProxySpec) -> Picture:
+def _still(path: Path, spec: ProxySpec, matrix: str) -> Picture:
     """Return a still as a plate: scaled until it fills the raster, what hangs over cut off; it is taken for Rec.709."""
     data = np.frombuffer(path.read_bytes(), np.uint8) if path.is_file() else np.zeros(0, np.uint8)
     found = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
@@ -321,4 +333,4 @@ def _still(path: Path, spec: ProxySpec) -> Picture:
     size = (max(spec.width, round(rgb.shape[1] * scale)), max(spec.height, round(rgb.shape[0] * scale)))
     large = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     top, left = (size[1] - spec.height) // 2, (size[0] - spec.width) // 2
-    return picture_of_rgb(np.clip(large[top : top + spec.height, left : left + spec.width], 0, 1))
+    return picture_of_rgb(np.clip(large[top : top + spec.height, left : left + spec.width], 0, 1), matrix=matrix)

@@ -32,6 +32,8 @@ from engines.media.timecode import Timecode
 FOLDER = "looks"
 _LUTS = frozenset({".cube", ".clf", ".3dl", ".csp", ".lut", ".spi1d", ".spi3d"})
 """LUTs by their suffix; all but the first two are refused, so that somebody hears of it."""
+_LISTS = frozenset({".ale", ".edl", ".ccc"})
+"""Files that hold grades of many clips."""
 SUFFIXES = frozenset({".cdl", ".cc", ".ccc", ".ale", ".edl", ".amf"}) | _LUTS
 LIMIT_BYTES = lut.LIMIT_BYTES
 NEEDS_A_LOOK = "needs a look"
@@ -60,11 +62,15 @@ class By(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LookFile:
-    """What one file holds: grades, or a LUT by its name among the luts (`<digest>.cube`); or why it holds nothing."""
+    """What one file holds: grades, or a LUT by its name among the luts (`<digest>.cube`).
+
+    Where it holds nothing, `refused` says why, and `fix` what to do.
+    """
 
     corrections: tuple[Correction, ...] = ()
     lut: str = ""
     refused: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +100,10 @@ def read(path: str, data: bytes) -> LookFile:
     try:
         if ending in _LUTS:
             lut.check(data, ending, source=path)
-            return LookFile(lut=lut_name(path, data))
+            return LookFile(lut=lut_name(path, lut.as_read(data, ending)))
         return LookFile(tuple(_corrections(ending, data, path)))
     except SidecarError as error:
-        return LookFile(refused=str(error))
+        return LookFile(refused=f"{error.what}: {error.why}", fix=error.fix)
 
 
 def lut_name(path: str, data: bytes) -> str:
@@ -127,7 +133,7 @@ class LookBook:
     """All looks of a production, as last read."""
 
     def __init__(self, kept: Iterable[Kept], config: Config, show_lut: str = "") -> None:
-        self._kept = [one for one in kept if not one.file.refused]
+        self._kept = list(kept)
         self._config, self._show_lut = config, show_lut
 
     def look(self, subject: Subject, words: Words) -> ClipLook | None:
@@ -148,6 +154,27 @@ class LookBook:
         look = Look(space.name, self._config.colour.working, cdl_numbers, table)
         return ClipLook(look, origin, tuple(flag for flag in (told, lut_told) if flag))
 
+    def unused(self, subject: Subject) -> Iterable[tuple[str, str]]:
+        """Yield for each look that was laid there for a clip and cannot be put on it why not, and what to do.
+
+        A list of grades that cannot be read speaks of every clip that has none from elsewhere; what a camera or a
+        recorder wrote in its roll need not have been one.
+        """
+        has_grade = any(claim.cdl is not None for claim in self._claims(subject))
+        for kept in self._kept:
+            if not _in_reach(kept, subject):
+                continue
+            if kept.file.refused:
+                is_list = suffix(kept.path) in _LISTS and kept.source is not From.ROLL and not has_grade
+                if is_list or _by_name((stem(kept.path),), subject) is not None:
+                    yield kept.file.refused, kept.file.fix
+            for correction, _ in self._fitting(kept, subject):
+                if correction.refused:
+                    yield correction.refused, correction.fix
+                elif not self._is_in_our_space(correction):
+                    why = f"the grade in {kept.path} is written in {correction.working}, and colour.working is "
+                    yield f"{why}{self._config.colour.working}", "hand it over in that space, or set colour.working"
+
     def show(self, space: str) -> Look:
         """Return the show's own look for a space, without any clip's grade."""
         return Look(space, self._config.colour.working, NEUTRAL, "" if SPACES[space].is_display else self._show_lut)
@@ -156,16 +183,21 @@ class LookBook:
         for kept in self._kept:
             if not _in_reach(kept, subject):
                 continue
-            alone = len(kept.file.corrections) <= 1
             if kept.file.lut and (by := _by_name((stem(kept.path),), subject)) is not None:
                 yield _Claim((kept.source, by), kept.path, None, kept.file.lut)
-            for correction in kept.file.corrections:
-                names = (stem(correction.name) or correction.name, *((stem(kept.path),) if alone else ()))
-                by = _by_name((correction.name, *names), subject)
-                if by is not By.NAME and _holds(correction, subject):
-                    by = By.TIMECODE
-                if by is not None and self._is_in_our_space(correction):
+            for correction, by in self._fitting(kept, subject):
+                if self._is_in_our_space(correction) and not correction.refused:
                     yield _Claim((kept.source, by), kept.path, correction.cdl, "")
+
+    def _fitting(self, kept: Kept, subject: Subject) -> Iterable[tuple[Correction, By]]:
+        alone = len(kept.file.corrections) <= 1
+        for correction in kept.file.corrections:
+            names = (stem(correction.name) or correction.name, *((stem(kept.path),) if alone else ()))
+            by = _by_name((correction.name, *names), subject)
+            if by is not By.NAME and _holds(correction, subject):
+                by = By.TIMECODE
+            if by is not None:
+                yield correction, by
 
     def _is_in_our_space(self, correction: Correction) -> bool:
         return correction.working in {"", self._config.colour.working}

@@ -334,7 +334,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What the recipe asks of a clip and was not made, by its own word: `removal`, `matte`; its proxies are."""
+    """What is asked of a clip and was not made, by its own word: `removal`, `matte`, `look`; its proxies are."""
 
     asked: str
     trouble: Trouble

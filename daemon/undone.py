@@ -1,4 +1,4 @@
-"""Undone: steps of the enhanced twin that a recipe asks for where no such twin is made, with cause and cure.
+"""Undone: looks that cannot be put on, and steps of the enhanced twin where no such twin is made: cause and cure.
 
 What is asked for beside the proxies and was not made is told by its own stage. Both are of now: they are looked up, and
 never kept.
@@ -12,6 +12,7 @@ from daemon.assists import assists
 from daemon.production import Production
 from daemon.recipe import Words
 from daemon.slate import Trouble, Twin, Undone
+from daemon.stages.looks import subject_of
 from daemon.stages.render import plain_alone, want_of, why_not_enhanced
 from daemon.store import Clip
 
@@ -19,6 +20,15 @@ STEPS = ("removal", "flicker", "relight", "steady", "reframe")
 """Steps beside restoration, in the order in which they are taken."""
 NO_TWIN = "undone.no_enhanced_twin"
 """Code of a step that has no twin to be taken in."""
+NO_LOOK = "undone.look"
+"""Code of a grade or LUT that was laid there for a clip and cannot be put on it."""
+
+
+def looks_undone(production: Production, clip: Clip, words: Words) -> Iterator[Undone]:
+    """Yield the looks that were laid there for a probed clip and cannot be put on it."""
+    if words.proxy.look != "none":
+        for why, fix in production.looks.unused(subject_of(production, clip)):
+            yield Undone("look", Trouble(NO_LOOK, "a look was not put on it", why, fix))
 
 
 def steps_undone(production: Production, clip: Clip, words: Words) -> Iterator[Undone]:

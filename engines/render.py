@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -31,7 +31,6 @@ from engines.media.writers import Writers
 
 T = TypeVar("T")
 
-_REC709 = "bt709"
 _DEPTH = 6
 """Blocks that wait between two stations: enough to even out, few enough to stay small (2 MB at 960x540)."""
 
@@ -55,9 +54,10 @@ def render(
     before: Sequence[Step] = (),
     after: Sequence[Step] = (),
     grade: Callable[[Picture], Picture] | None = None,
+    shown: Essence | None = None,
     progress: Callable[[int, int], None],
 ) -> Rendered:
-    """Write the proxies and return what was made; `grade` puts the look on and makes it Rec.709.
+    """Write the proxies and return what was made; `grade` puts the look on, and `shown` says what colour it then has.
 
     `working` says at which raster the clip is decoded, enhanced and graded, once for all of them.
 
@@ -66,7 +66,7 @@ def render(
     Raises:
         MediaError: the source breaks, or an encoder refuses; no file of `outputs` is then to be used.
     """
-    shown = replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709) if grade else essence
+    shown = shown or essence
     stations = [_Ahead(_conformed(decoder.blocks(), essence, working))]
     steps: list[tuple[Enhance, int]] = [(step, step.look_ahead) for step in before]
     steps += [] if enhance is None else [(enhance, LOOK_AHEAD)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from daemon import wire
 from daemon.config import Config
 from daemon.doctor.finding import Finding, Level
 from daemon.probing import done, prober
+from daemon.sidecars.lut import as_read
 from daemon.worker import Progress
 from engines.errors import NearsetError
 
@@ -33,10 +35,11 @@ class Examined:
 
 def examined(config: Config | None) -> Iterator[Finding]:
     """Yield what a child could open, and that it is sealed, since it says so before it does anything."""
-    lut = str(config.colour.show_lut or "") if config else ""
     memory = config.workers.memory_gib if config else _MEMORY_GIB
-    with prober(Path(lut).parent if lut else _NOTHING, memory, _HUNG_SECONDS) as child:
-        report = done(child, "examine", wire.dump(str, lut))
+    with TemporaryDirectory() as folder:
+        lut = _as_rendered(config.colour.show_lut, Path(folder)) if config and config.colour.show_lut else None
+        with prober(lut.parent if lut else _NOTHING, memory, _HUNG_SECONDS) as child:
+            report = done(child, "examine", wire.dump(str, str(lut or "")))
     if trouble := report.trouble:
         subject, name = ("kernel", SEALED) if trouble.code == "egress" else (SUBJECT, "a child")
         yield Finding(subject, name, Level.ERROR, f"{trouble.what}: {trouble.why}", trouble.fix)
@@ -48,6 +51,15 @@ def examined(config: Config | None) -> Iterator[Finding]:
         yield Finding(SUBJECT, name, Level.ERROR, f"does not open ({what_for}): {why}", _REINSTALL)
     level = Level.ERROR if found.colour else Level.OK
     yield Finding(SUBJECT, "colour", level, found.colour or found.config, found.fix)
+
+
+def _as_rendered(lut: Path, folder: Path) -> Path:
+    """Return where a LUT lies as renders are given it: in `folder`, or where it was if it cannot be read."""
+    try:
+        (folder / lut.name).write_bytes(as_read(lut.read_bytes(), lut.suffix.lower()))
+    except OSError:
+        return lut
+    return folder / lut.name
 
 
 def work(task_text: str, progress: Progress) -> str:

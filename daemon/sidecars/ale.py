@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from daemon.cards.base import stem
 from daemon.errors import SidecarError
-from daemon.sidecars.cdl import Correction, from_words
+from daemon.sidecars.cdl import Correction, of_row
 
 _RATES = {
     Fraction(24000, 1001): "23.976",
@@ -87,17 +87,15 @@ def parse(text: str, source: str) -> Ale:
 
 
 def grades(ale: Ale, source: str) -> tuple[Correction, ...]:
-    """Return the grades that an ALE's CDL columns hold; rows without one are left out.
-
-    Raises:
-        SidecarError: a grade in it makes no sense.
-    """
+    """Return the grades that an ALE's CDL columns hold; rows without one are left out."""
     return tuple(
-        Correction(
+        of_row(
             stem(row.get("Name", "")),
-            from_words(row.get("ASC_SOP", ""), row.get("ASC_SAT", ""), source),
-            row.get("Tape", ""),
-            row.get("Start", ""),
+            row.get("ASC_SOP", ""),
+            row.get("ASC_SAT", ""),
+            source,
+            reel=row.get("Tape", ""),
+            start=row.get("Start", ""),
         )
         for row in ale.rows
         if row.get("ASC_SOP") or row.get("ASC_SAT")

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from daemon.errors import SidecarError
 from daemon.sidecars import xml
-from engines.colour.cdl import Cdl, Three
+from engines.colour.cdl import NEUTRAL, Cdl, Three
 
 _LIMIT_BYTES = 8 << 20
 _SOP_NODES = ("SOPNode", "ASC_SOP")
@@ -29,7 +29,8 @@ class Correction:
     """A grade and what it says of where it belongs.
 
     `name` is its id or its clip's name. `reel` with `start` (a timecode label in the clip) tells a clip, too. `working`
-    is the space that the file says the numbers are in, empty where it does not.
+    is the space that the file says the numbers are in, empty where it does not. Where it makes no sense it is neutral,
+    `refused` says why, and `fix` what to do.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Correction:
     reel: str = ""
     start: str = ""
     working: str = ""
+    refused: str = ""
+    fix: str = ""
 
 
 def parse(data: bytes, *, source: str = "the CDL") -> tuple[Correction, ...]:
@@ -58,7 +61,8 @@ def parse(data: bytes, *, source: str = "the CDL") -> tuple[Correction, ...]:
         raise _bad(source, f"it is <{kind}>, none of a CDL's")
     if not found:
         raise _bad(source, "it holds no ColorCorrection")
-    return tuple(Correction(xml.attribute(one, "id").strip(), cdl_of(one, source)) for one in found)
+    named = ((xml.attribute(one, "id").strip(), one) for one in found)
+    return tuple(Correction(name, cdl_of(one, of_clip(name, source))) for name, one in named)
 
 
 def cdl_of(element: xml.Element, source: str) -> Cdl:
@@ -75,6 +79,11 @@ def cdl_of(element: xml.Element, source: str) -> Cdl:
     return _checked(words, xml.text(sat, "Saturation") if sat is not None else "1", source)
 
 
+def of_clip(name: str, source: str) -> str:
+    """Return what a grade in a list of many is called, so that who reads of a slip in it finds it."""
+    return f"the grade of {name} in {source}" if name else source
+
+
 def from_words(sop: str, sat: str, source: str) -> Cdl:
     """Return the grade of an ALE's or EDL's words: `(1 1 1)(0 0 0)(1 1 1)` and `1.0`; empty ones are neutral.
 
@@ -85,6 +94,15 @@ def from_words(sop: str, sat: str, source: str) -> Cdl:
     if len(triples) != 3:  # noqa: PLR2004 - slope, offset, power
         raise _bad(source, f"ASC_SOP is {sop!r}, not three times three numbers")
     return _checked(triples, sat.strip("() ") or "1", source)
+
+
+def of_row(name: str, sop: str, sat: str, source: str, *, reel: str, start: str) -> Correction:
+    """Return the grade of a row of an ALE or EDL; one that makes no sense is refused, and the others hold."""
+    called = of_clip(name or " at ".join(filter(None, (reel, start))), source)
+    try:
+        return Correction(name, from_words(sop, sat, called), reel, start)
+    except SidecarError as error:
+        return Correction(name, NEUTRAL, reel, start, refused=f"{error.what}: {error.why}", fix=error.fix)
 
 
 def sop_words(cdl: Cdl) -> str:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from daemon.errors import SidecarError
-from daemon.sidecars.cdl import Correction, from_words
+from daemon.sidecars.cdl import Correction, of_row
 from daemon.sidecars.stringout import Stringout, StringoutClip
 from engines.media.timecode import frames_a_day, may_drop
 
@@ -35,7 +35,7 @@ def parse(data: bytes, *, source: str = "the EDL") -> tuple[Correction, ...]:
     """Return the grades of an EDL's events, in order; none where it carries none.
 
     Raises:
-        SidecarError: it has no events, or a grade in it makes no sense.
+        SidecarError: it has no events.
     """
     events: list[_Event] = []
     for line in data.decode("utf-8", "replace").splitlines():
@@ -49,8 +49,8 @@ def parse(data: bytes, *, source: str = "the EDL") -> tuple[Correction, ...]:
 
 
 def _correction(event: _Event, source: str) -> Correction:
-    cdl = from_words(event.words.get("ASC_SOP", ""), event.words.get("ASC_SAT", ""), source)
-    return Correction(event.words.get("FROM CLIP NAME", ""), cdl, event.reel, event.start)
+    name, sop, sat = (event.words.get(word, "") for word in ("FROM CLIP NAME", "ASC_SOP", "ASC_SAT"))
+    return of_row(name, sop, sat, source, reel=event.reel, start=event.start)
 
 
 def why_not(stringout: Stringout) -> str:

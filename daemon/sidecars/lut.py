@@ -1,9 +1,14 @@
 """LUTs from strangers, `.cube` and `.clf`: looked through before a colour library may open them. Bytes in, nothing out.
 
+A cube is handed on as the library reads it: OpenColorIO 2.6 takes no byte order mark, and of Resolve's kind no title.
+
 Source: Adobe (Iridas) Cube LUT 1.0 and Resolve's with a shaper before the cube; SMPTE ST 2136-1 for CLF.
 """
 
 from __future__ import annotations
+
+import codecs
+import re
 
 from daemon.errors import SidecarError
 from daemon.sidecars import xml
@@ -11,6 +16,10 @@ from daemon.sidecars import xml
 LIMIT_BYTES = 32 << 20
 _MOST_1D, _MOST_3D = 65536, 65
 """Entries of a table and nodes a side of a cube; DITs' cubes have 17, 33 or 65."""
+_OF_RESOLVE = re.compile(rb"^\s*LUT_[13]D_INPUT_RANGE\b", re.MULTILINE)
+_TITLE = re.compile(rb"^[ \t]*TITLE\b[^\r\n]*\r?\n?", re.MULTILINE)
+_VIDEO_RANGES = frozenset({"LUT_IN_VIDEO_RANGE", "LUT_OUT_VIDEO_RANGE"})
+"""Resolve's words for a LUT between legal levels; no library here reads them, and unread they are another picture."""
 _SIZES = {"LUT_1D_SIZE": _MOST_1D, "LUT_3D_SIZE": _MOST_3D}
 
 
@@ -30,12 +39,23 @@ def check(data: bytes, suffix: str, *, source: str) -> None:
         raise _bad(source, f"{suffix} is not read")
 
 
+def as_read(data: bytes, suffix: str) -> bytes:
+    """Return a LUT that was looked through as the library reads it: the same table."""
+    if suffix != ".cube":
+        return data
+    data = data.removeprefix(codecs.BOM_UTF8)
+    has_both = all(re.search(rb"^\s*%s\b" % size.encode(), data, re.MULTILINE) for size in _SIZES)
+    return _TITLE.sub(b"", data) if has_both or _OF_RESOLVE.search(data) else data
+
+
 def _check_cube(data: bytes, source: str) -> None:
     try:
         lines = [line.strip() for line in data.decode("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
         raise _bad(source, "it is no text") from error
     lines = [line for line in lines if line and not line.startswith("#")]
+    if said := next((line for line in lines if line in _VIDEO_RANGES), ""):
+        raise _bad(source, f"it says {said}", fix="export it for full range, 0 to 1 from black to white")
     rows = [line for line in lines if line[0] in "+-.0123456789" or line[:3].lower() in {"nan", "inf"}]
     sizes = {word: _size(words, source) for line in lines if (words := line.split()) and (word := words[0]) in _SIZES}
     if not sizes:
@@ -75,7 +95,5 @@ def _check_clf(data: bytes, source: str) -> None:
             raise _bad(source, f"a table of {xml.attribute(array, 'dim')[:60]} is too large")
 
 
-def _bad(source: str, why: str) -> SidecarError:
-    return SidecarError(
-        f"{source} is no LUT that can be used", why=why, fix="export it as .cube of 33 or 65 nodes a side"
-    )
+def _bad(source: str, why: str, fix: str = "export it as .cube of 33 or 65 nodes a side") -> SidecarError:
+    return SidecarError(f"{source} is no LUT that can be used", why=why, fix=fix)

@@ -35,7 +35,7 @@ from daemon.stages.signing import origin_of
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
-from daemon.undone import steps_undone
+from daemon.undone import looks_undone, steps_undone
 from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.media.essence import Essence
@@ -160,7 +160,7 @@ class Assist:
     def _plan_clip(self, production: Production, clip: Clip, *, is_busy: bool) -> tuple[Undone, ...]:
         """Queue the next thing that a clip is asked for, and return what it has not got and nobody makes."""
         words = words_of(production, clip)
-        undone = list(steps_undone(production, clip, words))
+        undone = [*looks_undone(production, clip, words), *steps_undone(production, clip, words)]
         for twin in asked_for(words):
             trouble = why_not(production, clip, words, twin)
             if not trouble:

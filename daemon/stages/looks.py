@@ -36,6 +36,7 @@ from daemon.production import Moment, Production
 from daemon.publish import make_folders, replace
 from daemon.recipe import Words
 from daemon.scan import Scan, Settling, scan
+from daemon.sidecars import lut
 from daemon.slate import ClipLook, FileMark, Proposed
 from daemon.stages.probe import words_of
 from daemon.states import ClipEvent, ClipState
@@ -184,9 +185,12 @@ def _read(production: Production, root: str, path: str, mark: FileMark) -> LookF
         return None
     file = read(path, data)
     if file.refused:
-        get().warning("look.refused", path=path, why=file.refused)
+        get().warning("look.refused", path=path, why=file.refused, fix=file.fix)
+        return file
     if file.lut:
         put_lut(production.config, file.lut, data)
+    for slip in (one for one in file.corrections if one.refused):
+        get().warning("look.refused", path=path, why=slip.refused, fix=slip.fix)
     get().info("look.read", path=path, grades=len(file.corrections), lut=file.lut)
     return file
 
@@ -195,7 +199,7 @@ def put_lut(config: Config, name: str, data: bytes) -> None:
     """Keep a LUT under its digest, for the children to read."""
     make_folders(config.luts, mode=0o700)
     if not (config.luts / name).exists():
-        replace(data, config.luts / name, config.luts)
+        replace(lut.as_read(data, suffix(name)), config.luts / name, config.luts)
 
 
 def book_of(config: Config, store: Store) -> LookBook:
@@ -260,10 +264,14 @@ def persons_look(production: Production, clip: Clip, words: Words) -> ClipLook |
     Raises:
         UnknownSpace: in which space it was recorded is not known.
     """
+    return production.looks.look(subject_of(production, clip), words)
+
+
+def subject_of(production: Production, clip: Clip) -> Subject:
+    """Return what is known of a probed clip that a look is sought for."""
     assert clip.essence is not None
     card = production.store.card(clip.card)
-    subject = Subject(clip.name, clip.reel, card.root, card.path, clip.essence)
-    return production.looks.look(subject, words)
+    return Subject(clip.name, clip.reel, card.root, card.path, clip.essence)
 
 
 def wanted_of(production: Production, clip: Clip, words: Words) -> str:

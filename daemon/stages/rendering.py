@@ -26,7 +26,7 @@ from daemon.stages.relight import Lighting, joined, lighting, write_before
 from daemon.stages.render import Joint, Rendered, RenderTask, Restore
 from daemon.stages.signing import Said, sign_proxy
 from daemon.worker import Progress
-from engines.colour.look import Look
+from engines.colour.look import Look, as_shown
 from engines.errors import EngineError
 from engines.media.departure import Fidelity
 from engines.media.layout import file_count
@@ -87,7 +87,7 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
     if light:
         model, engine = joined(model, light.model), joined(engine, light.engine)
     outputs, encoders = _outputs(task, staged, mark)
-    grade = _grade(task)
+    grade, shown = _grade(task), as_shown(task.essence, task.look)
     before: list[Picture] = []
     watched = _watched(grade, still_number(task.essence), before) if grade and task.twin is Twin.PLAIN else grade
     steps = steps_of(task.assists, task.working, task.essence, files, progress)
@@ -101,14 +101,15 @@ def _made(task: RenderTask, files: MediaFiles, staged: Path, progress: Progress)
             before=steps.before,
             after=steps.after,
             grade=watched,
+            shown=shown,
             progress=progress,
         )
         ran = decoder.describe()
     if before:
         _write_sheet(task, before[0], staged)
     if light:
-        write_before(light, grade, task.essence.matrix, staged)
-    steps.write_layers(staged, LAYERS, grade, task.essence.matrix)
+        write_before(light, grade, shown.matrix, staged)
+    steps.write_layers(staged, LAYERS, grade, shown.matrix)
     still = staged.with_name(f"{staged.name}.jpg")
     still.write_bytes(rendered.still)
     fsync_file(still)

@@ -37,12 +37,12 @@ class Grade:
         lut = Lut3DTransform()
         lut.setGridSize(GRID)
         lut.setInterpolation(INTERP_TETRAHEDRAL)
-        lut.setData((baked(look, luts, code_range) + _HALF).reshape(-1))  # half a code up: a cast then rounds
+        lut.setData((baked(look, luts, code_range, matrix) + _HALF).reshape(-1))  # half a code up: a cast then rounds
         self._processor = config().getProcessor(lut).getDefaultCPUProcessor()
         self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 
     def __call__(self, picture: Picture) -> Picture:
-        """Return the picture with the look on it: Rec.709, legal."""
+        """Return the picture with the look on it: Rec.709, legal, unless the look keeps its encoding."""
         graded = Picture(picture.number, *(np.empty_like(plane) for plane in (picture.y, picture.cb, picture.cr)))
         list(self._pool.map(lambda top: self._band(picture, graded, top), range(0, picture.height, _BAND_ROWS)))
         return graded

@@ -6,17 +6,19 @@ display already (Rec.709) gets the CDL alone, in its own encoding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engines.colour.cdl import NEUTRAL, Cdl
 from engines.colour.spaces import SPACES
+from engines.media.essence import Essence
 
 CONFIG = "studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
 """The pinned OpenColorIO config, by its full name: what is called default changes with each release."""
 ACESCCT = "ACEScct"
 DISPLAY = "Rec.1886 Rec.709 - Display"
 VIEW = "ACES 2.0 - SDR 100 nits (Rec.709)"
+_REC709 = "bt709"
 
 
 class Working(StrEnum):
@@ -42,6 +44,11 @@ class Look:
     def changes_nothing(self) -> bool:
         """Whether the picture stays bit for bit what it is."""
         return SPACES[self.space].is_display and self.cdl.is_neutral and not self.lut
+
+    @property
+    def keeps_encoding(self) -> bool:
+        """Whether a display's picture stays in the encoding it was recorded in, HLG and PQ too: no LUT leads out."""
+        return SPACES[self.space].is_display and not self.lut
 
     @property
     def output(self) -> str:
@@ -71,7 +78,14 @@ class Look:
         space = SPACES[self.space]
         grade = () if self.cdl.is_neutral else ("ASC CDL, not clamped",)
         if space.is_display:
-            return ("Rec.709, as recorded", *grade, *((f"LUT {self.lut}",) if self.lut else ()))
+            return ("as recorded, for a display", *grade, *((f"LUT {self.lut}",) if self.lut else ()))
         working = (ACESCCT,) if self.working is Working.ACESCCT else ()
         output = f"LUT {self.lut}" if self.lut else f"{VIEW} on {DISPLAY} ({self.output})"
         return (f"{space.ocio}, {space.levels} levels", *working, *grade, output, "Rec.709, legal levels")
+
+
+def as_shown(essence: Essence, look: Look | None) -> Essence:
+    """Return a clip's essence with the colour that its picture has under a look: Rec.709, or its own encoding still."""
+    if look is None or look.keeps_encoding:
+        return essence
+    return replace(essence, matrix=_REC709, primaries=_REC709, transfer=_REC709)

@@ -38,7 +38,10 @@ def sheet(picture: Picture, show: Look, look: Look, luts: Path, *, matrix: str, 
     shown = {"camera log": (picture, matrix)}
     for title, one in {"show look": show, "this clip's look": look}.items():
         if title == "this clip's look" or one != look:
-            shown[title] = (Grade(one, luts, matrix=matrix, code_range=code_range)(picture), "bt709")
+            shown[title] = (
+                Grade(one, luts, matrix=matrix, code_range=code_range)(picture),
+                matrix if one.keeps_encoding else "bt709",
+            )
     panels = [_panel(title, *of) for title, of in shown.items()]
     whole = Image.new("RGB", (len(panels) * (_WIDTH + _GAP) + _GAP, panels[0].height + 2 * _GAP), _BACK)
     for number, panel in enumerate(panels):

@@ -35,6 +35,8 @@ from engines.media.ycbcr import BLACK, LUMA_SPAN, codes_of
 
 GRID = 65
 """Nodes a side of the LUT."""
+_CARRIED = (4, 1019)
+"""Codes that an interface carries: BT.709-6, item 4.6, keeps the rest for synchronisation."""
 
 
 @cache
@@ -107,8 +109,11 @@ def camera_values(legal: Values, look: Look, code_range: CodeRange) -> Values:
 
 
 @lru_cache(maxsize=8)
-def baked(look: Look, luts: Path, code_range: CodeRange) -> Values:
-    """Return the look as a LUT from R'G'B' code values 0-1023 to Y'CbCr ones of Rec.709, legal. Shape: `[R, G, B, 3]`.
+def baked(look: Look, luts: Path, code_range: CodeRange, matrix: str) -> Values:
+    """Return the look as a LUT from R'G'B' code values 0-1023 to Y'CbCr ones. Shape: `[R, G, B, 3]`.
+
+    They are legal ones of Rec.709; where the look keeps the picture's own encoding they are those of `matrix`, and what
+    was recorded beyond black and white stays beyond it, so that a grade takes no highlights away.
 
     The clips of a roll have few looks, so the last ones are kept; a LUT is named by its bytes.
 
@@ -120,7 +125,8 @@ def baked(look: Look, luts: Path, code_range: CodeRange) -> Values:
     legal = (nodes - np.float32(BLACK)) / np.float32(LUMA_SPAN)
     values = np.ascontiguousarray(camera_values(legal, look, code_range))
     direct(look, luts).applyRGB(values)
-    made = codes_of(values.clip(0, 1)).reshape(GRID, GRID, GRID, 3)
+    codes = codes_of(values, matrix).clip(*_CARRIED) if look.keeps_encoding else codes_of(values.clip(0, 1))
+    made = codes.reshape(GRID, GRID, GRID, 3)
     made.setflags(write=False)
     return made
 

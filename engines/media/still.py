@@ -33,9 +33,9 @@ def rgb_of(picture: Picture, matrix: str = "bt709") -> Rgb:
     return ycbcr.rgb_of(np.stack((y, *chroma), -1), matrix)
 
 
-def picture_of_rgb(rgb: Rgb, number: int = 0) -> Picture:
-    """Return R'G'B' as a working picture, BT.709; its width is even."""
-    y, *chroma = np.moveaxis(ycbcr.codes_of(rgb), -1, 0)
+def picture_of_rgb(rgb: Rgb, number: int = 0, matrix: str = "bt709") -> Picture:
+    """Return R'G'B' as a working picture; its width is even."""
+    y, *chroma = np.moveaxis(ycbcr.codes_of(rgb, matrix), -1, 0)
     size = (rgb.shape[1] // 2, rgb.shape[0])
     halves = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in chroma]
     return Picture(number, *(np.clip(np.rint(plane), 4, 1019).astype(np.uint16) for plane in (y, *halves)))
@@ -64,5 +64,5 @@ def jpeg_of(picture: Picture, matrix: str) -> bytes:
 
 
 def jpeg_as_shown(picture: Picture, matrix: str, grade: Callable[[Picture], Picture] | None) -> bytes:
-    """Return a working picture as JPEG as it is delivered: under its look, which makes it Rec.709, where it has one."""
-    return jpeg_of(grade(picture), "bt709") if grade else jpeg_of(picture, matrix)
+    """Return a working picture as JPEG as it is delivered: under its look where it has one, `matrix` after that."""
+    return jpeg_of(grade(picture) if grade else picture, matrix)

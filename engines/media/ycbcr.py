@@ -32,9 +32,9 @@ def chroma_weights(matrix: str) -> tuple[float, float, float, float]:
     return of_cr, -of_cb * blue / green, -of_cr * red / green, of_cb
 
 
-def codes_of(rgb: Values) -> Values:
-    """Return legal Y'CbCr codes, BT.709, of R'G'B'; not rounded. Shape: `[..., 3]`."""
-    red, blue = _WEIGHTS_709
+def codes_of(rgb: Values, matrix: str = "bt709") -> Values:
+    """Return legal Y'CbCr codes of R'G'B'; not rounded. Shape: `[..., 3]`."""
+    red, blue = _WEIGHTS.get(matrix, _WEIGHTS_709)
     luma = rgb @ np.array([red, 1 - red - blue, blue], np.float32)
     cb, cr = (rgb[..., 2] - luma) / (2 * (1 - blue)), (rgb[..., 0] - luma) / (2 * (1 - red))
     planes = (BLACK + LUMA_SPAN * luma, NEUTRAL + CHROMA_SPAN * cb, NEUTRAL + CHROMA_SPAN * cr)

@@ -193,6 +193,19 @@ def test_a_graded_picture_is_legal_whatever_it_was() -> None:
     assert 64 <= made.cb.min() <= made.cr.max() <= 960
 
 
+@pytest.mark.parametrize("matrix", ["bt709", "smpte170m", "bt2020nc"])
+def test_a_grade_on_what_is_made_for_a_display_stays_in_its_own_matrix_and_beyond_white(matrix: str) -> None:
+    look = Look("rec709", cdl=Cdl(slope=(1.1, 1.0, 0.9)))
+    picture = flat(700, 470, 560)
+    made = Grade(look, NO_LUTS, matrix=matrix, code_range=CodeRange.LEGAL)(picture)
+    before, after = (
+        rgb_of(np.array([one.y[0, 0], one.cb[0, 0], one.cr[0, 0]], np.float32), matrix) for one in (picture, made)
+    )
+    assert after == pytest.approx(before * look.cdl.slope, abs=2e-3)
+    highlights = Grade(look, NO_LUTS, matrix=matrix, code_range=CodeRange.LEGAL)(flat(1000))
+    assert 980 < highlights.y[0, 0] <= 1019, "a grade takes no highlights away that were recorded above white"
+
+
 def test_a_lut_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.cube").write_text("LUT_3D_SIZE 2\n0 0 0\n")
     with pytest.raises(BadLook, match=r"broken\.cube"):
@@ -248,7 +261,7 @@ def test_a_log_ramp_under_a_look_comes_back_from_each_codec_by_decoded_value(
     look = Look("arri_logc3", cdl=Cdl((1.05, 1.05, 1.05)))
     code_range = CodeRange.FULL if "full" in source else CodeRange.LEGAL
     grade = Grade(look, NO_LUTS, matrix="bt709", code_range=code_range)
-    done = deliver(clip, out=tmp_path / "proxy.mov", codec=codec, grade=grade)
+    done = deliver(clip, out=tmp_path / "proxy.mov", codec=codec, grade=grade, look=look)
     values = np.repeat(legal[:, None], 3, 1).astype(np.float32)
     direct(look, NO_LUTS).applyRGB(values)
     expected = codes_of(values.clip(0, 1))[:, 0]

@@ -61,7 +61,7 @@ def test_every_real_ale_edl_amf_and_lut_is_read_or_refused_with_a_reason() -> No
             assert len(file.refused) > 20
     assert found["sample_cdl.ale"].corrections
     assert len(found["cdl_example01.edl"].corrections) == 39
-    assert "power above" in found["cdl.edl"].refused
+    assert any("power above" in one.refused for one in found["cdl.edl"].corrections)
     assert found["avid_example.edl"] == LookFile()
     assert found["example1.amf"].refused or found["example1.amf"].corrections == ()
     assert found["LogC_Video.cube"].lut
@@ -111,6 +111,33 @@ def test_a_grade_that_no_hand_makes_is_refused(numbers: str) -> None:
     data = CORRECTION.replace("1.1 1 0.9", numbers).encode()
     with pytest.raises(SidecarError):
         cdl.parse(data)
+
+
+SLIP_ALE = """Heading
+FPS\t24
+
+Column
+Name\tASC_SOP
+
+Data
+A001C001\t(1 1 one)(0 0 0)(1 1 1)
+A001C002\t(1.1 1 1)(0 0 0)(1 1 1)
+"""
+SLIP_EDL = """001 A001 V C 01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00
+* FROM CLIP NAME: A001C001
+*ASC_SOP (1 1 one)(0 0 0)(1 1 1)
+002 A001 V C 01:00:02:00 01:00:03:00 01:00:01:00 01:00:02:00
+* FROM CLIP NAME: A001C002
+*ASC_SOP (1.1 1 1)(0 0 0)(1 1 1)
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("day.ale", SLIP_ALE), ("day.edl", SLIP_EDL)])
+def test_a_slip_in_a_list_takes_away_one_clips_grade_and_no_others(name: str, text: str) -> None:
+    slip, good = read(name, text.encode()).corrections
+    assert slip.refused.startswith(f"the grade of A001C001 in {name} is no grade that can be used: 'one'")
+    assert slip.fix
+    assert (good.name, good.cdl.slope, good.refused) == ("A001C002", (1.1, 1.0, 1.0), "")
 
 
 def test_an_amf_is_asked_for_the_grade_that_is_still_to_be_given() -> None:

@@ -221,6 +221,14 @@ def test_a_codec_that_does_not_open_and_a_broken_lut_are_errors(
     assert "exported again" in found.fix
 
 
+def test_a_lut_of_resolves_kind_with_a_title_opens_as_renders_are_given_it(tmp_path: Path) -> None:
+    lut, folder = tmp_path / "show.cube", tmp_path / "as rendered"
+    folder.mkdir()
+    lut.write_text('TITLE "show"\nLUT_1D_SIZE 2\nLUT_1D_INPUT_RANGE 0 1\n0 0 0\n1 1 1\n')
+    given = media._as_rendered(lut, folder)
+    assert not wire.load(media.Examined, media.work(wire.dump(str, str(given)), lambda *_: None)).colour
+
+
 def test_a_machine_that_cannot_seal_its_children_is_an_error_of_the_kernel(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

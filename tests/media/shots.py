@@ -15,6 +15,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from engines.colour.look import Look, as_shown
 from engines.media.contract import check
 from engines.media.decode import LibavDecoder
 from engines.media.encode import Output
@@ -88,6 +89,8 @@ class Shot:
     pixel_aspect: Fraction = Fraction(1)
     metadata: dict[str, str] = field(default_factory=dict)
     muxer_options: dict[str, str] = field(default_factory=dict)
+    colour: tuple[int, int, int] = (2, 2, 2)
+    """Primaries, transfer and matrix by their numbers in H.273; 2 says nothing."""
     ticks: tuple[int, ...] = ()
     """Presentation times in thousandths, for a clip of uneven rate."""
 
@@ -101,6 +104,8 @@ class Shot:
                 frame = paint(number) if paint else grain(self.size, number, self.pixel_format)
                 frame.time_base = Fraction(1, 1000) if self.ticks else 1 / self.rate
                 frame.pts = self.ticks[number] if self.ticks else number
+                if any(said != 2 for said in self.colour):
+                    frame.color_primaries, frame.color_trc, frame.colorspace = self.colour
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))
             count = round(self.frames / self.rate * 48000)
@@ -117,6 +122,7 @@ class Shot:
         context.time_base = stream.time_base
         context.color_range = self.color_range
         context.sample_aspect_ratio = self.pixel_aspect
+        context.color_primaries, context.color_trc, context.colorspace = self.colour
         if self.field_order:
             context.field_order = self.field_order
         if self.rotation:
@@ -204,6 +210,7 @@ def deliver(
     width: int | None = None,
     enhance: Callable[[Picture], Picture] | None = None,
     grade: Callable[[Picture], Picture] | None = None,
+    look: Look | None = None,
     rate: Fraction | None = None,
     preset: Preset | None = None,
     mark: str = "",
@@ -218,7 +225,16 @@ def deliver(
         paths = tuple(out if not number else Path(f"{out}.{number}") for number in range(file_count(essence, spec)))
         output = Output(spec, paths, "rendering 1", "SHOW", mark)
         working = working_of(essence, [spec])
-        made = render(decoder, essence, working, [output], enhance=enhance, grade=grade, progress=lambda *_: None)
+        made = render(
+            decoder,
+            essence,
+            working,
+            [output],
+            enhance=enhance,
+            grade=grade,
+            shown=as_shown(essence, look),
+            progress=lambda *_: None,
+        )
     with opened(*output.paths) as written:
         check(written, essence, spec, made.sound_digests[0])
     return Delivered(essence, probed(*output.paths), spec, made, out)

@@ -48,14 +48,15 @@ def movie(greys: tuple[int, ...], start: str) -> bytes:
     return _movie([np.full((SIZE[1], SIZE[0], 3), grey, np.uint8) for grey in greys], start)
 
 
-def _movie(pictures: list[np.ndarray], start: str = "01:00:00:00") -> bytes:
+def _movie(pictures: list[np.ndarray], start: str = "01:00:00:00", matrix: int = 1) -> bytes:
     buffer = BytesIO()
     with av.open(buffer, "w", format="mov", options={"fflags": "+bitexact"}) as file:
         stream = file.add_stream("prores_ks", rate=24)
         (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv422p10le"
         stream.metadata["timecode"] = start
+        stream.codec_context.colorspace = matrix
         for number, rgb in enumerate(pictures):
-            frame = VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv422p10le")
+            frame = VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv422p10le", dst_colorspace=matrix)
             frame.pts = number
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
@@ -83,6 +84,21 @@ def test_a_comp_goes_in_step_with_the_clip_it_lies_over_or_loops_it(cart: Cart) 
         shift.drive()
         assert behind(cart) == [120, 150, 60, 90, 120], "two frames in by the clock"
         assert [name for name in shift.revisions(NAME) if name[0] == "comp"] == [("comp", 1), ("comp", 2), ("comp", 3)]
+
+
+def test_a_comp_over_a_clip_of_another_matrix_has_the_plates_own_colour(cart: Cart) -> None:
+    """A plate from a phone of BT.601 over a BT.709 actor: its red stays its red."""
+    ask(cart, matte={"key": "green"}, comp={"over": "B001C001"})
+    offload(cart, screened(frames=2))
+    red = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+    red[:] = (180, 40, 50)
+    offload(cart, _movie([red] * 2, matrix=6), "B001C001")
+    cart.serve()
+    with av.open(str(cart.delivered() / current(cart)["comp"])) as file:
+        frame = next(file.decode(video=0))
+        shown = frame.to_ndarray(format="rgb24")[8, 8]
+    assert int(frame.colorspace) in {1, 2}
+    assert np.abs(shown.astype(int) - (180, 40, 50)).max() <= 6
 
 
 def test_a_clean_plate_is_made_of_all_takes_of_a_set_up_where_the_actor_stood_elsewhere(cart: Cart) -> None:

@@ -66,6 +66,27 @@ def test_rec709_and_clips_whose_recipe_wants_no_look_stay_as_recorded(cart: Cart
         assert np.abs(shown - recorded).mean() < 3
 
 
+@pytest.mark.parametrize("colour", [(9, 18, 9), (9, 16, 9), (6, 1, 6)], ids=["HLG", "PQ", "601"])
+def test_a_graded_clip_that_is_no_log_is_shown_as_what_it_was_recorded_in(
+    cart: Cart, colour: tuple[int, int, int]
+) -> None:
+    roll = cart.roll()
+    for name in ("A001C001", "A001C002"):
+        Shot(2, size=(160, 96), codec="prores_ks", reel=name, colour=colour).write(roll / f"{name}.mov")
+    seal(roll)
+    cart.remember(roll)
+    grade(cart, "A001C001.cdl", WARM)
+    cart.serve()
+    for twin in twins(cart, "A001C001"):
+        assert tags(twin) == tags(cart.delivered() / "proxy" / "A001C002.mov") == colour
+
+
+def tags(path: Path) -> tuple[int, int, int]:
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace)
+
+
 def test_a_grade_that_lies_in_the_days_looks_is_on_its_clip_alone(cart: Cart) -> None:
     offload(cart, "A001C001", "A001C002")
     as_slog3(cart)
@@ -207,6 +228,9 @@ def test_a_grade_for_a_camera_is_on_its_clips_and_a_clips_own_goes_before_it(car
 
 
 CUBE = "LUT_3D_SIZE 2\n" + "".join(f"{b} {g} {r}\n" for b in (0, 1) for g in (0, 1) for r in (0, 1))
+SHAPED = (  # as Resolve writes it, with a title that a colourist gave it
+    "LUT_1D_SIZE 2\nLUT_3D_SIZE 2\n0 0 0\n1 1 1\n" + CUBE.partition("\n")[2]
+)
 CLF = """<ProcessList id="swap" compCLFversion="3"><Matrix inBitDepth="32f" outBitDepth="32f"><Array dim="3 3">
 0 0 1
 0 1 0
@@ -227,6 +251,30 @@ def test_a_lut_that_lies_in_the_days_looks_goes_before_the_shows(cart: Cart, nam
     record = cart.record()["clips"][0]["proxies"][0]["look"]
     assert (cart.delivered() / "looks" / record["lut"]).read_text() == text
     cart.assert_honest()
+
+
+@pytest.mark.parametrize("before", ["TITLE \"K1S1 'warm'\"\n", "\ufeff"], ids=["title", "byte order mark"])
+def test_a_resolve_lut_with_a_title_or_a_mark_is_read_as_one_without(cart: Cart, before: str) -> None:
+    offload(cart, "A001C001", "A001C002")
+    as_slog3(cart)
+    grade(cart, "A001C001.cube", (before + SHAPED).encode())
+    grade(cart, "A001C002.cube", SHAPED.encode())
+    with cart.shift() as shift:
+        shift.drive()
+        assert set(shift.clip_states()) == {DELIVERED}
+        first, second = (shift.proxies(name)[0].facts.look.look.lut for name in ("A001C001", "A001C002"))
+    assert first == second
+
+
+def test_a_lut_for_legal_levels_is_refused_and_not_read_as_one_for_full_range(cart: Cart) -> None:
+    offload(cart, "A001C001")
+    as_slog3(cart)
+    grade(cart, "A001C001.cube", b"LUT_IN_VIDEO_RANGE\n" + CUBE.encode())
+    with cart.shift() as shift:
+        shift.drive()
+        (undone,) = shift.service.snapshot(shift.now()).cards[0].clips[0].undone
+    assert "it says LUT_IN_VIDEO_RANGE" in undone.trouble.why
+    assert undone.trouble.fix == "export it for full range, 0 to 1 from black to white"
 
 
 def test_the_dits_grade_goes_before_the_cameras_own_and_a_roll_is_never_written(cart: Cart) -> None:
@@ -253,6 +301,36 @@ def test_a_hostile_look_is_refused_and_the_show_goes_on(cart: Cart, capsys: pyte
     said = capsys.readouterr().out
     assert "look.refused" in said
     assert "sizes go from 2 to 65" in said
+    cart.assert_honest()
+
+
+def test_a_look_that_cannot_be_put_on_is_told_of_its_clip_until_it_is_mended(cart: Cart) -> None:
+    """A LUT whose export broke off lies there for one clip, and a list of grades has a slip in the row of another."""
+    offload(cart, "A001C001", "A001C002", "A001C003")
+    as_slog3(cart)
+    lut = grade(cart, "A001C001.cube", b"LUT_3D_SIZE 2\n0 0 nan\n" + b"0 0 0\n" * 7)
+    listed = grade(cart, "grades.ale", ALE.replace(b"1.2 1 0.8", b"1.2 one 0.8").replace(b"A001C001", b"A001C003"))
+    grade(cart, "A001C001.cc", WARM)
+    grade(cart, "A001C002.amf", AMF.replace(b"ACEScct", b"ACEScc").replace(b"A001C001", b"A001C002"))
+    with cart.shift() as shift:
+        shift.drive()
+        told = {
+            clip.name: [one.trouble.why for one in clip.undone]
+            for clip in shift.service.snapshot(shift.now()).cards[0].clips
+        }
+        assert "the entry '0 0 nan' is not three numbers" in told["A001C001"][0]
+        assert any("ACEScc_to_ACES" in why and "colour.working is acescct" in why for why in told["A001C002"])
+        (slip,) = told["A001C003"]
+        assert slip.startswith("the grade of A001C003 in 20260302/Looks/grades.ale is no grade that can be used")
+        assert "'one' is no number" in slip
+        record = {clip["name"]: clip["undone"] for clip in cart.record()["clips"]}
+        assert record["A001C001"][0]["fix"] == "export it as .cube of 33 or 65 nodes a side"
+        lut.unlink()
+        listed.write_bytes(ALE.replace(b"A001C001", b"A001C003"))
+        shift.drive()
+        (card,) = shift.service.snapshot(shift.now()).cards
+        assert [len(clip.undone) for clip in card.clips] == [0, 1, 0]
+        assert not cart.record()["clips"][0]["undone"]
     cart.assert_honest()
 
 
