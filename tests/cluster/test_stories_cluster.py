@@ -19,7 +19,7 @@ from daemon.cluster.fleet import RayFleet
 from daemon.executor import LocalExecutor, Report
 from daemon.lanes import limits_of
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 _HUNG = 1e9
 """Time here is the story's: nothing hangs by it unless the story says so."""
 
@@ -87,7 +87,6 @@ def all_boxes_on(cluster: Boxes) -> Iterator[None]:
             box.start()
 
 
-@pytest.mark.long
 def test_a_card_is_delivered_by_two_boxes(cart, cluster):
     cart.card(*(f"A001C00{number}_260302_R1AB.mov" for number in range(1, 5)))
     with shift(cart, cluster) as (begun, executor):
@@ -99,7 +98,6 @@ def test_a_card_is_delivered_by_two_boxes(cart, cluster):
         cart.assert_honest()
 
 
-@pytest.mark.long
 def test_a_box_that_drains_gets_nothing_more_until_it_is_back(cart, cluster, command):
     file = cluster.nodes["box3"].file
     with shift(cart, cluster) as (begun, executor):
@@ -114,7 +112,6 @@ def test_a_box_that_drains_gets_nothing_more_until_it_is_back(cart, cluster, com
         until(begun, lambda: both_at_work(executor))
 
 
-@pytest.mark.long
 def test_a_long_clip_is_enhanced_by_both_boxes_at_once_and_joined(cart, cluster):
     cart.words["workers"] = {"split_minutes": 0.02}
     long_card(cart, 1)
@@ -128,7 +125,6 @@ def test_a_long_clip_is_enhanced_by_both_boxes_at_once_and_joined(cart, cluster)
         cart.assert_honest()
 
 
-@pytest.mark.long
 def test_a_box_that_loses_its_power_costs_a_try_and_nothing_else(cart, cluster):
     long_card(cart, 4)
     with shift(cart, cluster) as (begun, executor):
@@ -143,7 +139,6 @@ def test_a_box_that_loses_its_power_costs_a_try_and_nothing_else(cart, cluster):
         cart.assert_honest()
 
 
-@pytest.mark.long
 def test_a_box_with_another_version_gets_no_work(cart, cluster):
     box = cluster.nodes["box3"]
     box.kill()
@@ -160,7 +155,6 @@ def test_a_box_with_another_version_gets_no_work(cart, cluster):
     box.kill()
 
 
-@pytest.mark.long
 def test_a_box_whose_node_file_does_not_name_the_production_gets_nothing_of_it(cart, cluster, tmp_path):
     cart.words["production"] = {"code": "RIVAL"}
     cart.card("A001C001_260302_R1AB.mov")
@@ -171,7 +165,6 @@ def test_a_box_whose_node_file_does_not_name_the_production_gets_nothing_of_it(c
     assert not list(Path(cluster.folder).glob("state-*/RIVAL"))
 
 
-@pytest.mark.long
 def test_who_has_not_the_token_is_not_let_in(cluster, tmp_path):
     script = (
         "import ray, sys\n"
@@ -193,7 +186,6 @@ def test_who_has_not_the_token_is_not_let_in(cluster, tmp_path):
     assert "InvalidAuthToken" in said.stderr
 
 
-@pytest.mark.long
 def test_a_box_whose_volume_is_not_mounted_stops_no_clip_and_works_once_it_is(cart, cluster, tmp_path):
     """It says that the files are missing; the head looks itself before it believes that of a clip."""
     box = cluster.nodes["box3"]

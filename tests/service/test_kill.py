@@ -45,6 +45,7 @@ def test_killed_at_ten_points_nothing_is_lost_doubled_or_half_published() -> Non
     assert {"commit", "fsync", "twice", "a child", "above children"} <= told["runs"].keys()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_tiny_spread_of_every_other_fault_finds_none_and_catches_every_deliberate_break() -> None:
     names = ["cuts", "refusals", "finds", "copies", "flaps", "corruptions", "sidecars", "media"]
