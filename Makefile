@@ -35,7 +35,7 @@ lint: install
 suite: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-# The stories that want minutes of real processes: boxes of a cluster, kills under several presets.
+# The stories that want minutes of real processes: boxes of a cluster, kills under several presets, all other faults.
 long: install
 	$(BIN)/python -m pytest -m long
 

@@ -21,8 +21,8 @@ def dropins(config: Config, instance: str, cluster: str = "") -> dict[Path, str]
 
     `cluster` is the network of head and nodes, which the ferry speaks to; empty where there is none.
     """
-    papers = [target.path for target in config.delivery.targets if target.path]
-    papers += [config.metrics.textfile.parent] if config.metrics.textfile else []
+    outside = [target.path for target in config.delivery.targets if target.path]
+    outside += [config.metrics.textfile.parent] if config.metrics.textfile else []
     reads = [*(root.path for root in config.offload.roots), *config.offload.stand_ins.folders]
     writes = [config.delivery.root, config.state.root]
     network = [f"IPAddressAllow={address}" for address in (*_addresses(config), *filter(None, (cluster,)))]
@@ -30,7 +30,7 @@ def dropins(config: Config, instance: str, cluster: str = "") -> dict[Path, str]
     mounts = ("[Unit]", f'RequiresMountsFor="{_escaped(config.state.root)}"', "")
     return {
         _path(unit, instance): "\n".join((_HEAD, *mounts, "[Service]", *_lines(reads, [*writes, *more]), *further, ""))
-        for unit, more, further in ((CONTROL, papers, network), (WORKER, [], []))
+        for unit, more, further in ((CONTROL, outside, network), (WORKER, [], []))
     }
 
 

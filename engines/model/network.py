@@ -126,7 +126,7 @@ def bounded(value: Tensor) -> Tensor:
 def _local_mean(picture: Tensor) -> Tensor:
     """Return the mean over a window of MEAN_SIDE, of what lies inside the picture.
 
-    Sums of shifted pictures: torch's average pooling takes ten times as long (2026-11-28).
+    Sums of shifted pictures: torch's average pooling takes two to four times as long (2026-11-28).
     """
     return _mean_along(_mean_along(picture, 2), 3)
 

@@ -5,7 +5,7 @@ Three sources share each step:
 - what was filmed, frame to frame: the output of a causal network at t has never seen t+1, so the next noisy
   picture, brought back by its motion, is a target whose noise is independent (Ehret et al. 2019; Dewil et al.
   2021). Squared error, for absolute error aims at the median of shot noise;
-- the production's own pictures, restored, under its own measured noise, in turn as they are and averaged down: the
+- the production's own pictures, restored, under its own measured noise, now as they are, now averaged down: the
   first are of the right size and as smooth as the network left them (it saw what came after, which who learns does
   not), the second are clean and sharp, but small. Both together teach what neither does alone (docs/log.md,
   2026-11-28);

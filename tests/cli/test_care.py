@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from footage import footage
 
 from daemon.capacity import Volume
@@ -21,14 +20,6 @@ proxy: {codec: prores_proxy}
 engine: identity
 metrics: {textfile: nearset.prom}
 """
-
-
-@pytest.fixture
-def nearset(monkeypatch, command, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    Path("config.yaml").write_text(CONFIG)
-    Path("cards/A001").mkdir(parents=True)
-    return command
 
 
 def test_a_day_is_kept_in_the_log_and_in_figures_and_asked_for_by_clip(nearset):

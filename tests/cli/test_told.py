@@ -20,14 +20,6 @@ engine: identity
 HOSTILE = "A001C002\x1b]0;mine\x07\x1b[2J\u202ego\nA001C003 is delivered"
 
 
-@pytest.fixture
-def nearset(monkeypatch, command, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    Path("config.yaml").write_text(CONFIG)
-    Path("cards/A001").mkdir(parents=True)
-    return command
-
-
 def is_told(said: tuple[int, str, str], *words: str) -> bool:
     code, _, err = said
     return code == 2 and "\n  why: " in err and "\n  fix: " in err and all(word in err for word in words)

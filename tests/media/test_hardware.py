@@ -306,6 +306,13 @@ def hardware():
     return found
 
 
+def coding_of(hardware, essence, spec):
+    coding, why = hardware.coding(essence, spec)
+    if coding is None:
+        pytest.skip(why)
+    return coding
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["H.264 8 bit", "1080 lines", "HEVC 10 bit"])
 def test_nvdec_gives_what_the_processor_gives(clips, name, hardware):
@@ -319,9 +326,7 @@ def test_a_review_copy_by_nvenc_keeps_the_relink_contract(clips, hardware, tmp_p
     with opened(clips["1080 lines"]) as files:
         essence = probe(files)
         spec = spec_for(essence)
-        coding, why = hardware.coding(essence, spec)
-        if coding is None:
-            pytest.skip(why)
+        coding = coding_of(hardware, essence, spec)
         out = Output(spec, (tmp_path / "out.mov",), coding=coding)
         working, decoder = working_of(essence, [spec]), decoder_for(files, essence, hardware)
         made = render(decoder, essence, working, [out], enhance=None, progress=lambda *_: None)
@@ -334,9 +339,7 @@ def test_nvenc_gives_the_same_bytes_again(clips, hardware, tmp_path):
     with opened(clips["1080 lines"]) as files:
         essence = probe(files)
         spec = spec_for(essence)
-        coding, why = hardware.coding(essence, spec)
-        if coding is None:
-            pytest.skip(why)
+        coding = coding_of(hardware, essence, spec)
         outs = [Output(spec, (tmp_path / f"{number}.mov",), coding=coding) for number in range(2)]
         for out in outs:
             decoder = decoder_for(files, essence)
