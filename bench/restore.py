@@ -14,6 +14,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ THREE = PEERS[:3]
 GOAL_THREE_DB, GOAL_ALL_DB, GOAL_REAL_DB, GOAL_CLEAN_DB, GOAL_SPEED = 1.5, 2.0, 0.5, 45.0, 8.0
 TOLD = (1.0, 1.25, 1.5, 2.0, 3.0)
 """How many times the measured deviation is told of real noise."""
+_BEFORE, _TIMED = 8, 16
+"""Pictures before the rate is taken, and those it is taken of: `restore` smooths eight at once."""
 METRICS = (psnr, ssim, flicker, warping_error)
 
 
@@ -127,7 +130,7 @@ def _through_h264(noisy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _row(clip: str, name: str, clean: npt.NDArray[np.float32], noisy: npt.NDArray[np.float32], run: Run) -> Row:
     before, truth = pictures_of(noisy), pictures_of(clean)
-    results = {"unfiltered": (before, 0.0), "restore": restored(before, run.model)}
+    results = {"unfiltered": (before, 0.0), "restore": (restored(before, run.model), rate(before, run.model))}
     sigma = float(np.std(before[0].y.astype(np.float64) - truth[0].y) / 4)
     for method in run.peers:
         tried = [filtered(before, setting) for setting in settings(method, sigma)]
@@ -140,20 +143,27 @@ def _row(clip: str, name: str, clean: npt.NDArray[np.float32], noisy: npt.NDArra
     return Row(clip, name, size, measured, {m: round(r[1], 2) for m, r in results.items() if r[1]})
 
 
-def restored(pictures: list[Picture], model: str, times: float = 1.0) -> tuple[list[Picture], float]:
-    """Return what `restore` makes of pictures, and its rate: pictures a second, a shot's look ahead not counted.
+def restored(pictures: list[Picture], model: str, times: float = 1.0) -> list[Picture]:
+    """Return what `restore` makes of a clip; the network is told so many `times` the deviation that is measured."""
+    restore = _restorer(pictures, model, times)
+    return [restore(picture, pictures[at : at + LOOK_AHEAD]) for at, picture in enumerate(pictures, 1)]
 
-    The network is told so many `times` the deviation that is measured.
-    """
-    noise, backend, weights = estimate(pictures[:8]), choose("auto"), base_weights(model)
+
+def rate(pictures: list[Picture], model: str) -> float:
+    """Return how many pictures a second `restore` makes in the midst of a shot: of this one, there and back again."""
+    restore, there_and_back = _restorer(pictures, model, 1.0), cycle([*pictures, *pictures[-2:0:-1]])
+    shot = [replace(next(there_and_back), number=number) for number in range(_BEFORE + _TIMED + LOOK_AHEAD)]
+    for number in range(_BEFORE + _TIMED):
+        if number == _BEFORE:
+            began = time.perf_counter()
+        restore(shot[number], shot[number + 1 : number + 1 + LOOK_AHEAD])
+    return _TIMED / (time.perf_counter() - began)
+
+
+def _restorer(pictures: list[Picture], model: str, times: float) -> Restore:
+    noise, first = estimate(pictures[:8]), pictures[0]
     noise = replace(noise, shot=noise.shot * times**2, read=noise.read * times**2)
-    height, width = pictures[0].height, pictures[0].width
-    Restore(backend, weights, height, width, strength=1, noise=noise)(pictures[0])  # compiled and warm
-    restore = Restore(backend, weights, height, width, strength=1, noise=noise)
-    first = restore(pictures[0], pictures[1 : 1 + LOOK_AHEAD])
-    began = time.perf_counter()
-    rest = [restore(picture) for picture in pictures[1:]]
-    return [first, *rest], len(rest) / max(time.perf_counter() - began, 1e-9)
+    return Restore(choose("auto"), base_weights(model), first.height, first.width, strength=1, noise=noise)
 
 
 def _save(path: Path, *stages: list[Picture]) -> None:
@@ -198,7 +208,7 @@ def clean_db(samples: Path, frames: int, model: str) -> dict[str, float]:
     found = {}
     for path, divide in CLIPS:
         pictures = pictures_of(decode_clean(samples / path, divide, frames)[0].astype(np.float32) / 1023)
-        found[Path(path).stem] = round(psnr(restored(pictures, model)[0], pictures), 1)
+        found[Path(path).stem] = round(psnr(restored(pictures, model), pictures), 1)
     return found
 
 
@@ -213,7 +223,7 @@ def real_pairs(samples: Path, model: str) -> dict[str, Any]:
     for path in sorted((samples / "noise/polyu_noncommercial/crops").glob("*_real.*")):
         before, truth = (_photograph(file) for file in (path, path.with_name(path.name.replace("_real", "_mean"))))
         tried = [filtered([before], f"nlmeans=s={s}")[0] for s in (1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.0)]
-        louder.append([psnr(restored([before], model, times)[0], [truth]) for times in TOLD])
+        louder.append([psnr(restored([before], model, times), [truth]) for times in TOLD])
         rows.append([psnr([before], [truth]), louder[-1][0], max(psnr(one, [truth]) for one in tried)])
         print(f"{path.stem:48.48} unfiltered {rows[-1][0]:.2f}  restore {rows[-1][1]:.2f}  nlmeans {rows[-1][2]:.2f}")
     table = np.array(rows)

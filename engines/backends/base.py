@@ -2,11 +2,12 @@
 
 A back-end opens a session for one clip; the session keeps the recurrent state inside, near the arithmetic. Where an
 engine is proven and judged, packed arrays go in and out. A clip goes through the session's *stream*, working pictures
-in and out, so that what stands around the network (packing, motion, blending) is done where the network runs.
+in and out, so that what stands around the network (packing, motion, rounding) is done where the network runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from engines.media.frames import Picture
@@ -24,8 +25,16 @@ class Ready(Protocol):
         """The picture as filmed."""
 
 
+class Restored(Protocol):
+    """A picture that the network has been through, kept where the network runs; it lives as `Ready` does."""
+
+    @property
+    def filmed(self) -> Picture:
+        """The picture as filmed."""
+
+
 class Stream(Protocol):
-    """A session's way for working pictures. What is made ready by one stream goes into no other."""
+    """A session's way for working pictures. What is made by one stream goes into no other."""
 
     def ready(self, picture: Picture, before: Ready | None = None) -> Ready:
         """Return a picture made ready; `before` is the one whose step will come before its own, if that is known.
@@ -34,8 +43,14 @@ class Stream(Protocol):
         steps.
         """
 
-    def step(self, now: Ready) -> Picture:
-        """Return the restored picture; motion is to the one of the step before, found here where it is not ready."""
+    def step(self, now: Ready) -> Restored:
+        """Take the network through a picture; its motion to the one before is found here where it is not ready."""
+
+    def smoothed(self, shot: Sequence[Restored], count: int, strength: float) -> list[Picture]:
+        """Return the first `count` pictures of what was stepped through of a shot, each leaning on those after it.
+
+        They come as far from what was filmed as `strength` says: 0 is that, 1 as restored. See `model/hindsight.py`.
+        """
 
     def reset(self) -> None:
         """Forget the past: the next picture begins a shot."""
@@ -60,8 +75,8 @@ class Session(Protocol):
     def reset(self) -> None:
         """Forget the past: the next picture begins a shot."""
 
-    def stream(self, height: int, width: int, noise: NoiseProfile, strength: float) -> Stream:
-        """Return the way for pictures of `height` x `width` with this noise; `strength` 0 is as filmed, 1 as restored.
+    def stream(self, height: int, width: int, noise: NoiseProfile) -> Stream:
+        """Return the way for pictures of `height` x `width` with this noise.
 
         It shares the session's past: who uses it leaves the steps to it.
         """

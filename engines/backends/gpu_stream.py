@@ -8,24 +8,30 @@ many as there are pictures under way: three, four while a shot begins. Work on t
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from engines.backends.base import Ready
+from engines.backends.base import Ready, Restored
 from engines.gpu.graph import Recorder
 from engines.gpu.machine import Machine, OnGpu
 from engines.kernels import LANES
 from engines.kernels.launch import Kernels
 from engines.kernels.search import Greys, Search
-from engines.media.frames import Picture
+from engines.media.frames import Picture, blended
+from engines.model.carry import flow
+from engines.model.hindsight import smoothed
 from engines.model.noise import NoiseProfile
-from engines.model.packing import packed_size
+from engines.model.packing import pack, packed_size, planes_of, whole_codes
 
 _PAIR, _SAMPLE = 8, 2
 """Bytes of a place's motion, and of a sample."""
+_WHOLE = np.float32(1)
+"""Share of what the network says that the kernel blends in: the dial turns what has been smoothed, later."""
 _BY_ITSELF = 1
 """CU_STREAM_NON_BLOCKING: while a stream that waits for CUDA's common one is recorded, nobody can use the common one.
 A library may want it for its first step, beside pictures that are recorded. Source: CUDA, cudaStreamIsCapturing."""
@@ -53,11 +59,11 @@ class Advancing(Protocol):
 class GpuStream(OnGpu):
     """The way of a clip; see `base.Stream`."""
 
-    def __init__(self, session: Advancing, height: int, width: int, noise: NoiseProfile, strength: float) -> None:
+    def __init__(self, session: Advancing, height: int, width: int, noise: NoiseProfile) -> None:
         self.machine, self._session = session.machine, session
         self._raster, self._packed = (height, width), packed_size(height, width)
+        self._profile = noise
         self._noise = np.array((noise.shot, noise.read, noise.chroma, noise.coarse), np.float32)
-        self._strength = np.float32(strength)
         self._turn = threading.Lock()  # two threads make pictures ready while a shot begins
         self._free: list[_Berth] = []
         self._berths = 0
@@ -81,8 +87,8 @@ class GpuStream(OnGpu):
             berth.done.record(self._beside)
         return ready
 
-    def step(self, now: Ready) -> Picture:
-        """Return the restored picture."""
+    def step(self, now: Ready) -> Restored:
+        """Take the network through a picture and bring down what it gives."""
         known, work, last = cast(_Ready, now), self._session.stream_of_work, self._last
         berth, going = known.berth, last is not None
         with self.machine.working("the engine failed in a picture"):
@@ -94,7 +100,22 @@ class GpuStream(OnGpu):
             self._steps.run((berth.number, going), lambda: self._advance(berth, going=going))
             work.synchronize()
         self._last = known
-        return Picture(now.picture.number, *(here.copy() for here in self._restored.here))
+        planes = (here.copy() for here in self._restored.here)
+        return _Restored(now.picture, Picture(now.picture.number, *planes))
+
+    def smoothed(self, shot: Sequence[Restored], count: int, strength: float) -> list[Picture]:
+        """Return the pictures of a shot, smoothed by the processor; see `base.Stream`."""
+        known = cast(Sequence[_Restored], shot)
+        given = [pack(one.made) for one in known]
+        motions = [flow(now[0], before[0]) for before, now in pairwise(given)]
+        leaning = smoothed(given, motions, self._profile)[:count]
+        made = [
+            Picture(one.made.number, *planes_of(whole_codes(now, own), one.made))
+            for one, now, own in zip(known, leaning, given, strict=False)
+        ]
+        if strength == 1:
+            return made
+        return [blended(one.filmed, now, np.float32(strength)) for one, now in zip(known, made, strict=False)]
 
     def reset(self) -> None:
         """Forget the past."""
@@ -131,10 +152,16 @@ class GpuStream(OnGpu):
         )
         session.advance(berth.motion if going else None)
         planes = (*berth.planes.there, *self._restored.there)
-        session.motion.run(
-            "yuv422_10_blended", width // 2, height, restored, *planes, *raster, self._strength, stream=stream
-        )
+        session.motion.run("yuv422_10_blended", width // 2, height, restored, *planes, *raster, _WHOLE, stream=stream)
         self._restored.download(stream)
+
+
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """A picture as filmed, and as the network gave it."""
+
+    filmed: Picture
+    made: Picture
 
 
 class _Planes(OnGpu):

@@ -1,26 +1,32 @@
-"""How fast each engine of this machine restores, one picture after another as in a clip, the next one always known."""
+"""How fast each engine of this machine restores, one picture after another as in a clip, the next ones known."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count, islice
 
 from engines.backends import CHOICES, choose
 from engines.backends.base import Backend
+from engines.enhance import LOOK_AHEAD
 from engines.enhance.restore import Restore
 from engines.errors import EngineError
+from engines.media.frames import Picture
 from engines.model.packing import packed_size
 from engines.model.weights import Weights
 from engines.plans.canary import CANARY_NOISE, canary_pictures
 from engines.plans.store import PlanStore
 
-_WARM_UP = 8
-"""Pictures before any counts: what an engine prepares or records is prepared and recorded then."""
+_BLOCK = 8
+"""Pictures that are timed together, since as many are smoothed at once; the first block counts for nothing: what an
+engine prepares or records is prepared and recorded then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Pictures a second of an engine at a raster, by the middle of its steps; or why there is none, and the cure."""
+    """Pictures a second of an engine at a raster, by the middle of its blocks; or why there is none, and the cure."""
 
     size: str
     engine: str
@@ -47,12 +53,20 @@ def speed(name: str, weights: Weights, store: PlanStore, width: int, height: int
 
 
 def _middle_seconds(backend: Backend, weights: Weights, height: int, width: int, frames: int) -> float:
-    pictures = list(canary_pictures(height, width))
     restore = Restore(backend, weights, 2 * height, 2 * width, strength=1.0, noise=CANARY_NOISE)
-    taken = []
-    for number in range(_WARM_UP + frames):
-        picture, following = (pictures[at % len(pictures)] for at in (number, number + 1))
+    clip = _clip(height, width)
+    window, taken = deque(islice(clip, 1 + LOOK_AHEAD)), []
+    for _ in range(1 + -(-frames // _BLOCK)):
         began = time.perf_counter()
-        restore(picture, [following])
-        taken.append(time.perf_counter() - began)
-    return sorted(taken[_WARM_UP:])[frames // 2]
+        for picture in islice(clip, _BLOCK):
+            restore(window.popleft(), tuple(window))
+            window.append(picture)
+        taken.append((time.perf_counter() - began) / _BLOCK)
+    return sorted(taken[1:])[len(taken[1:]) // 2]
+
+
+def _clip(height: int, width: int) -> Iterator[Picture]:
+    """Yield the canary's pictures over and over, numbered on."""
+    pictures = list(canary_pictures(height, width))
+    for number in count():
+        yield replace(pictures[number % len(pictures)], number=number)

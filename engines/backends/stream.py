@@ -1,30 +1,32 @@
-"""Working pictures through a session by the processor: packed, followed and blended here, whatever runs the network.
+"""Working pictures through a session by the processor: packed, followed and smoothed here, whatever runs the network.
 
 A session that does the same elsewhere has a stream of its own (`gpu_stream.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from engines.backends.base import Ready, Session, Stream
-from engines.media.frames import CODE_MAX, HIGHEST, LOWEST, Picture
+from engines.backends.base import Ready, Restored, Session, Stream
+from engines.media.frames import CODE_MAX, Picture, blended
 from engines.model.carry import Flow, flow
+from engines.model.hindsight import smoothed
 from engines.model.noise import NoiseProfile
-from engines.model.packing import Packed, pack, planes_of
+from engines.model.packing import Packed, pack, planes_of, whole_codes
 
 
 class OnProcessor:
     """A session whose pictures the processor makes ready."""
 
-    def stream(self, height: int, width: int, noise: NoiseProfile, strength: float) -> Stream:
+    def stream(self, height: int, width: int, noise: NoiseProfile) -> Stream:
         """Return the way for working pictures; see `base.Session`."""
         del height, width
-        return _Stream(cast(Session, self), noise, strength)
+        return _Stream(cast(Session, self), noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,23 @@ class _Ready:
     motion: Flow | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """A picture as the network gave it, in whole codes `[1, 8, h, w]`, and its motion to the one stepped before.
+
+    Rounded, since a shot's pictures are kept for a while: half the memory, and 71 dB from what was not.
+    """
+
+    filmed: Picture
+    codes: npt.NDArray[np.uint16]
+    motion: Flow | None
+    changed: bool
+
+
 class _Stream:
-    def __init__(self, session: Session, noise: NoiseProfile, strength: float) -> None:
-        self._session, self._noise, self._strength = session, noise, np.float32(strength)
-        self._before: Picture | None = None
+    def __init__(self, session: Session, noise: NoiseProfile) -> None:
+        self._session, self._noise = session, noise
+        self._last: _Ready | None = None
 
     def ready(self, picture: Picture, before: Ready | None = None) -> Ready:
         packed = pack(picture)
@@ -50,32 +65,29 @@ class _Stream:
             return _Ready(picture, packed, noise, None, None)
         return _Ready(picture, packed, noise, before.picture, flow(packed[0], cast(_Ready, before).packed[0]))
 
-    def step(self, now: Ready) -> Picture:
-        known = cast(_Ready, now)
-        motion = known.motion if known.before is self._before else None
-        self._before = now.picture
+    def step(self, now: Ready) -> Restored:
+        known, last, motion = cast(_Ready, now), self._last, None
+        if last is not None:
+            motion = known.motion if known.before is last.picture else flow(known.packed[0], last.packed[0])
+        self._last = known
         restored = self._session.step(known.packed, known.noise, motion)
-        return _blended(now.picture, known.packed, restored, self._strength)
+        return _Restored(now.picture, whole_codes(restored, known.packed), motion, restored is not known.packed)
+
+    def smoothed(self, shot: Sequence[Restored], count: int, strength: float) -> list[Picture]:
+        known = cast(Sequence[_Restored], shot)
+        if not known[0].changed:
+            return [one.filmed for one in known[:count]]
+        given = [one.codes * np.float32(1 / CODE_MAX) for one in known]
+        motions = [one.motion for one in known[1:] if one.motion is not None]
+        leaning = smoothed(given, motions, self._noise)[:count]
+        made = [whole_codes(now, own) for now, own in zip(leaning, given, strict=False)]
+        return [_picture(one.filmed, codes, strength) for one, codes in zip(known, made, strict=False)]
 
     def reset(self) -> None:
-        self._before = None
+        self._last = None
         self._session.reset()
 
 
-def _blended(picture: Picture, packed: Packed, restored: Packed, strength: np.float32) -> Picture:
-    """Return picture + strength * (restored - picture), rounded; codes the network leaves alone stay as they are."""
-    blend = restored if strength == 1 else packed + strength * (restored - packed)
-    return Picture(picture.number, *planes_of(_codes(blend, packed), picture))
-
-
-def _codes(blend: Packed, packed: Packed) -> npt.NDArray[np.uint16]:
-    """Return whole code values, kept inside what interfaces carry unless the source was outside already."""
-    codes = blend * np.float32(CODE_MAX)
-    np.rint(codes, out=codes)
-    source = (packed.min() * CODE_MAX, packed.max() * CODE_MAX)
-    if source[0] >= LOWEST and source[1] <= HIGHEST:
-        np.clip(codes, LOWEST, HIGHEST, out=codes)
-    else:
-        original = np.rint(packed * np.float32(CODE_MAX))
-        np.clip(codes, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=codes)
-    return codes.astype(np.uint16)
+def _picture(filmed: Picture, codes: npt.NDArray[np.uint16], strength: float) -> Picture:
+    made = Picture(filmed.number, *planes_of(codes, filmed))
+    return made if strength == 1 else blended(filmed, made, np.float32(strength))

@@ -230,8 +230,8 @@ class _TensorRtSession(OnGpu):
     def reset(self) -> None:
         self._before = None
 
-    def stream(self, height: int, width: int, noise: NoiseProfile, strength: float) -> Stream:
-        return GpuStream(self, height, width, noise, strength)
+    def stream(self, height: int, width: int, noise: NoiseProfile) -> Stream:
+        return GpuStream(self, height, width, noise)
 
     def advance(self, motion: Any | None) -> None:
         """Start a step on what lies on the GPU; see `gpu_stream.Advancing`."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from engines.enhance import Enhance
 from engines.media.departure import Departure, Fidelity
-from engines.media.frames import CODE_MAX, Picture, Plane
+from engines.media.frames import CODE_MAX, Picture, Plane, blended
 from engines.model.noise import NoiseProfile
 
 _Small = npt.NDArray[np.float32]
@@ -131,18 +131,6 @@ def _clear_of(noise: NoiseProfile) -> float:
     left: float = (side + 2 * sum((side - apart) * r**apart for apart in range(1, side))) / side**2
     loudest = float(noise.deviation(np.full(1, _BRIGHT, np.float32))[0]) * CODE_MAX
     return max(_STEP_CODES, _CLEAR * 2**0.5 * left * loudest)
-
-
-def blended(source: Picture, made: Picture, share: np.float32) -> Picture:
-    """Return source + share * (made - source), in whole code values; `share` 0-1."""
-
-    def between(one: Plane, other: Plane) -> Plane:
-        codes = one + share * (other.astype(np.float32) - one)
-        np.rint(codes, out=codes)
-        return codes.astype(np.uint16)
-
-    planes = ((source.y, made.y), (source.cb, made.cb), (source.cr, made.cr))
-    return Picture(source.number, *(between(one, other) for one, other in planes))
 
 
 def _is_same(one: Picture, other: Picture) -> bool:

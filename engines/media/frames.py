@@ -55,3 +55,15 @@ class Picture:
     def width(self) -> int:
         """Luma columns of the picture."""
         return int(self.y.shape[1])
+
+
+def blended(source: Picture, made: Picture, share: np.float32) -> Picture:
+    """Return source + share * (made - source), in whole code values; `share` 0-1."""
+
+    def between(one: Plane, other: Plane) -> Plane:
+        codes = one + share * (other.astype(np.float32) - one)
+        np.rint(codes, out=codes)
+        return codes.astype(np.uint16)
+
+    planes = ((source.y, made.y), (source.cb, made.cb), (source.cr, made.cr))
+    return Picture(source.number, *(between(one, other) for one, other in planes))

@@ -64,8 +64,21 @@ def carried_on(
     return carried(output[0], motion)[None], carried_state(hidden[0], motion)[None]
 
 
+def turned(motion: Flow) -> Flow:
+    """Return the motion the other way: of each packed pixel of the picture before, where it is in the next one.
+
+    Looked up once where the pixel would be if it moved as its own place in the next picture did.
+    """
+    if not motion.any():
+        return motion
+    there = cv2.remap(motion, *_where(-motion), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    return np.negative(there, dtype=np.float32)
+
+
 def carried(before: Floats, motion: Flow) -> Floats:
     """Return a packed picture sampled where the motion leads, at the picture's own raster (cubic)."""
+    if not motion.any():
+        return before.copy()  # a locked-off shot costs nothing
     luma, *chroma = interleaved(before)
     x, y = _where(motion)
     columns, rows = (2 * x, 2 * x + 1), (2 * y, 2 * y + 1)
@@ -78,6 +91,8 @@ def carried(before: Floats, motion: Flow) -> Floats:
 
 def carried_state(state: Floats, motion: Flow) -> Floats:
     """Return a state `[H, h, w]` sampled where the motion leads (linear)."""
+    if not motion.any():
+        return state.copy()
     x, y = _where(motion)
     found = np.empty_like(state)
     for plane, into in zip(state, found, strict=True):

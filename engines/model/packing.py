@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from engines.media.frames import CODE_MAX, Picture
+from engines.media.frames import CODE_MAX, HIGHEST, LOWEST, Picture
 from engines.model.topology import GRID, PICTURE_CHANNELS
 
 Packed = npt.NDArray[np.float32]
@@ -43,6 +43,18 @@ def pack(picture: Picture) -> Packed:
 def unpack(packed: Packed, like: Picture) -> tuple[npt.NDArray[np.float32], ...]:
     """Return the planes y `[H, W]`, cb and cr `[H, W/2]` of a packed picture in code values, not rounded."""
     return planes_of(packed * np.float32(CODE_MAX), like)
+
+
+def whole_codes(made: Packed, source: Packed) -> npt.NDArray[np.uint16]:
+    """Return whole code values of what was made of `source`, kept inside what interfaces carry unless that is not."""
+    codes = made * np.float32(CODE_MAX)
+    np.rint(codes, out=codes)
+    if source.min() * CODE_MAX >= LOWEST and source.max() * CODE_MAX <= HIGHEST:
+        np.clip(codes, LOWEST, HIGHEST, out=codes)
+    else:
+        original = np.rint(source * np.float32(CODE_MAX))
+        np.clip(codes, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=codes)
+    return codes.astype(np.uint16)
 
 
 def planes_of(packed: npt.NDArray[Number], like: Picture) -> tuple[npt.NDArray[Number], ...]:

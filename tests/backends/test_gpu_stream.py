@@ -75,12 +75,12 @@ class Past(OnGpu):
 
 def streamed(machine, kernels, pictures):
     """A clip as the service takes it: each picture is made ready in a thread beside the step of the one before."""
-    stream, found = GpuStream(Past(machine, kernels), HEIGHT, WIDTH, NOISE, 1.0), []
+    stream, found = GpuStream(Past(machine, kernels), HEIGHT, WIDTH, NOISE), []
     with ThreadPoolExecutor(1) as beside:
         now = stream.ready(pictures[0])
         for following in (*pictures[1:], None):
             coming = beside.submit(stream.ready, following, now) if following else None
-            found.append(stream.step(now))
+            found.extend(stream.smoothed([stream.step(now)], 1, 1.0))
             now = coming.result() if coming else None
     return found
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.enhance.fidelity import Measured, blended
+from engines.enhance.fidelity import Measured
 from engines.media.departure import Departure, Fidelity
-from engines.media.frames import Picture
+from engines.media.frames import Picture, blended
 from engines.model.noise import NoiseProfile
 
 HEIGHT, WIDTH = 96, 160

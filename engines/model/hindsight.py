@@ -1,0 +1,74 @@
+"""What later pictures know of earlier ones: the restored pictures of a shot, smoothed from its end to its beginning.
+
+The network leans on the past alone, so what it says of a picture holds nothing of what the next ones show of the same
+things. Going back, each picture takes over of the next one, carried along the motion, as much as the two agree: what
+stands still is then averaged over both sides of time, and where things were covered, moved otherwise or changed, the
+picture stays as it was. Nothing is learned here, so that every model of every production gains alike.
+
+Source: Rauch, Tung and Striebel 1965, "Maximum likelihood estimates of linear dynamic systems": the smoother runs back
+over a filter's estimates and needs no observation again. Its gain is a constant here, and less where the two estimates
+differ by more than two of one thing would; how much less was measured (docs/log.md, 2026-11-28).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from engines.model.carry import Floats, Flow, carried, turned
+from engines.model.noise import NoiseProfile
+from engines.model.packing import Packed
+
+_STANDING, _MOVING, _MOVES = 0.9, 0.6, 0.5
+"""Most that is taken over of what stands still and of what moves, by this many packed pixels a picture or more: each
+sampling softens, and softens again in the picture before."""
+_TOLERANCE = 1.5
+"""Difference, squared and in units of the noise, at which 1/e of it is taken over."""
+_LASTING = 2.0
+"""Weight of a difference that is alike over a neighbourhood: it tells wrong motion from noise, where noise is white."""
+_AROUND = (3, 3)
+"""Packed pixels over which a difference is weighed."""
+
+
+def smoothed(pictures: Sequence[Packed], motions: Sequence[Flow], noise: NoiseProfile) -> list[Packed]:
+    """Return the restored pictures of one shot, each leaning on those after it; the last one is as it was.
+
+    Shape: pictures and results `[1, 8, h, w]`, code values / 1023, in their order; `motions` one less: that of each
+    from the one before, as `carry.flow` gives it.
+    """
+    later = pictures[-1]
+    found = [later]
+    for own, motion in zip(reversed(pictures[:-1]), reversed(motions), strict=True):
+        back = turned(motion)
+        later = _leant(own[0], carried(later[0], back), _most(back), noise)[None]
+        found.append(later)
+    return found[::-1]
+
+
+def _most(motion: Flow) -> Floats:
+    """Return the largest share that may be taken over, `[h, w]`."""
+    moves = np.minimum(cv2.magnitude(motion[..., 0], motion[..., 1]) * np.float32(1 / _MOVES), np.float32(1))
+    share: Floats = np.float32(_STANDING) + np.float32(_MOVING - _STANDING) * moves
+    return share
+
+
+def _leant(own: Floats, later: Floats, most: Floats, noise: NoiseProfile) -> Floats:
+    """Return a picture that has taken over of the next one what agrees with it."""
+    difference = later - own
+    unit = noise.deviation(own[:4].mean(0))
+    in_noise = difference[:4] / unit
+    apart = _around(np.einsum("chw,chw->hw", in_noise, in_noise) * np.float32(1 / 4))
+    lasting = _around(in_noise.mean(0))
+    apart += np.float32(_LASTING * (1 - noise.coarse)) * lasting * lasting
+    share = most * cv2.exp(apart * np.float32(-1 / _TOLERANCE))
+    difference *= share
+    difference += own
+    return difference
+
+
+def _around(field: npt.NDArray[np.float32]) -> Floats:
+    mean: Floats = cv2.blur(field, _AROUND, borderType=cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+    return mean
