@@ -189,12 +189,37 @@ def test_a_shot_begins_as_quiet_as_it_goes_on(name):
     assert noise[0] < 0.8 * alone
 
 
+@pytest.mark.parametrize("name", ["eager", "openvino f32", "openvino", PAPER, *GPU])
+def test_a_picture_leans_on_those_that_come(name):
+    pictures = still_shot(24, 72, 96)
+    alone, seeing = (
+        Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2)
+    )
+    noise = [(alone(picture).y.std(), restored(seeing, pictures, picture.number).y.std()) for picture in pictures]
+    past, both = np.array(noise[8:20]).mean(0)
+    assert both < 0.9 * past
+
+
 def test_a_shot_does_not_lean_on_the_next_one():
     shot_one, shot_two = still_shot(1, 72, 96), still_shot(4, 72, 96, grey=800)
     alone, seeing = (
         Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2)
     )
     np.testing.assert_array_equal(seeing(shot_one[0], shot_two).y, alone(shot_one[0]).y)
+
+
+def test_where_a_shot_ends_within_a_block_its_pictures_see_no_further():
+    """Five pictures and then nine come out as each shot alone does."""
+    shots = still_shot(5, 72, 96), still_shot(9, 72, 96, grey=800)
+    clip = [replace(picture, number=at) for at, picture in enumerate((*shots[0], *shots[1]))]
+    whole, first, second = (
+        Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(3)
+    )
+    made = [restored(whole, clip, number) for number in range(14)]
+    apart = [restored(first, clip[:5], number) for number in range(5)]
+    apart += [second(clip[number], clip[number + 1 :]) for number in range(5, 14)]
+    for one, other in zip(made, apart, strict=True):
+        np.testing.assert_array_equal(one.y, other.y)
 
 
 @pytest.mark.parametrize("name", ["eager", "openvino", PAPER, *GPU])

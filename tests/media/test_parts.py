@@ -106,7 +106,7 @@ def test_a_part_that_begins_at_a_cut_is_the_same_bit_for_bit(tmp_path: Path) -> 
     assert min(map(db, together, at_once())) > 100
 
 
-@pytest.mark.parametrize("ahead", range(1, LOOK_AHEAD + 1))
+@pytest.mark.parametrize("ahead", [1, 4, 9, LOOK_AHEAD])
 def test_a_cut_just_before_a_seam_sees_beyond_it(tmp_path: Path, ahead: int) -> None:
     """A shot's first picture leans on those that come, and those are the next part's."""
     together = joined(in_parts(tmp_path, [0, CUT + ahead, FRAMES]))
