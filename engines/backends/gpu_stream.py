@@ -108,7 +108,7 @@ class GpuStream(OnGpu):
         known = cast(Sequence[_Restored], shot)
         given = [pack(one.made) for one in known]
         motions = [flow(now[0], before[0]) for before, now in pairwise(given)]
-        leaning = smoothed(given, motions, self._profile)[:count]
+        leaning = [*smoothed(reversed(given), reversed(motions), self._profile)][::-1][:count]
         made = [
             Picture(one.made.number, *planes_of(whole_codes(now, own), one.made))
             for one, now, own in zip(known, leaning, given, strict=False)

@@ -52,6 +52,11 @@ class _Restored:
     motion: Flow | None
     changed: bool
 
+    @property
+    def packed(self) -> Packed:
+        """The codes / 1023."""
+        return self.codes * np.float32(1 / CODE_MAX)
+
 
 class _Stream:
     def __init__(self, session: Session, noise: NoiseProfile) -> None:
@@ -77,11 +82,13 @@ class _Stream:
         known = cast(Sequence[_Restored], shot)
         if not known[0].changed:
             return [one.filmed for one in known[:count]]
-        given = [one.codes * np.float32(1 / CODE_MAX) for one in known]
-        motions = [one.motion for one in known[1:] if one.motion is not None]
-        leaning = smoothed(given, motions, self._noise)[:count]
-        made = [whole_codes(now, own) for now, own in zip(leaning, given, strict=False)]
-        return [_picture(one.filmed, codes, strength) for one, codes in zip(known, made, strict=False)]
+        motions = (one.motion for one in reversed(known[1:]) if one.motion is not None)
+        leaning = smoothed((one.packed for one in reversed(known)), motions, self._noise)
+        made: list[Picture] = []
+        for at, packed in zip(reversed(range(len(known))), leaning, strict=True):
+            if at < count:
+                made.append(_picture(known[at].filmed, whole_codes(packed, known[at].packed), strength))
+        return made[::-1]
 
     def reset(self) -> None:
         self._last = None

@@ -12,7 +12,7 @@ differ by more than two of one thing would; how much less was measured (docs/log
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -33,19 +33,19 @@ _AROUND = (3, 3)
 """Packed pixels over which a difference is weighed."""
 
 
-def smoothed(pictures: Sequence[Packed], motions: Sequence[Flow], noise: NoiseProfile) -> list[Packed]:
-    """Return the restored pictures of one shot, each leaning on those after it; the last one is as it was.
+def smoothed(pictures: Iterable[Packed], motions: Iterable[Flow], noise: NoiseProfile) -> Iterator[Packed]:
+    """Yield the restored pictures of one shot, each leaning on those after it, **from the last one to the first**.
 
-    Shape: pictures and results `[1, 8, h, w]`, code values / 1023, in their order; `motions` one less: that of each
-    from the one before, as `carry.flow` gives it.
+    Shape: pictures and results `[1, 8, h, w]`, code values / 1023. Both are given from the last one on; `motions` are
+    one less: that of each picture from the one before, as `carry.flow` gives it. The last picture is as it was.
     """
-    later = pictures[-1]
-    found = [later]
-    for own, motion in zip(reversed(pictures[:-1]), reversed(motions), strict=True):
+    earlier = iter(pictures)
+    later = next(earlier)
+    yield later
+    for own, motion in zip(earlier, motions, strict=True):
         back = turned(motion)
         later = _leant(own[0], carried(later[0], back), _most(back), noise)[None]
-        found.append(later)
-    return found[::-1]
+        yield later
 
 
 def _most(motion: Flow) -> Floats:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engines.model import hindsight
 from engines.model.carry import carried, turned
-from engines.model.hindsight import smoothed
 from engines.model.noise import NoiseProfile
 
 SIZE, SIGMA = (48, 64), 0.02
@@ -23,6 +23,10 @@ def estimates(count: int, clean: np.ndarray | None = None, seed: int = 5) -> lis
         now = 0.8 * now + 0.2 * (truth + rng.normal(0, 3 * LEFT * SIGMA, truth.shape))
         made.append(now.astype(np.float32))
     return made
+
+
+def smoothed(given: list[np.ndarray], motions: list[np.ndarray], noise: NoiseProfile) -> list[np.ndarray]:
+    return [*hindsight.smoothed(given[::-1], motions[::-1], noise)][::-1]
 
 
 def standing(count: int) -> list[np.ndarray]:
