@@ -2,8 +2,8 @@
 
 One back-end over the API that both libraries share. Plans come from the store of this machine; two engines a shape are
 renewed and compared by `engines/plans/pair.py`. This process must not hold torch on CUDA. Of the lines that need a GPU
-the memory, graph and kernels of pictures were run on one (2026-11-27), the engines, motion and carrying never: no
-TensorRT was there. The tests marked `gpu` and `bench/gpu` are what shows whether they hold.
+the memory, graph and kernels of pictures were run on one (2026-11-27), the engines, motion, carrying and hindsight
+never: no TensorRT was there. The tests marked `gpu` and `bench/gpu` are what shows whether they hold.
 """
 
 from __future__ import annotations
