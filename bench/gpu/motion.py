@@ -1,4 +1,7 @@
-"""Motion and carrying on the GPU: each kernel against the bytes that it cannot avoid and its twin; all of a search."""
+"""Motion and carrying on the GPU: each kernel against the bytes that it cannot avoid and its twin; all of a search.
+
+Going back over a shot is measured in `hindsight.py`, and told here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import cv2
 import numpy as np
 
 from bench.gpu.ground import seconds
+from bench.gpu.hindsight import Hindsight
 from bench.gpu.kernels import Bench
 from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
@@ -27,10 +31,10 @@ _NOISE = NoiseProfile(2e-4, 1e-4, 0.7, 0.2)
 
 def measured(machine: Machine, width: int, height: int, bandwidth: float) -> Iterator[dict[str, Any]]:
     """Yield the whole search, then each kernel: seconds, share of the copy bandwidth, how far it is from its twin."""
-    bench = _Motion(machine, width, height)
+    bench, back = _Motion(machine, width, height), Hindsight(machine, width, height)
     raster = {"raster": f"{width}x{height}"}
     yield bench.search() | raster
-    for rows in (bench.seeing, bench.finding, bench.weighing, bench.carrying, bench.ends):
+    for rows in (bench.seeing, bench.finding, bench.weighing, bench.carrying, bench.ends, back.leaning):
         for row in rows():
             yield row | {"share": row["bytes"] / row["seconds"] / bandwidth} | raster
 

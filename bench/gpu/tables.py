@@ -25,7 +25,7 @@ _KERNELS = (
 _MOTION = (
     *("grey levels and motion, all of it", "grey_rows", "grey_columns", "halved", "counted", "stretched", "searched"),
     *("settled", "spread", "compared", "summed", "weighed", "carried_picture", "carried_state", "noise_map"),
-    "yuv422_10_blended",
+    *("yuv422_10_blended", "turned", "leant"),
 )
 _OF_KERNELS = ("µs", "of copy bandwidth", "off the twin")
 _NETWORK = {
@@ -70,7 +70,7 @@ def tables(rows: Sequence[Row]) -> str:
         _said(rows, "pipeline"),
         *_video(rows),
         _table(
-            "Motion and carrying",
+            "Motion, carrying and leaning",
             ("kernel", *(f"{raster} {word}" for raster in _RASTERS[:2] for word in _OF_KERNELS)),
             [(name, *(x for raster in _RASTERS[:2] for x in _kernel(rows, name, raster))) for name in _MOTION],
         ),

@@ -2,8 +2,8 @@
 
 One back-end over the API that both libraries share. Plans come from the store of this machine; two engines a shape are
 renewed and compared by `engines/plans/pair.py`. This process must not hold torch on CUDA. Of the lines that need a GPU
-the memory, graph and kernels of pictures were run on one (2026-11-27), the engines, motion and carrying never: no
-TensorRT was there. The tests marked `gpu` and `bench/gpu` are what shows whether they hold.
+the memory, graph and kernels of pictures were run on one (2026-11-27), the engines, motion, carrying and hindsight
+never: no TensorRT was there. The tests marked `gpu` and `bench/gpu` are what shows whether they hold.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engines.errors import BackendUnavailable, BadPlan, BuildFailed, GpuFault
 from engines.gpu.faults import gpu_error
 from engines.gpu.graph import Recorder
 from engines.gpu.machine import Machine, OnGpu
-from engines.kernels.cubin import MOTION, PICTURES
+from engines.kernels.cubin import HINDSIGHT, MOTION, PICTURES, SOURCES
 from engines.kernels.launch import Kernels
 from engines.model.carry import Flow, flow
 from engines.model.noise import NoiseProfile
@@ -71,11 +71,10 @@ class TensorRtBackend:
             return self._pair(weights, height, width).serving(weights).session()
 
     @cached_property
-    def kernels(self) -> tuple[Kernels, Kernels]:
-        """Return the kernels of pictures and of motion."""
-        machine, store = self.machine, self.store
-        pictures, motion = (Kernels(machine, name, kernels(store, machine.gpu, name)) for name in (PICTURES, MOTION))
-        return pictures, motion
+    def kernels(self) -> dict[str, Kernels]:
+        """Return the kernels of each source."""
+        machine = self.machine
+        return {name: Kernels(machine, name, kernels(self.store, machine.gpu, name)) for name in SOURCES}
 
     def _pair(self, weights: Weights, height: int, width: int) -> Pair:
         shape = (weights.topology.digest, height, width)
@@ -199,7 +198,8 @@ class _TensorRtSession(OnGpu):
     def __init__(self, engine: _TensorRtEngine, context: Any) -> None:
         self.machine, self.weights = engine.backend.machine, engine.weights
         self._engine, self._context = engine, context
-        self.pictures, self.motion = engine.backend.kernels
+        kernels = engine.backend.kernels
+        self.pictures, self.motion, self.hindsight = kernels[PICTURES], kernels[MOTION], kernels[HINDSIGHT]
         cuda = self.machine.cuda
         names = [engine.engine.get_tensor_name(number) for number in range(engine.engine.num_io_tensors)]
         shapes = {name: tuple(engine.engine.get_tensor_shape(name)) for name in names}

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from engines.errors import BackendUnavailable, BuildFailed
 
-PICTURES, MOTION = SOURCES = ("pictures", "motion")
+PICTURES, MOTION, HINDSIGHT = SOURCES = ("pictures", "motion", "hindsight")
 """The sources; each is compiled by itself and loaded as a module of its own."""
 HEADERS = Path(__file__).parent
 """Where what sources include lies."""

@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static const int LANES = 8;
+#include "places.cuh"
 
-__device__ static int within(int at, int count) { return at < 0 ? 0 : at < count ? at : count - 1; }
+static const int LANES = 8;
 
 // What is read and written at once: 16 bytes at most.
 template <int BYTES> struct Bytes;

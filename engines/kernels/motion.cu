@@ -10,6 +10,9 @@
 #include <cuda_fp16.h>
 #include <stdint.h>
 
+#include "noise.cuh"
+#include "places.cuh"
+
 static const float CODES = 1023.0f;
 static const int PATCH = 8, STRIDE = 3;            // as in pyramid.py
 static const int REACH = PATCH / STRIDE + 2;       // patches of a row that may reach a pixel: the last one is nearer
@@ -24,37 +27,12 @@ static const float EXPLAINS = 0.09f, SURELY = 0.19f;
 static const int BINS = 1024, COARSE = 32;
 static const float FLATTEST = 0.02f;               // least contrast that is stretched to 255
 static const float KEYS = -0.75f;                  // of Keys 1981, as OpenCV and torch sample
-static const float NOISE_SCALE = 8.0f, LEAST_VARIANCE = 2.5e-7f;  // as in topology.py and noise.py
-static const float LOWEST = 4.0f, HIGHEST = 1019.0f;              // as in frames.py
-
-struct Profile {  // of noise: variance = shot * signal + read; chroma's deviation over luma's; correlation of luma's
-    float shot, read, chroma, coarse;
-};
-
-__device__ static int within(int at, int count) { return at < 0 ? 0 : at < count ? at : count - 1; }
-
-__device__ static float bounded(float value, float least, float most) {
-    return value < least ? least : value > most ? most : value;
-}
+static const float NOISE_SCALE = 8.0f;             // as in topology.py
+static const float LOWEST = 4.0f, HIGHEST = 1019.0f;  // as in frames.py
 
 __device__ static float read(const float* plane, int rows, int columns, int row, int column) {
     return plane[(size_t)within(row, rows) * columns + within(column, columns)];
 }
-
-// A place between pixels: the one above to the left, the one below to the right, and how far from the first.
-struct Between {
-    int left, right, top, bottom;
-    float across, down;
-};
-
-__device__ static Between between(float x, float y, int rows, int columns) {
-    x = bounded(x, 0.0f, (float)(columns - 1));
-    y = bounded(y, 0.0f, (float)(rows - 1));
-    int left = (int)x, top = (int)y;
-    return {left, within(left + 1, columns), top, within(top + 1, rows), x - (float)left, y - (float)top};
-}
-
-__device__ static float mixed(float one, float other, float part) { return one + part * (other - one); }
 
 __device__ static float linear(const float* plane, int rows, int columns, float x, float y) {
     Between at = between(x, y, rows, columns);
@@ -259,10 +237,7 @@ extern "C" __global__ void compared(const float* now, const float* before, int r
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;
     if (row >= rows || column >= columns) return;
     Between at = between(0.5f * ((float)column - 0.5f), 0.5f * ((float)row - 0.5f), coarse_rows, coarse_columns);
-    const float2 *top = coarse + (size_t)at.top * coarse_columns, *bottom = coarse + (size_t)at.bottom * coarse_columns;
-    float2 one = top[at.left], two = top[at.right], three = bottom[at.left], four = bottom[at.right];
-    float2 by = {2.0f * mixed(mixed(one.x, two.x, at.across), mixed(three.x, four.x, at.across), at.down),
-                 2.0f * mixed(mixed(one.y, two.y, at.across), mixed(three.y, four.y, at.across), at.down)};
+    float2 told = linear(coarse, coarse_columns, at), by = {2.0f * told.x, 2.0f * told.y};
     size_t place = (size_t)row * columns + column;
     float seen = linear(before, rows, columns, (float)column + by.x, (float)row + by.y);
     motion[place] = by;
@@ -370,8 +345,7 @@ extern "C" __global__ void noise_map(const __half* packed, __half* noise, Profil
     size_t plane = (size_t)rows * columns, place = (size_t)row * columns + column;
     float sum = __half2float(packed[place]);
     for (int channel = 1; channel < 4; channel++) sum += __half2float(packed[channel * plane + place]);
-    float variance = profile.shot * (0.25f * sum) + profile.read;
-    float deviation = NOISE_SCALE * sqrtf(variance > LEAST_VARIANCE ? variance : LEAST_VARIANCE);
+    float deviation = NOISE_SCALE * sqrtf(variance(profile, 0.25f * sum));
     noise[place] = __float2half_rn(deviation);
     noise[plane + place] = __float2half_rn(deviation * profile.chroma);
     noise[2 * plane + place] = __float2half_rn(profile.coarse);

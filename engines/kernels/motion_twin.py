@@ -127,7 +127,7 @@ def _patches(now: Single) -> _Patches:
 
 
 def _left(before: Single, of: _Patches, by: Single) -> _Left:
-    off = _linear(before, of.columns.astype(np.float32) + by[:, 0], of.rows.astype(np.float32) + by[:, 1]) - of.shown
+    off = linear(before, of.columns.astype(np.float32) + by[:, 0], of.rows.astype(np.float32) + by[:, 1]) - of.shown
     total = off.sum(0)
     unlike = (off * off).sum(0) - total * total / _COUNT
     x, y = (slope * off for slope in (of.across, of.down))
@@ -194,14 +194,14 @@ def displaced(now: Single, before: Single, coarse: Single | None) -> Single:
 def spread(now: Single, before: Single, found: Single, stretch: np.float32) -> Single:
     """Return the motion of each pixel: the mean of its patches' displacements, by how well each explains the pixel."""
     (height, width), (down, across) = now.shape, found.shape[:2]
-    x, y = _places(now.shape)
+    x, y = places(now.shape)
     motion, weights = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
     for below in range(_REACH):
         rows, covers_rows = _reaching(below, down, height)
         for beside in range(_REACH):
             columns, covers_columns = _reaching(beside, across, width)
             by = found[rows[:, None], columns[None]]
-            error = np.abs(_linear(before, x + by[..., 0], y + by[..., 1]) - now) * stretch
+            error = np.abs(linear(before, x + by[..., 0], y + by[..., 1]) - now) * stretch
             weight = np.where(covers_rows[:, None] & covers_columns[None], _F(1) / np.maximum(error, _F(1)), _F(0))
             motion += weight[..., None] * by
             weights += weight
@@ -211,10 +211,10 @@ def spread(now: Single, before: Single, found: Single, stretch: np.float32) -> S
 
 def compared(now: Single, before: Single, coarse: Single, stretch: np.float32) -> tuple[Single, Single]:
     """Return motion at the packed raster, and how far what stands still and what moves are off `[h, w, 2]`."""
-    x, y = _places(now.shape)
+    x, y = places(now.shape)
     halves = [_F(0.5) * (place - _F(0.5)) for place in (x, y)]
-    motion = _F(2) * np.stack([_linear(np.ascontiguousarray(coarse[..., axis]), *halves) for axis in (0, 1)], -1)
-    seen = _linear(before, x + motion[..., 0], y + motion[..., 1])
+    motion = _F(2) * np.stack([linear(np.ascontiguousarray(coarse[..., axis]), *halves) for axis in (0, 1)], -1)
+    seen = linear(before, x + motion[..., 0], y + motion[..., 1])
     return motion, np.stack([np.abs(now - other) * stretch for other in (before, seen)], -1)
 
 
@@ -263,7 +263,7 @@ def motion_of(now: Plane, before: Plane) -> Single:
 def carried_picture(before: Half, motion: Single) -> Half:
     """Return a packed picture where the motion leads, each of its planes sampled at its own raster (cubic)."""
     luma, *colours = interleaved(before.astype(np.float32))
-    columns, rows = _places(motion.shape[:2])
+    columns, rows = places(motion.shape[:2])
     x, y = columns + motion[..., 0], rows + motion[..., 1]
     found = np.empty_like(before)
     for down in (0, 1):
@@ -277,9 +277,9 @@ def carried_picture(before: Half, motion: Single) -> Half:
 
 def carried_state(state: Half, motion: Single) -> Half:
     """Return a state `[H, h, w]` where the motion leads (linear)."""
-    columns, rows = _places(motion.shape[:2])
+    columns, rows = places(motion.shape[:2])
     x, y = columns + motion[..., 0], rows + motion[..., 1]
-    return np.stack([_linear(plane.astype(np.float32), x, y) for plane in state]).astype(np.float16)
+    return np.stack([linear(plane.astype(np.float32), x, y) for plane in state]).astype(np.float16)
 
 
 def noise_map(packed: Half, profile: NoiseProfile) -> Half:
@@ -311,7 +311,8 @@ def _within(at: Whole, count: int) -> Whole:
     return np.clip(at, 0, count - 1)
 
 
-def _places(size: Size) -> tuple[Single, Single]:
+def places(size: Size) -> tuple[Single, Single]:
+    """Return where each pixel is, x and y."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
     return columns, rows
 
@@ -321,19 +322,21 @@ def _read(plane: Single, rows: Whole, columns: Whole) -> Single:
     return found
 
 
-def _linear(plane: Single, x: Single, y: Single) -> Single:
+def linear(plane: Single, x: Single, y: Single) -> Single:
+    """Return a plane between its pixels; its edges repeat."""
     height, width = plane.shape
     x, y = (np.clip(at, _F(0), _F(side - 1)) for at, side in ((x, width), (y, height)))
     left, top = x.astype(np.intp), y.astype(np.intp)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     across, down = x - left.astype(np.float32), y - top.astype(np.float32)
-    above = _mixed(plane[top, left], plane[top, right], across)
-    return _mixed(above, _mixed(plane[bottom, left], plane[bottom, right], across), down)
+    above = mixed(plane[top, left], plane[top, right], across)
+    return mixed(above, mixed(plane[bottom, left], plane[bottom, right], across), down)
 
 
-def _mixed(one: Single, other: Single, part: Single) -> Single:
-    mixed: Single = one + part * (other - one)
-    return mixed
+def mixed(one: Single, other: Single | np.float32, part: Single) -> Single:
+    """Return what lies between two, as kernels compute it."""
+    between: Single = one + part * (other - one)
+    return between
 
 
 def _weights(at: Single) -> tuple[Whole, list[Single]]:

@@ -67,12 +67,14 @@ def carried_on(
 def turned(motion: Flow) -> Flow:
     """Return the motion the other way: of each packed pixel of the picture before, where it is in the next one.
 
-    Looked up once where the pixel would be if it moved as its own place in the next picture did.
+    Looked up once where the pixel would be if it moved as its own place in the next picture did; an axis at a time,
+    since OpenCV samples two together by 1/32 of a pixel only.
     """
     if not motion.any():
         return motion
-    there = cv2.remap(motion, *_where(-motion), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return np.negative(there, dtype=np.float32)
+    there = _where(-motion)
+    back = [-sampled(np.ascontiguousarray(motion[..., axis]), *there, cv2.INTER_LINEAR) for axis in (0, 1)]
+    return np.stack(back, -1)
 
 
 def carried(before: Floats, motion: Flow) -> Floats:

@@ -22,14 +22,14 @@ from engines.model.carry import Floats, Flow, carried, turned
 from engines.model.noise import NoiseProfile
 from engines.model.packing import Packed
 
-_STANDING, _MOVING, _MOVES = 0.9, 0.6, 0.5
+STANDING, MOVING, MOVES = 0.9, 0.6, 0.5
 """Most that is taken over of what stands still and of what moves, by this many packed pixels a picture or more: each
 sampling softens, and softens again in the picture before."""
-_TOLERANCE = 1.5
+TOLERANCE = 1.5
 """Difference, squared and in units of the noise, at which 1/e of it is taken over."""
-_LASTING = 2.0
+LASTING = 2.0
 """Weight of a difference that is alike over a neighbourhood: it tells wrong motion from noise, where noise is white."""
-_AROUND = (3, 3)
+AROUND = (3, 3)
 """Packed pixels over which a difference is weighed."""
 
 
@@ -50,8 +50,8 @@ def smoothed(pictures: Iterable[Packed], motions: Iterable[Flow], noise: NoisePr
 
 def _most(motion: Flow) -> Floats:
     """Return the largest share that may be taken over, `[h, w]`."""
-    moves = np.minimum(cv2.magnitude(motion[..., 0], motion[..., 1]) * np.float32(1 / _MOVES), np.float32(1))
-    share: Floats = np.float32(_STANDING) + np.float32(_MOVING - _STANDING) * moves
+    moves = np.minimum(cv2.magnitude(motion[..., 0], motion[..., 1]) * np.float32(1 / MOVES), np.float32(1))
+    share: Floats = np.float32(STANDING) + np.float32(MOVING - STANDING) * moves
     return share
 
 
@@ -62,13 +62,13 @@ def _leant(own: Floats, later: Floats, most: Floats, noise: NoiseProfile) -> Flo
     in_noise = difference[:4] / unit
     apart = _around(np.einsum("chw,chw->hw", in_noise, in_noise) * np.float32(1 / 4))
     lasting = _around(in_noise.mean(0))
-    apart += np.float32(_LASTING * (1 - noise.coarse)) * lasting * lasting
-    share = most * cv2.exp(apart * np.float32(-1 / _TOLERANCE))
+    apart += np.float32(LASTING * (1 - noise.coarse)) * lasting * lasting
+    share = most * cv2.exp(apart * np.float32(-1 / TOLERANCE))
     difference *= share
     difference += own
     return difference
 
 
 def _around(field: npt.NDArray[np.float32]) -> Floats:
-    mean: Floats = cv2.blur(field, _AROUND, borderType=cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+    mean: Floats = cv2.blur(field, AROUND, borderType=cv2.BORDER_REPLICATE)  # type: ignore[assignment]
     return mean

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,11 @@ import paper
 from test_paper_gpu import pan
 
 from engines.backends.gpu_stream import GpuStream
+from engines.enhance import LOOK_AHEAD
 from engines.errors import BackendUnavailable
 from engines.gpu.machine import Machine, OnGpu
-from engines.kernels import launch, motion_twin
-from engines.kernels.cubin import MOTION, PICTURES
+from engines.kernels import hindsight_twin, launch, motion_twin
+from engines.kernels.cubin import SOURCES
 from engines.kernels.launch import Kernels
 from engines.model.noise import NoiseProfile
 from engines.model.packing import pack, packed_size
@@ -46,7 +49,7 @@ def machine(request, monkeypatch):
 
 @pytest.fixture
 def kernels(machine):
-    return [Kernels(machine, name) for name in (PICTURES, MOTION)]
+    return [Kernels(machine, name) for name in SOURCES]
 
 
 class Past(OnGpu):
@@ -54,7 +57,7 @@ class Past(OnGpu):
 
     def __init__(self, machine, kernels):
         self.machine, self.size = machine, packed_size(HEIGHT, WIDTH)
-        self.pictures, self.motion = kernels
+        self.pictures, self.motion, self.hindsight = kernels
         self.bytes = 8 * self.size[0] * self.size[1] * 2
         with machine.working("no session"):
             self.stream_of_work = machine.cuda.Stream()
@@ -71,6 +74,14 @@ class Past(OnGpu):
 
     def may_record(self):
         return True
+
+
+class Same(Past):
+    """A session whose network changes nothing."""
+
+    def advance(self, motion):  # noqa: ARG002 - it has no past
+        there, work = self.there, self.stream_of_work
+        self.machine.cuda.memcpy_dtod_async(there["output"], there["now"], self.bytes, work)
 
 
 def streamed(machine, kernels, pictures):
@@ -99,6 +110,45 @@ def test_the_first_picture_is_carried_through_the_clip_as_the_twin_carries_it(ma
         truth = motion_twin.blended(carried, planes_of(picture), 1.0)
         for plane, wanted in zip(planes_of(given), truth, strict=True):
             assert np.abs(plane.astype(int) - wanted).mean() <= 1, number
+
+
+@pytest.mark.parametrize(("count", "strength"), [(3, 0.7), (8, 1.0)])
+def test_a_shot_is_gone_back_over_as_the_twin_does_and_its_first_pictures_come_down(machine, kernels, count, strength):
+    """Six pictures, then the last four of them once more, as when a block leans on the beginning of the next one."""
+    pictures = pan(12, HEIGHT, WIDTH)[:6]
+    stream = GpuStream(Same(machine, kernels), HEIGHT, WIDTH, NOISE)
+    shot = [stream.step(stream.ready(picture)) for picture in pictures]
+    motions = [motion_twin.motion_of(now.y, before.y) for before, now in pairwise(pictures)]
+    given = [pack(picture)[0].astype(np.float16) for picture in pictures]
+    for first in (0, 2):
+        filmed, truth = pictures[first:], hindsight_twin.smoothed(given[first:], motions[first:], NOISE)
+        found = stream.smoothed(shot[first:], count, strength)
+        assert [one.number for one in found] == [one.number for one in filmed[:count]]
+        for one, leaning, then in zip(found, truth, filmed, strict=False):
+            wanted = motion_twin.blended(leaning, planes_of(then), strength)
+            off = [np.abs(plane.astype(int) - other) for plane, other in zip(planes_of(one), wanted, strict=True)]
+            assert max(plane.mean() for plane in off) < 0.1
+            assert max(plane.max() for plane in off) <= 2
+        assert np.abs(found[0].y.astype(int) - filmed[0].y).mean() > 1
+
+
+def test_pictures_that_do_not_follow_each_other_are_no_shot(machine, kernels):
+    pictures = pan(2, HEIGHT, WIDTH)
+    stream = GpuStream(Same(machine, kernels), HEIGHT, WIDTH, NOISE)
+    first = stream.step(stream.ready(pictures[0]))
+    stream.reset()
+    with pytest.raises(AssertionError, match="follow each other"):
+        stream.smoothed([first, stream.step(stream.ready(pictures[1]))], 2, 1.0)
+
+
+def test_what_is_kept_of_pictures_is_free_again_once_nobody_holds_them(machine, kernels):
+    stream = GpuStream(Same(machine, kernels), HEIGHT, WIDTH, NOISE)
+    ahead, free = deque(maxlen=LOOK_AHEAD - 1), []
+    for picture in pan(2 * LOOK_AHEAD, HEIGHT, WIDTH):
+        ahead.append(stream.step(stream.ready(picture)))
+        with machine.working("nothing can be asked"):
+            free.append(machine.cuda.mem_get_info()[0])
+    assert len(set(free[LOOK_AHEAD:])) == 1
 
 
 def test_clips_that_end_in_other_threads_leave_the_gpu_as_it_was(machine, kernels):

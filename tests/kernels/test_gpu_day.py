@@ -104,4 +104,4 @@ def test_rows_of_two_runs_make_one_table_and_a_line_that_was_cut_off_makes_none(
 def test_every_row_that_can_be_measured_has_its_line():
     assert list(_STREAMS) == [name for name, *_ in STREAMS]
     assert {f"packed_from_{layout.name}" for layout in LAYOUTS} <= set(_KERNELS)
-    assert len(_MOTION) == 16
+    assert len(_MOTION) == 18

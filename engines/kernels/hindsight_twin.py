@@ -1,0 +1,69 @@
+"""The kernels of `hindsight.cu` in numpy: the same names, the same arithmetic in float32, in the same order.
+
+Packed pictures are `[8, h, w]` in float16, motion `[h, w, 2]` as `carry.Flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.kernels.motion_twin import Half, Single, carried_picture, linear, mixed, places
+from engines.model.hindsight import AROUND, LASTING, MOVES, MOVING, STANDING, TOLERANCE
+from engines.model.noise import NoiseProfile
+
+_F = np.float32
+_LEAST_VARIANCE = _F(2.5e-7)
+_PHASES = 4
+
+
+def turned(motion: Single) -> Single:
+    """Return the motion the other way, as `carry.turned`."""
+    columns, rows = places(motion.shape[:2])
+    x, y = columns - motion[..., 0], rows - motion[..., 1]
+    there = [linear(np.ascontiguousarray(motion[..., axis]), x, y) for axis in (0, 1)]
+    return -np.stack(there, -1)
+
+
+def leant(own: Half, later: Half, back: Single, noise: NoiseProfile) -> Half:
+    """Return a picture that has taken over of the next one, carried along `back`, what agrees with it."""
+    squares, lasting = (_around(field) for field in _apart(own, later, noise))
+    squares = squares + _F(LASTING * (1 - noise.coarse)) * lasting * lasting
+    moves = np.minimum(np.sqrt(back[..., 0] * back[..., 0] + back[..., 1] * back[..., 1]) / _F(MOVES), _F(1))
+    share = mixed(np.full_like(moves, STANDING), _F(MOVING), moves) * np.exp(squares / -_F(TOLERANCE))
+    return mixed(own.astype(np.float32), later.astype(np.float32), share).astype(np.float16)
+
+
+def smoothed(pictures: Sequence[Half], motions: Sequence[Single], noise: NoiseProfile) -> list[Half]:
+    """Return the restored pictures of a shot, each leaning on those after it: all that the GPU does for it.
+
+    `motions` are one less: that of each picture from the one before.
+    """
+    found = [pictures[-1]]
+    for own, motion in zip(reversed(pictures[:-1]), reversed(motions), strict=True):
+        back = turned(motion)
+        found.append(leant(own, carried_picture(found[-1], back), back, noise))
+    return found[::-1]
+
+
+def _apart(own: Half, later: Half, noise: NoiseProfile) -> tuple[Single, Single]:
+    """Return how far luma is apart in units of the noise: squared, and as it is."""
+    luma, squares, total = (np.zeros(own.shape[1:], np.float32) for _ in range(3))
+    for phase in range(_PHASES):
+        here = own[phase].astype(np.float32)
+        off = later[phase].astype(np.float32) - here
+        luma, squares, total = luma + here, squares + off * off, total + off
+    unit = _F(1) / np.sqrt(np.maximum(_F(noise.shot) * (_F(0.25) * luma) + _F(noise.read), _LEAST_VARIANCE))
+    return _F(0.25) * squares * unit * unit, _F(0.25) * total * unit
+
+
+def _around(field: Single) -> Single:
+    """Return the mean over a pixel's neighbourhood; edges repeat."""
+    (height, width), (down, across) = field.shape, AROUND
+    wide = np.pad(field, ((down // 2, down // 2), (across // 2, across // 2)), mode="edge")
+    total = np.zeros_like(field)
+    for row in range(down):
+        for column in range(across):
+            total = total + wide[row : row + height, column : column + width]
+    return total / _F(down * across)
