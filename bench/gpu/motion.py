@@ -127,7 +127,7 @@ class _Motion(Bench):
         motion = (self._coarse().repeat(2, 0).repeat(2, 1) * 2)[: size[0], : size[1]].astype(np.float32)
         picture, hidden = motion_twin.carried_picture(before, motion), motion_twin.carried_state(state, motion)
         return [
-            self._one("carried_picture", size, [before, motion], picture, lambda at: (*at, *size)),
+            self._one("carried_picture", size, [before, motion], picture, lambda at: (*at, *size, 0)),
             self._one("carried_state", size, [state, motion], hidden, lambda at: (*at, _HIDDEN, *size)),
         ]
 

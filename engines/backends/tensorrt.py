@@ -251,7 +251,7 @@ class _TensorRtSession(OnGpu):
         (rows, columns), there, run = self._shape, self.there, self.motion.run
         hidden = (there["hidden_next"], motion, there["hidden"], self.weights.topology.hidden)
         picture = (there["output"], motion, there["carried"])
-        run("carried_picture", columns, rows, *picture, rows, columns, stream=self.stream_of_work)
+        run("carried_picture", columns, rows, *picture, rows, columns, 0, stream=self.stream_of_work)
         run("carried_state", columns, rows, *hidden, rows, columns, stream=self.stream_of_work)
 
     def _enqueue(self, *, going: bool) -> None:

@@ -12,6 +12,8 @@ from engines.model.hindsight import LASTING, MOVES, MOVING, STANDING, TOLERANCE
 from engines.model.noise import NoiseProfile
 from engines.model.topology import PICTURE_CHANNELS
 
+_SOFT = 1
+"""Colours are sampled linearly; see `engines/model/hindsight.py`."""
 _PAIR, _HALF = 8, 2
 """Bytes of a place's motion, and of a sample."""
 
@@ -44,7 +46,7 @@ class Hindsight(OnGpu):
     def lean(self, own: Any, back: Any, stream: Any) -> None:
         """Smooth the picture before the one that was smoothed last; `back` leads from it to that."""
         rows, columns = self._size
-        carried = (self.leaning, back, self._carried, rows, columns)
+        carried = (self.leaning, back, self._carried, rows, columns, _SOFT)
         self._motion.run("carried_picture", columns, rows, *carried, stream=stream)
         words = (own, self._carried, back, self.leaning, self._noise, self._gain, rows, columns)
         self._kernels.run("leant", columns, rows, *words, stream=stream)

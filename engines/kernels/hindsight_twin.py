@@ -43,7 +43,7 @@ def smoothed(pictures: Sequence[Half], motions: Sequence[Single], noise: NoisePr
     found = [pictures[-1]]
     for own, motion in zip(reversed(pictures[:-1]), reversed(motions), strict=True):
         back = turned(motion)
-        found.append(leant(own, carried_picture(found[-1], back), back, noise))
+        found.append(leant(own, carried_picture(found[-1], back, soft=True), back, noise))
     return found[::-1]
 
 

@@ -289,6 +289,12 @@ __device__ static Cubic cubic(float at) {
     return {(int)low - 1, {keys(part + 1.0f), keys(part), keys(1.0f - part), keys(2.0f - part)}};
 }
 
+// The same for linear sampling: the two nearest.
+__device__ static Cubic tent(float at) {
+    float low = floorf(at), part = at - low;
+    return {(int)low - 1, {0.0f, 1.0f - part, part, 0.0f}};
+}
+
 // A sample of luma [2 rows, 2 columns] (first 0) or of Cb or Cr [2 rows, columns] (first 4 or 6) of a packed picture.
 __device__ static float packed_at(const __half* packed, int rows, int columns, int first, int row, int column) {
     int line = within(row, 2 * rows), wide = first ? columns : 2 * columns, at = within(column, wide);
@@ -307,18 +313,20 @@ __device__ static __half sampled(const __half* packed, int rows, int columns, in
     return __float2half_rn(sum);
 }
 
-// A packed picture where the motion leads, each of its planes sampled at its own raster.
-extern "C" __global__ void carried_picture(const __half* before, const float2* motion, __half* into, int rows, int columns) {
+// A packed picture where the motion leads, each of its planes sampled at its own raster; colours linearly if `soft`.
+extern "C" __global__ void carried_picture(const __half* before, const float2* motion, __half* into, int rows, int columns,
+                                           int soft) {
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;
     if (row >= rows || column >= columns) return;
     size_t plane = (size_t)rows * columns, place = (size_t)row * columns + column;
     float x = (float)column + motion[place].x, y = (float)row + motion[place].y;
     for (int down = 0; down < 2; down++) {
-        Cubic line = cubic(2.0f * y + (float)down), beside = cubic(x);
+        float below = 2.0f * y + (float)down;
+        Cubic line = cubic(below), colours = soft ? tent(below) : line, beside = soft ? tent(x) : cubic(x);
         for (int across = 0; across < 2; across++)
             into[(2 * down + across) * plane + place] = sampled(before, rows, columns, 0, cubic(2.0f * x + (float)across), line);
         for (int colour = 4; colour < 8; colour += 2)
-            into[(colour + down) * plane + place] = sampled(before, rows, columns, colour, beside, line);
+            into[(colour + down) * plane + place] = sampled(before, rows, columns, colour, beside, colours);
     }
 }
 

@@ -23,6 +23,7 @@ from engines.model.topology import NOISE_SCALE
 Half = npt.NDArray[np.float16]
 Single = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.intp]
+_Weights = tuple[Whole, list[Single]]
 _F = np.float32
 
 _ROUNDS, _DAMPING, _FLAT = 6, _F(1e-3), _F(1e-8)
@@ -260,8 +261,12 @@ def motion_of(now: Plane, before: Plane) -> Single:
     return weighed(summed(off), motion)
 
 
-def carried_picture(before: Half, motion: Single) -> Half:
-    """Return a packed picture where the motion leads, each of its planes sampled at its own raster (cubic)."""
+def carried_picture(before: Half, motion: Single, *, soft: bool = False) -> Half:
+    """Return a packed picture where the motion leads, each of its planes sampled at its own raster.
+
+    Cubic, colours linear if `soft`.
+    """
+    colour = _tent if soft else _weights
     luma, *colours = interleaved(before.astype(np.float32))
     columns, rows = places(motion.shape[:2])
     x, y = columns + motion[..., 0], rows + motion[..., 1]
@@ -269,9 +274,9 @@ def carried_picture(before: Half, motion: Single) -> Half:
     for down in (0, 1):
         line = _F(2) * y + _F(down)
         for across in (0, 1):
-            found[2 * down + across] = _cubic(luma, _F(2) * x + _F(across), line)
+            found[2 * down + across] = _sampled(luma, _weights(_F(2) * x + _F(across)), _weights(line))
         for first, plane in zip((4, 6), colours, strict=True):
-            found[first + down] = _cubic(plane, x, line)
+            found[first + down] = _sampled(plane, colour(x), colour(line))
     return found
 
 
@@ -339,7 +344,7 @@ def mixed(one: Single, other: Single | np.float32, part: Single) -> Single:
     return between
 
 
-def _weights(at: Single) -> tuple[Whole, list[Single]]:
+def _weights(at: Single) -> _Weights:
     """Return the first of four pixels around places, and the weight of each. Source: Keys 1981, equation 4."""
     low = np.floor(at)
     part = at - low
@@ -356,11 +361,18 @@ def _far(far: Single) -> Single:
     return weight
 
 
-def _cubic(plane: Single, x: Single, y: Single) -> Half:
-    (left, across), (top, down) = _weights(x), _weights(y)
-    total = np.zeros_like(x)
+def _tent(at: Single) -> _Weights:
+    """Return the same for linear sampling: the two nearest."""
+    low = np.floor(at)
+    part, none = at - low, np.zeros_like(at)
+    return low.astype(np.intp) - 1, [none, _F(1) - part, part, none]
+
+
+def _sampled(plane: Single, x: _Weights, y: _Weights) -> Half:
+    (left, across), (top, down) = x, y
+    total = np.zeros(left.shape, np.float32)
     for number, weight in enumerate(down):
-        line = np.zeros_like(x)
+        line = np.zeros_like(total)
         for beside, share in enumerate(across):
             line = line + share * _read(plane, top + number, left + beside)
         total = total + weight * line

@@ -77,8 +77,8 @@ def turned(motion: Flow) -> Flow:
     return np.stack(back, -1)
 
 
-def carried(before: Floats, motion: Flow) -> Floats:
-    """Return a packed picture sampled where the motion leads, at the picture's own raster (cubic)."""
+def carried(before: Floats, motion: Flow, colours: int = cv2.INTER_CUBIC) -> Floats:
+    """Return a packed picture sampled where the motion leads, at the picture's own raster: luma by cubic sampling."""
     if not motion.any():
         return before.copy()  # a locked-off shot costs nothing
     luma, *chroma = interleaved(before)
@@ -87,7 +87,7 @@ def carried(before: Floats, motion: Flow) -> Floats:
     found = np.empty_like(before)
     for phase, (down, across) in enumerate(PHASES):
         sampled(luma, columns[across], rows[down], into=found[phase])
-        sampled(chroma[down], x, rows[across], into=found[4 + phase])
+        sampled(chroma[down], x, rows[across], colours, found[4 + phase])
     return found
 
 

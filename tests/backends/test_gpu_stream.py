@@ -68,7 +68,7 @@ class Past(OnGpu):
         (rows, columns), there, work = self.size, self.there, self.stream_of_work
         past = there["now"] if motion is None else there["carried"]
         if motion is not None:
-            field = (there["output"], motion, past, rows, columns)
+            field = (there["output"], motion, past, rows, columns, 0)
             self.motion.run("carried_picture", columns, rows, *field, stream=work)
         self.machine.cuda.memcpy_dtod_async(there["output"], past, self.bytes, work)
 

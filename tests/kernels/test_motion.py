@@ -147,14 +147,15 @@ def drift(shape, seed=5):
 
 
 @each_size
-def test_what_is_carried_is_the_twins(paper, size):
+@pytest.mark.parametrize("soft", [False, True])
+def test_what_is_carried_is_the_twins(paper, size, soft):
     shape = packed_size(*size)
     rng, motion = np.random.default_rng(4), drift(shape)
     before, state = (rng.uniform(0, 1, (count, *shape)).astype(np.float16) for count in (8, 5))
     picture, hidden = np.zeros_like(before), np.zeros_like(state)
-    run(paper, "carried_picture", *shape[::-1], at(before), at(motion), at(picture), *shape)
+    run(paper, "carried_picture", *shape[::-1], at(before), at(motion), at(picture), *shape, int(soft))
     run(paper, "carried_state", *shape[::-1], at(state), at(motion), at(hidden), 5, *shape)
-    assert ulps(picture, motion_twin.carried_picture(before, motion)) == 0
+    assert ulps(picture, motion_twin.carried_picture(before, motion, soft=soft)) == 0
     assert ulps(hidden, motion_twin.carried_state(state, motion)) == 0
 
 
@@ -177,13 +178,14 @@ def test_noise_and_codes_are_the_twins(paper, size):
 
 
 @pytest.mark.parametrize("size", [(72, 96), (66, 130)])
-def test_the_twin_carries_as_the_processor_does(size):
+@pytest.mark.parametrize(("soft", "colours"), [(False, cv2.INTER_CUBIC), (True, cv2.INTER_LINEAR)])
+def test_the_twin_carries_as_the_processor_does(size, soft, colours):
     """OpenCV 5 samples where it is told, versions before by steps of 1/32; float16's last digit is what is left."""
     shape = packed_size(*size)
     rng, motion = np.random.default_rng(4), drift(shape)
     before, state = (rng.uniform(0, 1, (count, *shape)).astype(np.float16) for count in (8, 5))
-    picture = motion_twin.carried_picture(before, motion).astype(np.float32)
-    np.testing.assert_allclose(picture, carry.carried(before.astype(np.float32), motion), atol=6e-4)
+    picture = motion_twin.carried_picture(before, motion, soft=soft).astype(np.float32)
+    np.testing.assert_allclose(picture, carry.carried(before.astype(np.float32), motion, colours), atol=6e-4)
     hidden = motion_twin.carried_state(state, motion).astype(np.float32)
     np.testing.assert_allclose(hidden, carry.carried_state(state.astype(np.float32), motion), atol=3e-4)
 
