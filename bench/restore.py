@@ -29,7 +29,7 @@ from bench.filters import PEERS, filtered, settings
 from bench.metrics import flicker, interval, psnr, ssim, warping_error
 from engines.backends import choose
 from engines.enhance import LOOK_AHEAD
-from engines.enhance.restore import Restore
+from engines.enhance.restore import BLOCK, Restore
 from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
 from engines.model.footage import TRAINING, decode_clean
@@ -59,8 +59,8 @@ THREE = PEERS[:3]
 GOAL_THREE_DB, GOAL_ALL_DB, GOAL_REAL_DB, GOAL_CLEAN_DB, GOAL_SPEED = 1.5, 2.0, 0.5, 45.0, 8.0
 TOLD = (1.0, 1.25, 1.5, 2.0, 3.0)
 """How many times the measured deviation is told of real noise."""
-_BEFORE, _TIMED = 8, 16
-"""Pictures before the rate is taken, and those it is taken of: `restore` smooths eight at once."""
+_BEFORE, _TIMED = BLOCK, 2 * BLOCK
+"""Pictures before the rate is taken, and those it is taken of: whole blocks."""
 METRICS = (psnr, ssim, flicker, warping_error)
 
 

@@ -10,8 +10,8 @@ from bench.gpu.kernels import Bench
 from engines.gpu.machine import Machine
 from engines.kernels import hindsight_twin
 from engines.kernels.cubin import HINDSIGHT
-from engines.kernels.launch import Kernels
-from engines.model.hindsight import LASTING, MOVES, MOVING, STANDING, TOLERANCE
+from engines.kernels.hindsight import gain_of
+from engines.kernels.launch import Kernels, profile_of
 from engines.model.noise import NoiseProfile
 
 _NOISE = NoiseProfile(2e-4, 1e-4, 0.7, 0.2)
@@ -32,10 +32,8 @@ class Hindsight(Bench):
         back, own = hindsight_twin.turned(motion), rng.uniform(0.1, 0.9, (8, *size)).astype(np.float32)
         later = own + _NOISE.deviation(own) * rng.standard_normal(own.shape, np.float32)
         pictures = [picture.astype(np.float16) for picture in (own, later)]
-        noise = np.array((_NOISE.shot, _NOISE.read, _NOISE.chroma, _NOISE.coarse), np.float32)
-        gain = np.array((STANDING, MOVING, MOVES, TOLERANCE, LASTING * (1 - _NOISE.coarse)), np.float32)
         leant = hindsight_twin.leant(*pictures, back, _NOISE)
-        field, words = size[::-1], (noise, gain, *size)
+        field, words = size[::-1], (profile_of(_NOISE), gain_of(_NOISE), *size)
         return [
             self.row("turned", *field, [motion], [np.zeros_like(back)], [back], lambda at: (*at, *size)),
             self.row("leant", *field, [*pictures, back], [np.zeros_like(leant)], [leant], lambda at: (*at, *words)),

@@ -18,7 +18,7 @@ from engines.gpu.graph import Graph
 from engines.gpu.machine import Machine
 from engines.kernels import motion_twin
 from engines.kernels.cubin import MOTION
-from engines.kernels.launch import Kernels
+from engines.kernels.launch import Kernels, profile_of
 from engines.kernels.pyramid import BINS, COARSE, FINEST, lattice, samples
 from engines.kernels.search import Greys, Search
 from engines.media.frames import Plane
@@ -135,7 +135,7 @@ class _Motion(Bench):
         """Measure what the network is told of noise, and the codes that go out."""
         size, rng = self._search.pyramid.sizes[0], np.random.default_rng(3)
         packed = rng.uniform(0, 1, (8, *size)).astype(np.float16)
-        profile = np.array((_NOISE.shot, _NOISE.read, _NOISE.chroma, _NOISE.coarse), np.float32)
+        profile = profile_of(_NOISE)
         wide = (self._height, self._width // 2)
         filmed = [rng.integers(0, 1024, shape).astype(np.uint16) for shape in (self._luma[0].shape, wide, wide)]
         raster = (self._height, self._width, *size)

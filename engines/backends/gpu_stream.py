@@ -28,7 +28,7 @@ from engines.gpu.graph import Recorder
 from engines.gpu.machine import Machine, OnGpu
 from engines.kernels import LANES
 from engines.kernels.hindsight import Hindsight
-from engines.kernels.launch import Kernels
+from engines.kernels.launch import Kernels, profile_of
 from engines.kernels.search import Greys, Search
 from engines.media.frames import Picture
 from engines.model.noise import NoiseProfile
@@ -67,7 +67,7 @@ class GpuStream(OnGpu):
     def __init__(self, session: Advancing, height: int, width: int, noise: NoiseProfile) -> None:
         self.machine, self._session = session.machine, session
         self._raster, self._packed = (height, width), packed_size(height, width)
-        self._noise = np.array((noise.shot, noise.read, noise.chroma, noise.coarse), np.float32)
+        self._noise = profile_of(noise)
         self._turn = threading.Lock()  # two threads make pictures ready while a shot begins
         self._numbers = numbers()
         self._free: list[_Berth] = []

@@ -11,17 +11,13 @@ from itertools import count, islice
 from engines.backends import CHOICES, choose
 from engines.backends.base import Backend
 from engines.enhance import LOOK_AHEAD
-from engines.enhance.restore import Restore
+from engines.enhance.restore import BLOCK, Restore
 from engines.errors import EngineError
 from engines.media.frames import Picture
 from engines.model.packing import packed_size
 from engines.model.weights import Weights
 from engines.plans.canary import CANARY_NOISE, canary_pictures
 from engines.plans.store import PlanStore
-
-_BLOCK = 8
-"""Pictures that are timed together, since as many are smoothed at once; the first block counts for nothing: what an
-engine prepares or records is prepared and recorded then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +51,14 @@ def speed(name: str, weights: Weights, store: PlanStore, width: int, height: int
 def _middle_seconds(backend: Backend, weights: Weights, height: int, width: int, frames: int) -> float:
     restore = Restore(backend, weights, 2 * height, 2 * width, strength=1.0, noise=CANARY_NOISE)
     clip = _clip(height, width)
+    # The first block counts for nothing: what an engine prepares or records is prepared and recorded then.
     window, taken = deque(islice(clip, 1 + LOOK_AHEAD)), []
-    for _ in range(1 + -(-frames // _BLOCK)):
+    for _ in range(1 + -(-frames // BLOCK)):
         began = time.perf_counter()
-        for picture in islice(clip, _BLOCK):
+        for picture in islice(clip, BLOCK):
             restore(window.popleft(), tuple(window))
             window.append(picture)
-        taken.append((time.perf_counter() - began) / _BLOCK)
+        taken.append((time.perf_counter() - began) / BLOCK)
     return sorted(taken[1:])[len(taken[1:]) // 2]
 
 

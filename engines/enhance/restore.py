@@ -36,9 +36,11 @@ from engines.model.weights import Weights
 _BEGINNING = 4
 """Pictures that a shot's first one leans on. Restored, eight pictures long, Poisson-Gaussian noise, middle and high:
 +0.45 dB with two, +0.68 with four, +0.78 with six; the first picture alone +2.1, +2.7 and +3.0 dB (2026-11-25)."""
-_BLOCK, _BEYOND = 8, 4
-"""Pictures that are smoothed at once, and those beyond them that they lean on, LOOK_AHEAD in all: the last of a block
-sees four, its first one eleven. Eight beyond gained 0.04 dB more, and cost a third more (2026-11-28)."""
+BLOCK = 8
+"""Pictures that are smoothed at once."""
+_BEYOND = LOOK_AHEAD - BLOCK
+"""Pictures beyond a block that it leans on: its last one sees four, its first one eleven. Eight gained 0.04 dB more,
+and cost a third more (2026-11-28)."""
 _CUT = 0.055
 """Mean absolute change between two luma thumbnails that means a cut, of 0-1; a cut between dark shots can be missed."""
 _THUMB = 8
@@ -80,7 +82,7 @@ class Restore:
         for at in range(len(self._ahead), min(len(known), LOOK_AHEAD)):
             self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
         if not self._made:
-            left = _BLOCK - picture.number % _BLOCK
+            left = BLOCK - picture.number % BLOCK
             self._made.extend(stream.smoothed(self._shot(left + _BEYOND), left, self._strength))
         self._ahead.popleft()
         return self._made.popleft()

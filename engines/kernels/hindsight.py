@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.gpu.machine import Machine, OnGpu
-from engines.kernels.launch import Kernels
+from engines.kernels.launch import Kernels, profile_of
 from engines.model.hindsight import LASTING, MOVES, MOVING, STANDING, TOLERANCE
 from engines.model.noise import NoiseProfile
 from engines.model.topology import PICTURE_CHANNELS
@@ -16,6 +17,11 @@ _SOFT = 1
 """Colours are sampled linearly; see `engines/model/hindsight.py`."""
 _PAIR, _HALF = 8, 2
 """Bytes of a place's motion, and of a sample."""
+
+
+def gain_of(noise: NoiseProfile) -> npt.NDArray[np.float32]:
+    """Return how much is taken over as the kernel takes it: `Gain` of hindsight.cu."""
+    return np.array((STANDING, MOVING, MOVES, TOLERANCE, LASTING * (1 - noise.coarse)), np.float32)
 
 
 class Hindsight(OnGpu):
@@ -28,9 +34,7 @@ class Hindsight(OnGpu):
         self, machine: Machine, kernels: Kernels, motion: Kernels, height: int, width: int, noise: NoiseProfile
     ) -> None:
         self.machine, self._kernels, self._motion, self._size = machine, kernels, motion, (height, width)
-        self._noise = np.array((noise.shot, noise.read, noise.chroma, noise.coarse), np.float32)
-        gain = (STANDING, MOVING, MOVES, TOLERANCE, LASTING * (1 - noise.coarse))
-        self._gain = np.array(gain, np.float32)
+        self._noise, self._gain = profile_of(noise), gain_of(noise)
         self.picture_bytes, self.motion_bytes = height * width * PICTURE_CHANNELS * _HALF, height * width * _PAIR
         self.leaning, self._carried = (machine.cuda.mem_alloc(self.picture_bytes) for _ in range(2))
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.kernels.motion_twin import Half, Single, carried_picture, linear, mixed, places
+from engines.kernels.motion_twin import LEAST_VARIANCE, Half, Single, carried_picture, linear, mixed, places
 from engines.model.hindsight import AROUND, LASTING, MOVES, MOVING, STANDING, TOLERANCE
 from engines.model.noise import NoiseProfile
 
 _F = np.float32
-_LEAST_VARIANCE = _F(2.5e-7)
 _PHASES = 4
 
 
@@ -54,7 +53,7 @@ def _apart(own: Half, later: Half, noise: NoiseProfile) -> tuple[Single, Single]
         here = own[phase].astype(np.float32)
         off = later[phase].astype(np.float32) - here
         luma, squares, total = luma + here, squares + off * off, total + off
-    unit = _F(1) / np.sqrt(np.maximum(_F(noise.shot) * (_F(0.25) * luma) + _F(noise.read), _LEAST_VARIANCE))
+    unit = _F(1) / np.sqrt(np.maximum(_F(noise.shot) * (_F(0.25) * luma) + _F(noise.read), LEAST_VARIANCE))
     return _F(0.25) * squares * unit * unit, _F(0.25) * total * unit
 
 

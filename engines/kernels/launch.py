@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.gpu.machine import Machine
 from engines.kernels.cubin import cubin
+from engines.model.noise import NoiseProfile
 
 _BLOCK = (32, 4, 1)
 """Small, so that the few hundred blocks of a picture come out even over a GPU's processors."""
@@ -42,3 +44,8 @@ def _as_c(value: Any) -> Any:
     if value is None:
         return _NOWHERE
     return np.int32(value) if isinstance(value, int) else value
+
+
+def profile_of(noise: NoiseProfile) -> npt.NDArray[np.float32]:
+    """Return noise as kernels take it: `Profile` of noise.cuh."""
+    return np.array((noise.shot, noise.read, noise.chroma, noise.coarse), np.float32)

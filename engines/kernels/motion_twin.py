@@ -35,7 +35,7 @@ _WINDOW = 7
 _EXPLAINS, _SURELY = _F(0.09), _F(0.19)
 _FLATTEST = _F(0.02)
 _KEYS = _F(-0.75)
-_LEAST_VARIANCE = _F(2.5e-7)
+LEAST_VARIANCE = _F(2.5e-7)
 
 
 def grey_rows(y: Plane, rows: int, columns: int) -> Single:
@@ -293,7 +293,7 @@ def noise_map(packed: Half, profile: NoiseProfile) -> Half:
     for channel in range(1, 4):
         luma = luma + packed[channel].astype(np.float32)
     variance = _F(profile.shot) * (_F(0.25) * luma) + _F(profile.read)
-    deviation = _F(NOISE_SCALE) * np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+    deviation = _F(NOISE_SCALE) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
     told = (deviation, deviation * _F(profile.chroma), np.full_like(deviation, profile.coarse))
     return np.stack(told).astype(np.float16)
 

@@ -81,6 +81,15 @@ def at(array):
     return ctypes.c_void_p(array.ctypes.data)
 
 
+class _Profile(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_float) for name in ("shot", "read", "chroma", "coarse")]
+
+
+def profile_of(noise):
+    """Return noise as a kernel takes it by value."""
+    return _Profile(noise.shot, noise.read, noise.chroma, noise.coarse)
+
+
 def ulps(one, other):
     """Return how many float16 lie between numbers, at most."""
     order = [

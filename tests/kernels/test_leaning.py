@@ -7,7 +7,7 @@ import ctypes
 import cv2
 import numpy as np
 import pytest
-from paper_kernels import at, compiled, machine_code, run, ulps
+from paper_kernels import at, compiled, machine_code, profile_of, run, ulps
 
 from engines.kernels import cubin, hindsight_twin
 from engines.model import carry, hindsight
@@ -22,10 +22,6 @@ each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[1]}x
 @pytest.fixture(scope="session")
 def paper(tmp_path_factory):
     return compiled(cubin.HINDSIGHT, tmp_path_factory.mktemp("hindsight"))
-
-
-class Profile(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_float) for name in ("shot", "read", "chroma", "coarse")]
 
 
 class Gain(ctypes.Structure):
@@ -66,7 +62,7 @@ def test_motion_that_is_turned_is_the_twins(paper, size):
 def test_what_is_leant_is_the_twins(paper, size, noise):
     own, later = (picture.astype(np.float16) for picture in alike(size, 2))
     back, into = drift(size, 0.8), np.zeros_like(own)
-    words = Profile(noise.shot, noise.read, noise.chroma, noise.coarse)
+    words = profile_of(noise)
     gain = Gain(STANDING, MOVING, MOVES, TOLERANCE, LASTING * (1 - noise.coarse))
     run(paper, "leant", *size[::-1], at(own), at(later), at(back), at(into), words, gain, *size)
     assert ulps(into, hindsight_twin.leant(own, later, back, noise)) <= 1

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from paper_kernels import at, compiled, machine_code, run, ulps
+from paper_kernels import at, compiled, machine_code, profile_of, run, ulps
 
 from engines.kernels import cubin, motion_twin
 from engines.kernels.pyramid import BINS, COARSE, PATCH, Pyramid, half, lattice, samples
@@ -27,10 +27,6 @@ each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[1]}x
 @pytest.fixture(scope="session")
 def paper(tmp_path_factory):
     return compiled(cubin.MOTION, tmp_path_factory.mktemp("motion"))
-
-
-class Profile(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_float) for name in ("shot", "read", "chroma", "coarse")]
 
 
 def texture(seed, side=900):
@@ -165,7 +161,7 @@ def test_noise_and_codes_are_the_twins(paper, size):
     rng = np.random.default_rng(6)
     packed, restored = (rng.uniform(0, 1.02, (8, *shape)).astype(np.float16) for _ in range(2))
     told = np.zeros((3, *shape), np.float16)
-    profile = Profile(NOISE.shot, NOISE.read, NOISE.chroma, NOISE.coarse)
+    profile = profile_of(NOISE)
     run(paper, "noise_map", *shape[::-1], at(packed), at(told), profile, *shape)
     assert ulps(told, motion_twin.noise_map(packed, NOISE)) == 0
     wide = size[0], size[1] // 2
