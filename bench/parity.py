@@ -39,7 +39,7 @@ from engines.plans.store import PlanStore
 LEAST_DB = 50.0
 SHAPE = (96, 160)
 CLIP, DIVIDE = "footage/sam2_05_juggle.mp4", 2.0
-ENGINES = ("openvino", "float16 graph", "eager-cuda", "tensorrt", "tensorrt-rtx")
+ENGINES = ("native", "openvino", "float16 graph", "eager-cuda", "tensorrt", "tensorrt-rtx")
 
 
 class HalfGraph:

@@ -253,10 +253,13 @@ class ClusterSection(Section):
         return any(fnmatchcase(node, pattern) for pattern in self.nodes)
 
 
+Engine = Literal["auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"]
+
+
 class GpuSection(Section):
     """What runs on a GPU: engines, where `engine` names one, and pictures into and out of it."""
 
-    instead: Literal["none", "openvino", "eager"] = Field(
+    instead: Literal["none", "native", "openvino", "eager"] = Field(
         "none", description="What serves while that engine is missing; each output says which ran. none: clips wait."
     )
     plans_gib: float = Field(4.0, gt=0, le=1024, description="Room for the plans that this machine built.")
@@ -279,7 +282,7 @@ class Config(Section):
     proxy: ProxySection = ProxySection()
     colour: ColourSection = ColourSection()
     enhance: EnhanceSection = EnhanceSection()
-    engine: Literal["auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"] = Field(
+    engine: Engine = Field(
         "auto",
         description="What runs the network; auto takes the best that is there. identity: for trials, changes nothing.",
     )

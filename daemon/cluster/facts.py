@@ -22,7 +22,7 @@ from daemon.config import Config
 from daemon.engine import ON_GPU
 from engines.model.topology import RELIGHT, SIZES, topology
 
-_ENGINES = ("openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
+_ENGINES = ("native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
 _ASKED_SECONDS = 120.0
 IDENTITY = "identity"
 """The engine for trials, which every machine has."""

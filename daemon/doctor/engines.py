@@ -13,7 +13,7 @@ from daemon.engine import choice_of, plan_store
 from engines.errors import NearsetError
 
 SUBJECT = "engines"
-_ENGINES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
+_ENGINES = ("auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
 
 
 def examined(config: Config | None) -> list[Finding]:

@@ -11,14 +11,17 @@ from engines.backends.base import Backend, LightBackend
 from engines.backends.instead import Instead
 from engines.errors import BackendUnavailable
 from engines.gpu.device import gpu
+from engines.native.library import has_bfloat16
 from engines.plans.library import LIBRARIES
 from engines.plans.store import PlanStore
 
-CHOICES = ("auto", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
-_BEST_FIRST = ("eager-cuda", "openvino", "eager")
-"""What auto takes. TensorRT is not among them until it was seen to run on a GPU, as eager CUDA was (2026-11-27)."""
+CHOICES = ("auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
+_BEST_FIRST = ("eager-cuda", "native", "openvino", "eager")
+"""What auto takes; native only where the processor has no bfloat16, since it was measured nowhere else. TensorRT is not
+among them until it was seen to run on a GPU, as eager CUDA was (2026-11-27)."""
 _LIGHT = frozenset({"openvino", "eager", "identity"})
 _FACTORIES = {
+    "native": ("engines.backends.native", "NativeBackend"),
     "openvino": ("engines.backends.openvino", "OpenVinoBackend"),
     "eager": ("engines.backends.eager", "EagerBackend"),
     "eager-cuda": ("engines.backends.eager_cuda", "EagerCudaBackend"),
@@ -67,6 +70,8 @@ def _only(name: str, plans: PlanStore | None) -> Backend:
 
 def _may_be_here(name: str) -> bool:
     """Return whether to try an engine; torch is loaded for it only where there is a GPU."""
+    if name == "native":
+        return not has_bfloat16()
     if name == "eager-cuda":
         gpu()
     return importlib.util.find_spec("openvino" if name == "openvino" else "torch") is not None

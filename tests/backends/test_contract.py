@@ -33,8 +33,8 @@ NOISE = NoiseProfile(2e-4, 1e-4)
 PLANS = TemporaryDirectory(prefix="nearset-plans-")
 
 
-def on_gpu(name):
-    """Return a back-end that needs a GPU; without one, or without its library, the test is skipped and says why."""
+def here(name):
+    """Return a back-end that not every machine has; without it the test is skipped and says why."""
     try:
         return choose(name, PlanStore(Path(PLANS.name), 1 << 30))
     except BackendUnavailable as error:
@@ -44,18 +44,19 @@ def on_gpu(name):
 BACKENDS = {
     "identity": IdentityBackend,
     "eager": EagerBackend,
+    "native": lambda: here("native"),
     "openvino f32": lambda: OpenVinoBackend("f32"),
     "openvino": OpenVinoBackend,
-    "eager-cuda": lambda: on_gpu("eager-cuda"),
-    "tensorrt": lambda: on_gpu("tensorrt"),
-    "tensorrt-rtx": lambda: on_gpu("tensorrt-rtx"),
+    "eager-cuda": lambda: here("eager-cuda"),
+    "tensorrt": lambda: here("tensorrt"),
+    "tensorrt-rtx": lambda: here("tensorrt-rtx"),
     "tensorrt on paper": lambda: ON_PAPER[-1],
 }
 ON_PAPER = []
 """TensorRT's back-end for the test under way, its kernels run by the processor (paper.py)."""
 GPU = [pytest.param(name, marks=pytest.mark.gpu) for name in ("eager-cuda", "tensorrt", "tensorrt-rtx")]
 PAPER = "tensorrt on paper"
-EACH = ["identity", "eager", "openvino f32", "openvino", PAPER, *GPU]
+EACH = ["identity", "eager", "native", "openvino f32", "openvino", PAPER, *GPU]
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_a_reset_session_remembers_nothing(name):
     np.testing.assert_array_equal(again, first[0])
 
 
-@pytest.mark.parametrize("name", ["openvino f32", "openvino", PAPER, *GPU])
+@pytest.mark.parametrize("name", ["native", "openvino f32", "openvino", PAPER, *GPU])
 def test_twenty_frames_agree_with_the_reference(name):
     pictures = shot(20, 72, 96)
     reference, _ = streamed(EagerBackend(), pictures)
@@ -112,7 +113,7 @@ def test_twenty_frames_agree_with_the_reference(name):
     assert psnr(outputs, np.clip(reference, 0, 1)) >= 50
 
 
-@pytest.mark.parametrize("name", ["eager", "openvino f32", PAPER, *GPU])
+@pytest.mark.parametrize("name", ["eager", "native", "openvino f32", PAPER, *GPU])
 def test_an_engine_stays_with_the_reference_over_a_hundred_pictures(name):
     """Whatever is rounded on the way is carried from picture to picture, and must not grow."""
     pictures = shot(100, 72, 96)
@@ -179,7 +180,7 @@ def test_a_cut_starts_the_network_anew():
     np.testing.assert_array_equal(straight(bright[0]).y, fresh(bright[0]).y)
 
 
-@pytest.mark.parametrize("name", ["eager", "openvino f32", "openvino", PAPER, *GPU])
+@pytest.mark.parametrize("name", ["eager", "native", "openvino f32", "openvino", PAPER, *GPU])
 def test_a_shot_begins_as_quiet_as_it_goes_on(name):
     pictures = still_shot(12, 72, 96)
     restore = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
@@ -189,7 +190,7 @@ def test_a_shot_begins_as_quiet_as_it_goes_on(name):
     assert noise[0] < 0.8 * alone
 
 
-@pytest.mark.parametrize("name", ["eager", "openvino f32", "openvino", PAPER, *GPU])
+@pytest.mark.parametrize("name", ["eager", "native", "openvino f32", "openvino", PAPER, *GPU])
 def test_a_picture_leans_on_those_that_come(name):
     pictures = still_shot(24, 72, 96)
     alone, seeing = (
@@ -222,7 +223,7 @@ def test_where_a_shot_ends_within_a_block_its_pictures_see_no_further():
         np.testing.assert_array_equal(one.y, other.y)
 
 
-@pytest.mark.parametrize("name", ["eager", "openvino", PAPER, *GPU])
+@pytest.mark.parametrize("name", ["eager", "native", "openvino", PAPER, *GPU])
 def test_what_is_made_ready_beside_the_network_is_what_would_be_found(name):
     """The same pictures, once the very ones that were announced, once copies of them, which nothing is ready for."""
     pictures = shot(8, 72, 96)
@@ -232,7 +233,7 @@ def test_what_is_made_ready_beside_the_network_is_what_would_be_found(name):
         np.testing.assert_array_equal(announced.y, restored(late, [replace(one) for one in pictures], number).y)
 
 
-@pytest.mark.parametrize("name", ["openvino f32", "openvino", PAPER, *GPU])
+@pytest.mark.parametrize("name", ["native", "openvino f32", "openvino", PAPER, *GPU])
 def test_a_clip_comes_out_alike_on_every_engine(name):
     """One that finds motion by itself is told from the reference by that (49 dB); the network changes more (39 dB)."""
     pictures = shot(12, 72, 96)
@@ -255,12 +256,6 @@ def still_shot(count, height, width, grey=300):
         for plane, level in ((picture.y, grey), (picture.cb, 512), (picture.cr, 512)):
             plane[:] = level + rng.normal(0, 12, plane.shape)
     return pictures
-
-
-def test_auto_says_what_it_took():
-    backend = choose("auto")
-    assert backend.name == "openvino"
-    assert backend.describe().startswith("openvino ")
 
 
 def test_an_engine_that_is_not_here_is_refused_by_name():

@@ -286,7 +286,7 @@ def test_every_engine_here_is_timed_and_the_others_are_explained(nearset, produc
     code, out, _ = nearset("engine", "bench", "--size", "64x48", "--frames", "2", "--json")
     rows = {row["engine"]: row for row in json.loads(out)}
     assert code == 0
-    assert set(rows) == {"openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx"}
+    assert set(rows) == {"native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx"}
     assert rows["openvino"]["fps"] > 0
     assert all(bool(row["fps"]) != bool(row["missing"]) for row in rows.values())
 

@@ -1,0 +1,54 @@
+"""The network in our own machine code on the CPU, in float32: for processors with AVX2 and without bfloat16."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.backends.base import Session
+from engines.backends.stream import OnProcessor
+from engines.model.carry import Flow, carried_on
+from engines.model.packing import Packed
+from engines.model.topology import PICTURE_CHANNELS
+from engines.model.weights import Weights
+from engines.native.library import library
+from engines.native.plan import Plan
+
+
+class NativeBackend:
+    """Runs networks in `engines/native/restore.c`."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        library()
+
+    def describe(self) -> str:
+        """Return what runs, and the precision."""
+        return "native avx2 f32"
+
+    def open(self, weights: Weights, height: int, width: int) -> Session:
+        """Return a session whose kernels are laid out in some milliseconds."""
+        return _NativeSession(weights, height, width)
+
+
+class _NativeSession(OnProcessor):
+    def __init__(self, weights: Weights, height: int, width: int) -> None:
+        self.weights = weights
+        self._plan = Plan(weights, height, width)
+        self._output = np.zeros((1, PICTURE_CHANNELS, height, width), np.float32)
+        self._hidden = np.zeros((1, weights.topology.hidden, height, width), np.float32)
+        self._blank = np.zeros_like(self._hidden)
+        self._before: Packed | None = None
+
+    def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
+        past = (
+            (now, self._blank)
+            if self._before is None
+            else carried_on(now, self._before, self._output, self._hidden, motion)
+        )
+        self._plan.step(now, past[0], noise, past[1], self._output, self._hidden)
+        self._before = now
+        return self._output
+
+    def reset(self) -> None:
+        self._before = None

@@ -1,0 +1,1 @@
+"""The network in our own machine code, for processors without bfloat16."""

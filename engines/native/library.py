@@ -1,0 +1,67 @@
+"""`restore.c`, compiled when nearset was installed, as Python calls it."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from engines.errors import BackendUnavailable
+
+_POINTER = ctypes.c_void_p
+_COMPILER = "install a C compiler (Debian: apt install gcc libc6-dev) and install nearset again"
+
+
+class Stage(ctypes.Structure):
+    """`Stage` of restore.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("kind", "rows", "columns", "inputs", "used", "outputs")),
+        ("slope", ctypes.c_float),
+        *((name, _POINTER) for name in ("source", "skip", "weights", "bias", "target")),
+    )
+
+
+class Step(ctypes.Structure):
+    """`Step` of restore.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("height", "width", "hidden")),
+        ("scale", ctypes.c_float),
+        *((name, _POINTER) for name in ("now", "carried", "noise", "state", "now_pixels", "carried_pixels")),
+        *((name, _POINTER) for name in ("output", "next_state")),
+    )
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Return the library.
+
+    Raises:
+        BackendUnavailable: it was not compiled, or this processor cannot run it.
+    """
+    compiled = (Path(__file__).with_name(f"_restore{suffix}") for suffix in EXTENSION_SUFFIXES)
+    path = next((path for path in compiled if path.exists()), None)
+    if path is None:
+        raise _missing("its machine code was not compiled when nearset was installed", _COMPILER)
+    found = ctypes.CDLL(str(path))
+    if found.nearset_layout() != ctypes.sizeof(Stage) * 1000 + ctypes.sizeof(Step):
+        raise _missing("its machine code is of another version", _COMPILER)
+    if not found.nearset_able():
+        raise _missing("this processor has no AVX2 with fused multiply-add", "set `engine: auto`")
+    found.nearset_step.argtypes = (_POINTER, ctypes.c_int32, _POINTER, _POINTER, ctypes.c_uint64, ctypes.c_int32)
+    return found
+
+
+def has_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16, in which OpenVINO does twice as much at once.
+
+    Raises:
+        BackendUnavailable: as above.
+    """
+    return bool(library().nearset_bfloat16())
+
+
+def _missing(why: str, fix: str) -> BackendUnavailable:
+    return BackendUnavailable("the engine native cannot run here", why=why, fix=fix)

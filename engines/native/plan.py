@@ -1,0 +1,126 @@
+"""A network laid out for `restore.c`: its stages in order, their kernels, and the tensors between them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from enum import IntEnum
+
+import numpy as np
+
+from engines.model.topology import NOISE_CHANNELS, NOISE_SCALE, PICTURE_CHANNELS, SLOPE, Layer
+from engines.model.weights import Weights
+from engines.native.library import Stage, Step, library
+from engines.native.tensors import (
+    LANES,
+    Floats,
+    aligned,
+    bordered,
+    phased_kernels,
+    plain_kernels,
+    scratch_floats,
+    tiled_kernels,
+)
+
+
+class _Kind(IntEnum):
+    INTERLEAVE, PREPARE, CONVOLVE, DOWN, UP, LAST = range(6)
+
+
+_KINDS = {"conv": _Kind.CONVOLVE, "down": _Kind.DOWN, "up": _Kind.UP, "last": _Kind.LAST}
+_KERNELS = {"conv": tiled_kernels, "down": plain_kernels, "up": phased_kernels, "last": tiled_kernels}
+_TOLD = -(-NOISE_CHANNELS // LANES) * LANES
+"""Channels that hold what is told of the noise."""
+
+
+class Plan:
+    """One network at one size, with the memory that it works in; one step at a time."""
+
+    def __init__(self, weights: Weights, height: int, width: int) -> None:
+        """Lay out a network for packed pictures of `height` x `width`.
+
+        Raises:
+            ValueError: the size is off the network's grid of four.
+            BackendUnavailable: it cannot run here.
+        """
+        if height % 4 or width % 4:
+            raise ValueError(f"{height}x{width} is not on the network's grid of four")
+        self._library, self._weights = library(), weights
+        self._kept: list[Floats] = []
+        self._tensors: dict[str, tuple[Floats, int, int]] = {}
+        self._hidden, self._threads = weights.topology.hidden, len(os.sched_getaffinity(0))
+        stages = [self._interleave(height, width), self._prepare(height, width)]
+        stages += [self._stage(layer) for layer in weights.topology.layers]
+        self._stages = (Stage * len(stages))(*stages)
+        self._pixels = [self._buffer(aligned((height, width, LANES))) for _ in range(2)]
+        most = max(scratch_floats(stage.inputs, stage.outputs, width) for stage in stages)
+        self._scratch = aligned((self._threads, most + (-most) % 16))
+
+    def step(self, now: Floats, carried: Floats, noise: Floats, hidden: Floats, output: Floats, state: Floats) -> None:
+        """Take the network through a picture, into `output` and `state`; the inputs as in `Network.forward`."""
+        height, width = now.shape[2:]
+        planes = [np.ascontiguousarray(one) for one in (now, carried, noise, hidden)]
+        assert output.flags.c_contiguous
+        assert state.flags.c_contiguous
+        step = Step(
+            height, width, self._hidden, NOISE_SCALE, *(_at(one) for one in (*planes, *self._pixels, output, state))
+        )
+        self._library.nearset_step(
+            ctypes.byref(self._stages),
+            len(self._stages),
+            ctypes.byref(step),
+            _at(self._scratch),
+            self._scratch.shape[1],
+            self._threads,
+        )
+
+    def _interleave(self, height: int, width: int) -> Stage:
+        return Stage(_Kind.INTERLEAVE, height, width)
+
+    def _prepare(self, height: int, width: int) -> Stage:
+        channels = 2 * PICTURE_CHANNELS + self._hidden + _TOLD
+        target = self._made("input", height, width, channels)
+        return Stage(_Kind.PREPARE, height, width, 0, 0, channels, target=target)
+
+    def _stage(self, layer: Layer) -> Stage:
+        source, height, width = self._tensors[layer.source]
+        inputs = source.shape[2]
+        kernels, bias = (self._weights.tensors[f"{layer.name}.{part}"] for part in ("weight", "bias"))
+        if layer.source == "input":
+            kernels = self._told_last(kernels)
+        if layer.op == "up":
+            bias = bias.reshape(-1, 4).T
+        doubled, halved = (layer.op == "up") + 1, (layer.op == "down") + 1
+        return Stage(
+            _KINDS[layer.op],
+            height,
+            width,
+            inputs,
+            kernels.shape[1],
+            layer.outputs,
+            SLOPE if layer.op in {"conv", "down"} else 1,
+            _at(source),
+            _at(self._tensors[layer.skip][0]) if layer.skip else None,
+            _at(self._buffer(_KERNELS[layer.op](kernels))),
+            _at(self._buffer(np.ascontiguousarray(bias, np.float32))),
+            self._made(layer.name, height * doubled // halved, width * doubled // halved, layer.outputs),
+        )
+
+    def _told_last(self, kernels: Floats) -> Floats:
+        """Return the first layer's kernels with the noise after the state, which has whole lanes."""
+        pictures = 2 * PICTURE_CHANNELS
+        order = [*range(pictures), *range(pictures + NOISE_CHANNELS, kernels.shape[1])]
+        return kernels[:, [*order, *range(pictures, pictures + NOISE_CHANNELS)]]
+
+    def _made(self, name: str, height: int, width: int, channels: int) -> int:
+        tensor = self._buffer(bordered(height, width, channels))
+        self._tensors[name] = tensor, height, width
+        return _at(tensor)
+
+    def _buffer(self, array: Floats) -> Floats:
+        self._kept.append(array)
+        return array
+
+
+def _at(array: Floats) -> int:
+    return array.ctypes.data

@@ -1,0 +1,172 @@
+"""The network in our own machine code, next to the reference, and when it is taken."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import engines.backends
+from engines.backends import choose
+from engines.errors import BackendUnavailable
+from engines.model.network import Network, network_of, tensors_of
+from engines.model.topology import topology
+from engines.model.weights import Weights, base_weights
+from engines.native import library as native
+from engines.native.library import library
+from engines.native.plan import Plan
+
+SIDES = st.integers(1, 14).map(lambda fours: 4 * fours)
+
+
+def compiled_here() -> str:
+    try:
+        library()
+    except BackendUnavailable as error:
+        return str(error)
+    return ""
+
+
+needs_it = pytest.mark.skipif(bool(compiled_here()), reason=compiled_here() or "it is here")
+
+
+@pytest.fixture(autouse=True)
+def chosen_anew():
+    yield
+    engines.backends._only.cache_clear()
+
+
+def drawn(size: str, seed: int) -> Weights:
+    """A network as nobody trained it, every number of it at work."""
+    torch.manual_seed(seed)
+    network = Network(topology(size))
+    for layer in network.convolutions.values():
+        torch.nn.init.kaiming_normal_(layer.weight)
+        torch.nn.init.normal_(layer.bias, std=0.1)
+    return Weights(topology(size), tensors_of(network), {}, "")
+
+
+def inputs(hidden: int, height: int, width: int, seed: int) -> tuple[np.ndarray, ...]:
+    """A picture, the one before it carried, noise that differs from pixel to pixel, a state."""
+    rng = np.random.default_rng(seed)
+    now = rng.random((1, 8, height, width))
+    carried = np.clip(now + rng.normal(0, 0.02, now.shape), 0, 1)
+    noise = rng.uniform(0.01, 0.2, (1, 3, height, width))
+    state = rng.uniform(-1, 1, (1, hidden, height, width))
+    return tuple(part.astype(np.float32) for part in (now, carried, noise, state))
+
+
+def stepped(plan: Plan, parts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
+    given = np.full_like(parts[0], 7), np.full_like(parts[3], 7)
+    plan.step(*parts, *given)
+    return given
+
+
+def by_torch(weights: Weights, parts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
+    with torch.inference_mode():
+        picture, state = network_of(weights)(*(torch.from_numpy(part) for part in parts))
+    return picture.clamp(0, 1).numpy(), state.numpy()
+
+
+@needs_it
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["nano", "lite", "start", "mid", "full"]), SIDES, SIDES, st.integers(0, 99))
+def test_any_picture_comes_out_as_the_reference_gives_it(size, height, width, seed):
+    """Of any size on the grid, down to one tile; edges above all, where a mean and a convolution see less."""
+    weights = drawn(size, seed)
+    parts = inputs(weights.topology.hidden, height, width, seed)
+    for ours, theirs in zip(stepped(Plan(weights, height, width), parts), by_torch(weights, parts), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+@needs_it
+@pytest.mark.parametrize("size", ["lite", "mid"])
+def test_what_ships_comes_out_as_the_reference_gives_it(size):
+    weights = base_weights(size)
+    parts = inputs(weights.topology.hidden, 68, 124, 5)
+    for ours, theirs in zip(stepped(Plan(weights, 68, 124), parts), by_torch(weights, parts), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@needs_it
+def test_a_second_picture_sees_nothing_of_the_first_one():
+    """What a step leaves in the plan's memory, borders above all, must not show in the next one."""
+    weights = base_weights("lite")
+    used, fresh = Plan(weights, 36, 52), Plan(weights, 36, 52)
+    stepped(used, inputs(8, 36, 52, 1))
+    for one, other in zip(stepped(used, inputs(8, 36, 52, 2)), stepped(fresh, inputs(8, 36, 52, 2)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_it
+@pytest.mark.parametrize("threads", [2, 3, 16])
+def test_any_number_of_cores_gives_the_same_bits(monkeypatch, threads):
+    weights, parts = base_weights("lite"), inputs(8, 68, 124, 3)
+    made = []
+    for cores in (1, threads):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        made.append(stepped(Plan(weights, 68, 124), parts))
+    np.testing.assert_array_equal(made[0][0], made[1][0])
+    np.testing.assert_array_equal(made[0][1], made[1][1])
+
+
+@needs_it
+def test_weights_that_ran_away_show_as_no_number():
+    """The gate must see it: a picture of plain numbers would pass for one."""
+    weights = drawn("lite", 1)
+    weights.tensors["dec1.bias"][:] = np.nan
+    picture, _ = stepped(Plan(weights, 36, 52), inputs(8, 36, 52, 1))
+    assert np.isnan(picture).all()
+
+
+@needs_it
+def test_a_picture_off_the_grid_is_refused():
+    with pytest.raises(ValueError, match="grid of four"):
+        Plan(base_weights("lite"), 36, 54)
+
+
+@needs_it
+def test_auto_takes_it_where_the_processor_has_no_bfloat16(monkeypatch):
+    monkeypatch.setattr(engines.backends, "has_bfloat16", lambda: False)
+    backend = choose("auto")
+    assert (backend.name, backend.describe()) == ("native", "native avx2 f32")
+
+
+def test_auto_takes_openvino_where_it_has(monkeypatch):
+    monkeypatch.setattr(engines.backends, "has_bfloat16", lambda: True)
+    backend = choose("auto")
+    assert backend.name == "openvino"
+    assert backend.describe().startswith("openvino ")
+
+
+@pytest.fixture
+def not_compiled(monkeypatch):
+    """A machine that had no compiler when nearset was installed."""
+    library.cache_clear()
+    monkeypatch.setattr(native, "EXTENSION_SUFFIXES", [".gone"])
+    yield
+    library.cache_clear()
+
+
+def test_without_a_compiler_auto_takes_the_next_one_and_the_name_tells_how_to_get_it(not_compiled):
+    assert choose("auto").name == "openvino"
+    with pytest.raises(BackendUnavailable, match="not compiled when nearset was installed") as refused:
+        choose("native")
+    assert "apt install gcc" in refused.value.fix
+
+
+@needs_it
+def test_machine_code_of_another_version_is_refused(monkeypatch):
+    library.cache_clear()
+
+    class Longer(native.Step):
+        _fields_ = (("more", ctypes.c_void_p),)
+
+    monkeypatch.setattr(native, "Step", Longer)
+    with pytest.raises(BackendUnavailable, match="of another version"):
+        library()
+    library.cache_clear()
