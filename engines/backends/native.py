@@ -6,7 +6,7 @@ import numpy as np
 
 from engines.backends.base import Session
 from engines.backends.stream import OnProcessor
-from engines.model.carry import Flow, carried_on
+from engines.model.carry import Flow, flow
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
 from engines.model.weights import Weights
@@ -36,19 +36,15 @@ class _NativeSession(OnProcessor):
         self.weights = weights
         self._plan = Plan(weights, height, width)
         self._output = np.zeros((1, PICTURE_CHANNELS, height, width), np.float32)
-        self._hidden = np.zeros((1, weights.topology.hidden, height, width), np.float32)
-        self._blank = np.zeros_like(self._hidden)
         self._before: Packed | None = None
 
     def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
-        past = (
-            (now, self._blank)
-            if self._before is None
-            else carried_on(now, self._before, self._output, self._hidden, motion)
-        )
-        self._plan.step(now, past[0], noise, past[1], self._output, self._hidden)
+        if motion is None and self._before is not None:
+            motion = flow(now[0], self._before[0])
+        self._plan.step(now, noise, motion, self._output)
         self._before = now
         return self._output
 
     def reset(self) -> None:
         self._before = None
+        self._plan.reset()

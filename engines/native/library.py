@@ -27,10 +27,10 @@ class Step(ctypes.Structure):
     """`Step` of restore.c."""
 
     _fields_ = (
-        *((name, ctypes.c_int32) for name in ("height", "width", "hidden")),
+        *((name, ctypes.c_int32) for name in ("height", "width", "hidden", "fresh")),
         ("scale", ctypes.c_float),
-        *((name, _POINTER) for name in ("now", "carried", "noise", "state", "now_pixels", "carried_pixels")),
-        *((name, _POINTER) for name in ("output", "next_state")),
+        *((name, _POINTER) for name in ("now", "noise", "motion", "output")),
+        *((name, _POINTER) for name in ("now_pixels", "carried_pixels", "luma", "colours", "state")),
     )
 
 

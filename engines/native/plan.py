@@ -24,7 +24,7 @@ from engines.native.tensors import (
 
 
 class _Kind(IntEnum):
-    INTERLEAVE, PREPARE, CONVOLVE, DOWN, UP, LAST = range(6)
+    CARRY, PREPARE, CONVOLVE, DOWN, UP, LAST = range(6)
 
 
 _KINDS = {"conv": _Kind.CONVOLVE, "down": _Kind.DOWN, "up": _Kind.UP, "last": _Kind.LAST}
@@ -34,7 +34,7 @@ _TOLD = -(-NOISE_CHANNELS // LANES) * LANES
 
 
 class Plan:
-    """One network at one size, with the memory that it works in; one step at a time."""
+    """One network at one size, with the memory that it works in and what it keeps of the past; one step at a time."""
 
     def __init__(self, weights: Weights, height: int, width: int) -> None:
         """Lay out a network for packed pictures of `height` x `width`.
@@ -45,26 +45,33 @@ class Plan:
         """
         if height % 4 or width % 4:
             raise ValueError(f"{height}x{width} is not on the network's grid of four")
-        self._library, self._weights = library(), weights
+        self._library, self._weights, self._size = library(), weights, (height, width)
         self._kept: list[Floats] = []
         self._tensors: dict[str, tuple[Floats, int, int]] = {}
         self._hidden, self._threads = weights.topology.hidden, len(os.sched_getaffinity(0))
-        stages = [self._interleave(height, width), self._prepare(height, width)]
+        self._made("input", height, width, 2 * PICTURE_CHANNELS + self._hidden + _TOLD)
+        stages = [self._around(_Kind.CARRY), self._around(_Kind.PREPARE)]
         stages += [self._stage(layer) for layer in weights.topology.layers]
         self._stages = (Stage * len(stages))(*stages)
-        self._pixels = [self._buffer(aligned((height, width, LANES))) for _ in range(2)]
         most = max(scratch_floats(stage.inputs, stage.outputs, width) for stage in stages)
         self._scratch = aligned((self._threads, most + (-most) % 16))
+        pixels = height * width
+        self._past = [aligned((pixels, channels)) for channels in (LANES, LANES, 4, 4, self._hidden)]
+        self._fresh = True
 
-    def step(self, now: Floats, carried: Floats, noise: Floats, hidden: Floats, output: Floats, state: Floats) -> None:
-        """Take the network through a picture, into `output` and `state`; the inputs as in `Network.forward`."""
-        height, width = now.shape[2:]
-        planes = [np.ascontiguousarray(one) for one in (now, carried, noise, hidden)]
+    def step(self, now: Floats, noise: Floats, motion: Floats | None, output: Floats) -> None:
+        """Take the network through a picture, into `output`, clamped to 0-1.
+
+        Shape: `now` and `output` `[1, 8, h, w]`, noise `[1, 3, h, w]`, motion to the picture of the step before
+        `[h, w, 2]`; the first step after a reset looks at none. Range: code values / 1023.
+        """
+        height, width = self._size
+        assert now.shape == output.shape == (1, PICTURE_CHANNELS, height, width)
         assert output.flags.c_contiguous
-        assert state.flags.c_contiguous
-        step = Step(
-            height, width, self._hidden, NOISE_SCALE, *(_at(one) for one in (*planes, *self._pixels, output, state))
-        )
+        motion = motion if motion is not None and not self._fresh else np.zeros((height, width, 2), np.float32)
+        read = [np.ascontiguousarray(one, np.float32) for one in (now, noise, motion)]
+        places = (_at(one) for one in (*read, output, *self._past))
+        step = Step(height, width, self._hidden, self._fresh, NOISE_SCALE, *places)
         self._library.nearset_step(
             ctypes.byref(self._stages),
             len(self._stages),
@@ -73,14 +80,16 @@ class Plan:
             self._scratch.shape[1],
             self._threads,
         )
+        self._fresh = False
 
-    def _interleave(self, height: int, width: int) -> Stage:
-        return Stage(_Kind.INTERLEAVE, height, width)
+    def reset(self) -> None:
+        """Forget the past."""
+        self._fresh = True
 
-    def _prepare(self, height: int, width: int) -> Stage:
-        channels = 2 * PICTURE_CHANNELS + self._hidden + _TOLD
-        target = self._made("input", height, width, channels)
-        return Stage(_Kind.PREPARE, height, width, 0, 0, channels, target=target)
+    def _around(self, kind: _Kind) -> Stage:
+        """Return a stage before the layers; it writes what the first one reads."""
+        tensor, height, width = self._tensors["input"]
+        return Stage(kind, height, width, 0, 0, tensor.shape[2], target=_at(tensor))
 
     def _stage(self, layer: Layer) -> Stage:
         source, height, width = self._tensors[layer.source]
