@@ -15,7 +15,7 @@ from engines.native.plan import Plan
 
 
 class NativeBackend:
-    """Runs networks in `engines/native/restore.c`."""
+    """Runs networks in `engines/native`."""
 
     name = "native"
 

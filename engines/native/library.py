@@ -1,4 +1,4 @@
-"""`restore.c`, compiled when nearset was installed, as Python calls it."""
+"""The machine code (`restore.c` and its parts), compiled when nearset was installed, as Python calls it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COMPILER = "install a C compiler (Debian: apt install gcc libc6-dev) and instal
 
 
 class Stage(ctypes.Structure):
-    """`Stage` of restore.c."""
+    """`Stage` of restore.h."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("kind", "rows", "columns", "inputs", "used", "outputs")),
@@ -24,7 +24,7 @@ class Stage(ctypes.Structure):
 
 
 class Step(ctypes.Structure):
-    """`Step` of restore.c."""
+    """`Step` of restore.h."""
 
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("height", "width", "hidden", "fresh")),

@@ -1,4 +1,4 @@
-"""A network laid out for `restore.c`: its stages in order, their kernels, and the tensors between them."""
+"""A network laid out for the machine code: its stages in order, their kernels, and the tensors between them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Plan:
         read = [np.ascontiguousarray(one, np.float32) for one in (now, noise, motion)]
         places = (_at(one) for one in (*read, output, *self._past))
         step = Step(height, width, self._hidden, self._fresh, NOISE_SCALE, *places)
-        self._library.nearset_step(
+        wrong = self._library.nearset_step(
             ctypes.byref(self._stages),
             len(self._stages),
             ctypes.byref(step),
@@ -80,6 +80,7 @@ class Plan:
             self._scratch.shape[1],
             self._threads,
         )
+        assert not wrong, "a plan that is too long"
         self._fresh = False
 
     def reset(self) -> None:

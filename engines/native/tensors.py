@@ -1,4 +1,4 @@
-"""Kernels and buffers as `restore.c` reads them.
+"""Kernels and buffers as the machine code reads them.
 
 Source of the transform: Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.3.
 """
@@ -11,7 +11,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 LANES, TILE, POINTS, TOGETHER, APART = 8, 4, 36, 24, 16
-"""As in restore.c, which says what they are."""
+"""As in restore.h and layers.c, which say what they are."""
 _LINE = 64
 """Bytes of a line of a cache."""
 _TO_POINTS = np.array(
