@@ -2,57 +2,9 @@
  * what the last one gives.
  */
 
-#include "restore.h"
+#include "places.h"
 
 #define WINDOW 4 /* pixels to each side of which the mean is taken: half of MEAN_SIDE */
-
-/* Eight rows of eight become eight columns. */
-ALWAYS void turned(const Lanes in[8], Lanes out[8])
-{
-    Lanes pairs[8], fours[8];
-    UNROLL for (int at = 0; at < 8; at += 2) {
-        pairs[at] = _mm256_unpacklo_ps(in[at], in[at + 1]);
-        pairs[at + 1] = _mm256_unpackhi_ps(in[at], in[at + 1]);
-    }
-    UNROLL for (int at = 0; at < 8; at += 4) {
-        fours[at] = _mm256_shuffle_ps(pairs[at], pairs[at + 2], 0x44);
-        fours[at + 1] = _mm256_shuffle_ps(pairs[at], pairs[at + 2], 0xee);
-        fours[at + 2] = _mm256_shuffle_ps(pairs[at + 1], pairs[at + 3], 0x44);
-        fours[at + 3] = _mm256_shuffle_ps(pairs[at + 1], pairs[at + 3], 0xee);
-    }
-    UNROLL for (int at = 0; at < 4; at++) {
-        out[at] = _mm256_permute2f128_ps(fours[at], fours[at + 4], 0x20);
-        out[at + 4] = _mm256_permute2f128_ps(fours[at], fours[at + 4], 0x31);
-    }
-}
-
-/* Eight planes of a row, pixel after pixel, `apart` floats from each other. */
-static void gathered(const float *planes, size_t plane, float *pixels, size_t apart, int width)
-{
-    int column = 0;
-    for (; column + LANES <= width; column += LANES) {
-        Lanes in[8], out[8];
-        UNROLL for (int at = 0; at < 8; at++) in[at] = take(planes + at * plane + column);
-        turned(in, out);
-        UNROLL for (int at = 0; at < 8; at++) put(pixels + (column + at) * apart, out[at]);
-    }
-    for (; column < width; column++)
-        for (int at = 0; at < LANES; at++) pixels[column * apart + at] = planes[at * plane + column];
-}
-
-/* The other way. */
-static void spread(const float *pixels, size_t apart, float *planes, size_t plane, int width)
-{
-    int column = 0;
-    for (; column + LANES <= width; column += LANES) {
-        Lanes in[8], out[8];
-        UNROLL for (int at = 0; at < 8; at++) in[at] = take(pixels + (column + at) * apart);
-        turned(in, out);
-        UNROLL for (int at = 0; at < 8; at++) put(planes + at * plane + column, out[at]);
-    }
-    for (; column < width; column++)
-        for (int at = 0; at < LANES; at++) planes[at * plane + column] = pixels[column * apart + at];
-}
 
 /* 1 / sqrt(x): twelve bits by the processor's table and the rest by one step of Newton's, in a third of the time. */
 ALWAYS Lanes one_over_root(Lanes value)
@@ -78,71 +30,6 @@ ALWAYS Lanes bounded(Lanes value)
 ALWAYS Lanes told(const float *luma, size_t plane)
 {
     return _mm256_set_m128(_mm_set1_ps(luma[plane]), _mm_set1_ps(luma[0]));
-}
-
-static float within(float value, float least, float most)
-{
-    return value > least ? value < most ? value : most : least; /* what is no number is the least */
-}
-
-/* The largest whole number that is not above a value. */
-static int whole(float value) { return (int)value - (value < (int)value); }
-
-static int clamped(int at, int count) { return at < 0 ? 0 : at < count ? at : count - 1; }
-
-/* Weights of four samples, `after` the second one. Source: Keys 1981, "Cubic Convolution Interpolation", a = -0.75. */
-static void keys(float after, float weights[4])
-{
-    const float a = -0.75f, from = after + 1, left = 1 - after;
-    weights[0] = ((a * from - 5 * a) * from + 8 * a) * from - 4 * a;
-    weights[1] = ((a + 2) * after - (a + 3)) * after * after + 1;
-    weights[2] = ((a + 2) * left - (a + 3)) * left * left + 1;
-    weights[3] = 1 - weights[0] - weights[1] - weights[2];
-}
-
-/* Two floats of one row and two of the next one. */
-ALWAYS __m128 four(const float *above, const float *below)
-{
-    return _mm_loadh_pi(_mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)above), (const __m64 *)below);
-}
-
-/* A place in a plane and the three beside, below and across from it, all sampled by as much, cubically; the last sample
- * of a line goes on beyond it. Of luma these are four samples, of colours, two together at a place (`both`), two. */
-ALWAYS __m128 sampled(const float *plane, int rows, int columns, float x, float y, const int both)
-{
-    float across[4], down[4];
-    x = within(x, -8, columns + 8), y = within(y, -8, rows + 8);
-    const int left = whole(x), top = whole(y), column = left - 1, row = top - 1, step = both ? 2 : 1;
-    keys(x - left, across);
-    keys(y - top, down);
-    __m128 sum = _mm_setzero_ps();
-    if (column >= 0 && row >= 0 && column + 3 + !both < columns && row + 4 < rows) {
-        const size_t pitch = (size_t)columns * step;
-        const float *from = plane + row * pitch + (size_t)column * step;
-        UNROLL for (int line = 0; line < 4; line++, from += pitch) {
-            __m128 part = _mm_setzero_ps();
-            UNROLL for (int at = 0; at < 4; at++)
-                part = _mm_fmadd_ps(_mm_set1_ps(across[at]), four(from + at * step, from + at * step + pitch), part);
-            sum = _mm_fmadd_ps(_mm_set1_ps(down[line]), part, sum);
-        }
-        return sum;
-    }
-    for (int line = 0; line < 4; line++)
-        for (int at = 0; at < 4; at++) {
-            const float *above = plane + (size_t)clamped(row + line, rows) * columns * step;
-            const float *below = plane + (size_t)clamped(row + line + 1, rows) * columns * step;
-            const int one = clamped(column + at, columns) * step;
-            const int other = both ? one + 1 : clamped(column + at + 1, columns);
-            __m128 value = _mm_set_ps(below[other], below[one], above[other], above[one]);
-            sum = _mm_fmadd_ps(_mm_set1_ps(across[at] * down[line]), value, sum);
-        }
-    return sum;
-}
-
-/* Luma's four samples and the colours' four become a packed pixel: of colours each one's two lines together. */
-ALWAYS Lanes packed(__m128 luma, __m128 colours)
-{
-    return _mm256_set_m128(_mm_shuffle_ps(colours, colours, 0xd8), luma);
 }
 
 /* The state at a place, sampled linearly. */
@@ -177,14 +64,8 @@ void carry(const Step *step, const Stage *stage, int row)
             for (int channel = 0; channel < hidden; channel += LANES) put(state + channel, _mm256_setzero_ps());
             continue;
         }
-        const float x = column + motion[0], y = row + motion[1];
-        if (motion[0] == 0 && motion[1] == 0) {
-            const float *luma = step->luma + 4 * at + 2 * column, *colours = step->colours + 4 * at + 2 * column;
-            put(carried, packed(four(luma, luma + 2 * width), four(colours, colours + 2 * width)));
-        } else
-            put(carried, packed(sampled(step->luma, 2 * height, 2 * width, 2 * x, 2 * y, 0),
-                                sampled(step->colours, 2 * height, width, x, 2 * y, 1)));
-        state_at(step, x, y, state);
+        put(carried, moved(step->luma, step->colours, height, width, row, column, motion[0], motion[1], 4));
+        state_at(step, column + motion[0], row + motion[1], state);
     }
 }
 
@@ -241,12 +122,7 @@ void finish(const Step *step, const Stage *stage, int row)
         /* in this order what is no number stays none */
         restored = _mm256_min_ps(many(1), _mm256_max_ps(_mm256_setzero_ps(), restored));
         put(here, restored);
-        const __m128 luma = _mm256_castps256_ps128(restored), colours = _mm256_extractf128_ps(restored, 1);
-        float *first = step->luma + 4 * at + 2 * column, *both = step->colours + 4 * at + 2 * column;
-        _mm_storel_pi((__m64 *)first, luma);
-        _mm_storeh_pi((__m64 *)(first + 2 * width), luma);
-        _mm_storel_pi((__m64 *)both, _mm_shuffle_ps(colours, colours, 0xd8));
-        _mm_storeh_pi((__m64 *)(both + 2 * width), _mm_shuffle_ps(colours, colours, 0xd8));
+        unpacked(restored, step->luma + 4 * at + 2 * column, step->colours + 4 * at + 2 * column, 2 * width);
         for (int channel = 0; channel < step->hidden; channel += LANES)
             put(step->state + (at + column) * step->hidden + channel, bounded(take(here + 2 * LANES + channel)));
     }
