@@ -10,6 +10,7 @@ from engines.model.carry import Flow, flow
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
 from engines.model.weights import Weights
+from engines.native.hindsight import smoothed
 from engines.native.library import library
 from engines.native.plan import Plan
 
@@ -32,6 +33,8 @@ class NativeBackend:
 
 
 class _NativeSession(OnProcessor):
+    smoothed = staticmethod(smoothed)
+
     def __init__(self, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._plan = Plan(weights, height, width)

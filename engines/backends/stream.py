@@ -5,7 +5,7 @@ A session that does the same elsewhere has a stream of its own (`gpu_stream.py`)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,14 +19,19 @@ from engines.model.hindsight import smoothed
 from engines.model.noise import NoiseProfile
 from engines.model.packing import Packed, pack, planes_of, whole_codes
 
+Smoothed = Callable[[Iterable[Packed], Iterable[Flow], NoiseProfile], Iterator[Packed]]
+
 
 class OnProcessor:
     """A session whose pictures the processor makes ready."""
 
+    smoothed: Smoothed = staticmethod(smoothed)
+    """How a shot is gone back over."""
+
     def stream(self, height: int, width: int, noise: NoiseProfile) -> Stream:
         """Return the way for working pictures; see `base.Session`."""
         del height, width
-        return _Stream(cast(Session, self), noise)
+        return _Stream(cast(Session, self), noise, self.smoothed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,8 @@ class _Restored:
 
 
 class _Stream:
-    def __init__(self, session: Session, noise: NoiseProfile) -> None:
-        self._session, self._noise = session, noise
+    def __init__(self, session: Session, noise: NoiseProfile, smoothed: Smoothed) -> None:
+        self._session, self._noise, self._smoothed = session, noise, smoothed
         self._last: _Ready | None = None
 
     def ready(self, picture: Picture, before: Ready | None = None) -> Ready:
@@ -83,7 +88,7 @@ class _Stream:
         if not known[0].changed:
             return [one.filmed for one in known[:count]]
         motions = (one.motion for one in reversed(known[1:]) if one.motion is not None)
-        leaning = smoothed((one.packed for one in reversed(known)), motions, self._noise)
+        leaning = self._smoothed((one.packed for one in reversed(known)), motions, self._noise)
         made: list[Picture] = []
         for at, packed in zip(reversed(range(len(known))), leaning, strict=True):
             if at < count:

@@ -40,7 +40,7 @@ _CHROMA_USUAL = 0.63
 _CHROMA = (0.3, 2.0)
 """Bounds of chroma's deviation over luma's. Chroma noise that a camera has smeared over more than a block hides from
 one picture: of 21 real ones it was told below 0.3 in 17, where it was 0.28 to 0.66 (2026-11-25)."""
-_FLOOR = 2.5e-7
+LEAST_VARIANCE = 2.5e-7
 """Smallest variance told: half a code value of 1023, the rounding of a clean 10-bit picture."""
 
 Floats = npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ class NoiseProfile:
     def deviation(self, signal: Floats) -> Floats:
         """Return the standard deviation at a signal, same shape."""
         variance = np.float32(self.shot) * signal + np.float32(self.read)
-        deviation: Floats = np.sqrt(np.maximum(variance, np.float32(_FLOOR)))
+        deviation: Floats = np.sqrt(np.maximum(variance, np.float32(LEAST_VARIANCE)))
         return deviation
 
     def noise_map(self, packed: Packed) -> Packed:
@@ -93,7 +93,7 @@ def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
         return profile
     heard, beside = _heard(luma), _heard(colours)
     told = float(np.clip((beside.variance / max(heard.variance, 1e-12)) ** 0.5, *_CHROMA))
-    read = max(profile.read * heard.hidden, _FLOOR)
+    read = max(profile.read * heard.hidden, LEAST_VARIANCE)
     return NoiseProfile(profile.shot * heard.hidden, read, chroma=told, coarse=heard.coarse)
 
 
@@ -219,8 +219,8 @@ def _fit(mean: Floats, variance: Floats) -> NoiseProfile:
         level.append(_quiet(inside) / _QUIET_BIAS)
         weight.append(len(inside) ** 0.5)
     if not signal:
-        return NoiseProfile(0.0, _FLOOR)
-    levels = np.clip(level, _FLOOR, max(min(level), _FLOOR) * _SPREAD)
+        return NoiseProfile(0.0, LEAST_VARIANCE)
+    levels = np.clip(level, LEAST_VARIANCE, max(min(level), LEAST_VARIANCE) * _SPREAD)
     return _line(np.array(signal), levels, np.array(weight) / levels)
 
 
@@ -234,11 +234,11 @@ def _line(
 ) -> NoiseProfile:
     flat = float(np.average(level, weights=weight))
     if len(signal) < 3:  # noqa: PLR2004 - a slope needs more
-        return NoiseProfile(0.0, max(flat, _FLOOR))
+        return NoiseProfile(0.0, max(flat, LEAST_VARIANCE))
     slope, offset = np.polyfit(signal, level, 1, w=weight)
     if slope < 0:
-        return NoiseProfile(0.0, max(flat, _FLOOR))
-    if offset < _FLOOR:
+        return NoiseProfile(0.0, max(flat, LEAST_VARIANCE))
+    if offset < LEAST_VARIANCE:
         through_zero = float((weight**2 * signal * level).sum() / (weight**2 * signal**2).sum())
-        return NoiseProfile(through_zero, _FLOOR)
+        return NoiseProfile(through_zero, LEAST_VARIANCE)
     return NoiseProfile(float(slope), float(offset))

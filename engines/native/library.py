@@ -34,6 +34,18 @@ class Step(ctypes.Structure):
     )
 
 
+class Lean(ctypes.Structure):
+    """`Lean` of restore.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("height", "width")),
+        *((name, ctypes.c_float) for name in ("standing", "moving", "per_move", "tolerance", "weight")),
+        *((name, ctypes.c_float) for name in ("shot", "read", "least")),
+        *((name, _POINTER) for name in ("own", "motion", "leant", "luma", "colours")),
+        *((name, _POINTER) for name in ("difference", "apart", "lasting", "most")),
+    )
+
+
 @cache
 def library() -> ctypes.CDLL:
     """Return the library.
@@ -46,11 +58,14 @@ def library() -> ctypes.CDLL:
     if path is None:
         raise _missing("its machine code was not compiled when nearset was installed", _COMPILER)
     found = ctypes.CDLL(str(path))
-    if found.nearset_layout() != ctypes.sizeof(Stage) * 1000 + ctypes.sizeof(Step):
+    stage, step, lean = (ctypes.sizeof(it) for it in (Stage, Step, Lean))
+    if found.nearset_layout() != (stage * 1000 + step) * 1000 + lean:
         raise _missing("its machine code is of another version", _COMPILER)
     if not found.nearset_able():
         raise _missing("this processor has no AVX2 with fused multiply-add", "set `engine: auto`")
     found.nearset_step.argtypes = (_POINTER, ctypes.c_int32, _POINTER, _POINTER, ctypes.c_uint64, ctypes.c_int32)
+    found.nearset_lean.argtypes = (_POINTER, ctypes.c_int32, _POINTER, ctypes.c_uint64, ctypes.c_int32)
+    found.nearset_lean.restype = None
     return found
 
 

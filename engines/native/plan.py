@@ -14,6 +14,7 @@ from engines.native.library import Stage, Step, library
 from engines.native.tensors import (
     LANES,
     Floats,
+    address,
     aligned,
     bordered,
     phased_kernels,
@@ -70,13 +71,13 @@ class Plan:
         assert output.flags.c_contiguous
         motion = motion if motion is not None and not self._fresh else np.zeros((height, width, 2), np.float32)
         read = [np.ascontiguousarray(one, np.float32) for one in (now, noise, motion)]
-        places = (_at(one) for one in (*read, output, *self._past))
+        places = (address(one) for one in (*read, output, *self._past))
         step = Step(height, width, self._hidden, self._fresh, NOISE_SCALE, *places)
         wrong = self._library.nearset_step(
             ctypes.byref(self._stages),
             len(self._stages),
             ctypes.byref(step),
-            _at(self._scratch),
+            address(self._scratch),
             self._scratch.shape[1],
             self._threads,
         )
@@ -90,7 +91,7 @@ class Plan:
     def _around(self, kind: _Kind) -> Stage:
         """Return a stage before the layers; it writes what the first one reads."""
         tensor, height, width = self._tensors["input"]
-        return Stage(kind, height, width, 0, 0, tensor.shape[2], target=_at(tensor))
+        return Stage(kind, height, width, 0, 0, tensor.shape[2], target=address(tensor))
 
     def _stage(self, layer: Layer) -> Stage:
         source, height, width = self._tensors[layer.source]
@@ -109,10 +110,10 @@ class Plan:
             kernels.shape[1],
             layer.outputs,
             SLOPE if layer.op in {"conv", "down"} else 1,
-            _at(source),
-            _at(self._tensors[layer.skip][0]) if layer.skip else None,
-            _at(self._buffer(_KERNELS[layer.op](kernels))),
-            _at(self._buffer(np.ascontiguousarray(bias, np.float32))),
+            address(source),
+            address(self._tensors[layer.skip][0]) if layer.skip else None,
+            address(self._buffer(_KERNELS[layer.op](kernels))),
+            address(self._buffer(np.ascontiguousarray(bias, np.float32))),
             self._made(layer.name, height * doubled // halved, width * doubled // halved, layer.outputs),
         )
 
@@ -125,12 +126,8 @@ class Plan:
     def _made(self, name: str, height: int, width: int, channels: int) -> int:
         tensor = self._buffer(bordered(height, width, channels))
         self._tensors[name] = tensor, height, width
-        return _at(tensor)
+        return address(tensor)
 
     def _buffer(self, array: Floats) -> Floats:
         self._kept.append(array)
         return array
-
-
-def _at(array: Floats) -> int:
-    return array.ctypes.data

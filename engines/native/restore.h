@@ -15,7 +15,7 @@
 #define LANES 8 /* channels that are worked on at once */
 #define TILE 4  /* pixels of a tile, each way */
 
-enum { CARRY, PREPARE, CONVOLVE, DOWN, UP, LAST };
+enum { CARRY, PREPARE, CONVOLVE, DOWN, UP, LAST, BEGIN, COMPARE, LEAN };
 
 /* One stage. `rows`, `columns` are those of what is read, `height`, `width` of the picture; pointers that a stage
  * has no use for are not looked at. */
@@ -37,6 +37,16 @@ typedef struct {
     float *output, *now_pixels, *carried_pixels, *luma, *colours, *state;
 } Step;
 
+/* What going back over a shot reads and writes. `own` and `leant` are planar `[8, h, w]`, `motion` is that of the next
+ * picture from this one `[h, w, 2]`; `luma` and `colours` are the next picture's, and become this one's. The numbers
+ * are those of `hindsight.py`, `weight` is that of what lasts where noise is as coarse as told, `per_move` 1 / MOVES. */
+typedef struct {
+    int32_t height, width;
+    float standing, moving, per_move, tolerance, weight, shot, read, least;
+    const float *own, *motion;
+    float *leant, *luma, *colours, *difference, *apart, *lasting, *most;
+} Lean;
+
 /* Layers (layers.c): one row of tiles of a 3x3 convolution, one row of what changes the raster. */
 void convolve(const Stage *stage, int row, float *scratch);
 void down(const Stage *stage, int row, float *scratch);
@@ -46,6 +56,11 @@ void up(const Stage *stage, int row, float *scratch);
 void carry(const Step *step, const Stage *stage, int row);
 void prepare(const Step *step, const Stage *stage, int row, float *scratch);
 void finish(const Step *step, const Stage *stage, int row);
+
+/* Going back over a shot (hindsight.c), a row each. */
+void begin(const Lean *lean, int row, float *scratch);
+void compare(const Lean *lean, int row, float *scratch);
+void lean_on(const Lean *lean, int row, float *scratch);
 
 typedef __m256 Lanes;
 

@@ -27,6 +27,11 @@ _TO_POINTS = np.array(
 """G of F(4x4, 3x3)."""
 
 
+def address(array: Floats) -> int:
+    """Return where an array begins."""
+    return array.ctypes.data
+
+
 def aligned(shape: tuple[int, ...]) -> Floats:
     """Return zeros that begin on a line of the cache."""
     count = int(np.prod(shape))

@@ -14,10 +14,13 @@ import engines.backends
 from engines.backends import choose
 from engines.backends.eager import EagerBackend
 from engines.errors import BackendUnavailable
+from engines.model import hindsight
 from engines.model.network import Network, tensors_of
+from engines.model.noise import NoiseProfile
 from engines.model.topology import topology
 from engines.model.weights import Weights, base_weights
 from engines.native import library as native
+from engines.native.hindsight import smoothed
 from engines.native.library import library
 from engines.native.plan import Plan
 
@@ -178,3 +181,20 @@ def test_machine_code_of_another_version_is_refused(monkeypatch):
     with pytest.raises(BackendUnavailable, match="of another version"):
         library()
     library.cache_clear()
+
+
+@needs_it
+@settings(max_examples=40, deadline=None)
+@given(SIDES, SIDES, st.integers(2, 5), st.integers(0, 99), st.sampled_from([0.0, 0.3, 4.0, 60.0]))
+def test_going_back_over_a_shot_is_as_the_reference_goes(height, width, count, seed, moves):
+    """Pictures that agree in part, motion of any amount that leads over every edge, a half that stands still."""
+    rng = np.random.default_rng(seed)
+    profile = NoiseProfile(2e-4, 1e-4, coarse=rng.uniform(0, 0.9))
+    thing = rng.random((1, 8, height, width))
+    shot = [(thing + rng.normal(0, 0.02, thing.shape)).astype(np.float32) for _ in range(count)]
+    motions = [rng.normal(0, moves, (height, width, 2)).astype(np.float32) for _ in shot[1:]]
+    for motion in motions:
+        motion[: height // 2] = 0
+    ours = [picture.copy() for picture in smoothed(shot, motions, profile)]
+    for one, other in zip(ours, hindsight.smoothed(shot, motions, profile), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
