@@ -11,11 +11,14 @@ import numpy as np
 from engines.backends.base import LightSession, Session
 from engines.backends.stream import OnProcessor
 from engines.light.graph import coarse_size, light_graph
+from engines.model import hindsight
 from engines.model.carry import Flow, carried_on
 from engines.model.onnx_graph import onnx_graph
 from engines.model.packing import Packed
 from engines.model.topology import PICTURE_CHANNELS
 from engines.model.weights import Weights
+from engines.native import hindsight as native
+from engines.native.library import is_here
 from engines.openvino_core import compiled, core, ov
 
 
@@ -44,6 +47,8 @@ class OpenVinoBackend:
 
 
 class _OpenVinoSession(OnProcessor):
+    smoothed = staticmethod(native.smoothed if is_here() else hindsight.smoothed)
+
     def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
         self.weights = weights
         self._request = compiled.create_infer_request()

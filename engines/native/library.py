@@ -69,6 +69,15 @@ def library() -> ctypes.CDLL:
     return found
 
 
+def is_here() -> bool:
+    """Return whether it can be had."""
+    try:
+        library()
+    except BackendUnavailable:
+        return False
+    return True
+
+
 def has_bfloat16() -> bool:
     """Return whether the processor multiplies bfloat16, in which OpenVINO does twice as much at once.
 
