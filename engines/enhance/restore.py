@@ -5,7 +5,9 @@ know of it (`hindsight.py`), a block of pictures at a time. Where a block begins
 clip made in parts comes out as the whole one.
 
 At the start of a clip and at each cut there is nothing yet to lean on: there the network first goes through the
-pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones.
+pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones. A shot of one
+picture has neither past nor future; it leans on what is alike in it (`alike.py`), on the processor whatever runs the
+network: it is one picture, and seldom.
 
 While the network is at a picture, the next one is made ready beside it, its motion above all, which depends on no
 weights: on the processor in a thread (docs/performance.md), on a GPU by a stream of its own.
@@ -28,7 +30,8 @@ import numpy.typing as npt
 
 from engines.backends.base import Backend, Ready, Restored, Stream
 from engines.enhance import LOOK_AHEAD
-from engines.media.frames import CODE_MAX, Picture
+from engines.media.frames import CODE_MAX, Picture, blended
+from engines.model.alike import leaning
 from engines.model.noise import NoiseProfile
 from engines.model.packing import packed_size
 from engines.model.weights import Weights
@@ -66,6 +69,7 @@ class Restore:
     ) -> None:
         session = backend.open(weights, *packed_size(height, width)) if strength else None
         self._stream, self._strength = session.stream(height, width, noise) if session else None, strength
+        self._noise = noise
         self.weights = session.weights if session else weights
         self._before: Thumbnail | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="restore")
@@ -83,7 +87,11 @@ class Restore:
             self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
         if not self._made:
             left = BLOCK - picture.number % BLOCK
-            self._made.extend(stream.smoothed(self._shot(left + _BEYOND), left, self._strength))
+            shot = self._shot(left + _BEYOND)
+            if len(shot) == 1 and self._ahead[0].begins:
+                self._made.append(self._by_itself(picture, stream.smoothed(shot, 1, 1.0)[0]))
+            else:
+                self._made.extend(stream.smoothed(shot, left, self._strength))
         self._ahead.popleft()
         return self._made.popleft()
 
@@ -101,6 +109,13 @@ class Restore:
                 stream.step(stream.ready(follower))
         self._before = small
         return _Ahead(stream.step(now), begins)
+
+    def _by_itself(self, filmed: Picture, restored: Picture) -> Picture:
+        """Return the picture of a shot of one, as the network gave it, leaning on itself."""
+        if restored is filmed:  # nothing was restored
+            return filmed
+        made = leaning(filmed, restored, self._noise)
+        return made if self._strength == 1 else blended(filmed, made, np.float32(self._strength))
 
     def _shot(self, most: int) -> list[Restored]:
         """Return of what the network has been through the pictures of the present shot, so many at most."""
