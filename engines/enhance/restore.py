@@ -31,7 +31,7 @@ import numpy.typing as npt
 from engines.backends.base import Backend, Ready, Restored, Stream
 from engines.enhance import LOOK_AHEAD
 from engines.media.frames import CODE_MAX, Picture, blended
-from engines.model.alike import leaning
+from engines.model.alike import heard_again, leaning
 from engines.model.noise import NoiseProfile
 from engines.model.packing import packed_size
 from engines.model.weights import Weights
@@ -69,7 +69,7 @@ class Restore:
     ) -> None:
         session = backend.open(weights, *packed_size(height, width)) if strength else None
         self._stream, self._strength = session.stream(height, width, noise) if session else None, strength
-        self._noise = noise
+        self._session, self._noise = session, noise
         self.weights = session.weights if session else weights
         self._before: Thumbnail | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="restore")
@@ -87,11 +87,8 @@ class Restore:
             self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
         if not self._made:
             left = BLOCK - picture.number % BLOCK
-            shot = self._shot(left + _BEYOND)
-            if len(shot) == 1 and self._ahead[0].begins:
-                self._made.append(self._by_itself(picture, stream.smoothed(shot, 1, 1.0)[0]))
-            else:
-                self._made.extend(stream.smoothed(shot, left, self._strength))
+            shot, alone = self._shot(left + _BEYOND), self._ahead[0].alone
+            self._made.extend([alone] if alone else stream.smoothed(shot, left, self._strength))
         self._ahead.popleft()
         return self._made.popleft()
 
@@ -108,13 +105,28 @@ class Restore:
             for follower in reversed(_same_shot(small, coming[:_BEGINNING])):
                 stream.step(stream.ready(follower))
         self._before = small
-        return _Ahead(stream.step(now), begins)
+        restored = stream.step(now)
+        alone = begins and not _same_shot(small, coming[:1])
+        return _Ahead(
+            restored, begins, self._by_itself(picture, stream.smoothed([restored], 1, 1.0)[0]) if alone else None
+        )
 
     def _by_itself(self, filmed: Picture, restored: Picture) -> Picture:
-        """Return the picture of a shot of one, as the network gave it, leaning on itself."""
-        if restored is filmed:  # nothing was restored
+        """Return the picture of a shot of one: what the network gives of it leans on what is alike in it.
+
+        Where that tells of less noise than was told, the network goes through the picture once more first. The session
+        may be used: the next picture begins a shot.
+        """
+        if restored is filmed or self._session is None:  # nothing was restored
             return filmed
-        made = leaning(filmed, restored, self._noise)
+        noise = heard_again(filmed, restored, self._noise)
+        if noise != self._noise:
+            if self._next:
+                self._next[1].exception()  # on a GPU nothing else may be under way while a stream is made
+            again = self._session.stream(filmed.height, filmed.width, noise)
+            again.reset()
+            restored = again.smoothed([again.step(again.ready(filmed))], 1, 1.0)[0]
+        made = leaning(filmed, restored, noise)
         return made if self._strength == 1 else blended(filmed, made, np.float32(self._strength))
 
     def _shot(self, most: int) -> list[Restored]:
@@ -124,10 +136,11 @@ class Restore:
 
 
 class _Ahead(NamedTuple):
-    """A picture that the network has been through, and whether it begins a shot."""
+    """A picture that the network has been through, whether it begins a shot, and what it became if it is all of one."""
 
     restored: Restored
     begins: bool
+    alone: Picture | None
 
 
 def _same_shot(small: Thumbnail, coming: Sequence[Picture]) -> list[Picture]:
