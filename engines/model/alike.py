@@ -50,8 +50,8 @@ _PLACES = [
     if (down, across) > (0, 0) and max(down, abs(across)) > 4  # noqa: PLR2004 - noise is alike over four samples
 ]
 """Where the other place is looked for, down and across: every pair once."""
-_ENOUGH = 1000.0
-"""Least pairs of samples that tell anything."""
+_ENOUGH, _LEAST_HEARD = 1000.0, 0.05
+"""Least pairs of samples that tell anything, and the least share of the deviation that is ever left."""
 _SHARED = 0.75
 """What is missing of the deviation, times coarseness squared: coarse noise is left in the guide, which then finds alike
 what has the same noise. Heard were 0.78 to 0.87 of it at 0.40, 0.75 at 0.54, 0.70 at 0.63 (2026-11-28)."""
@@ -113,7 +113,7 @@ def heard_again(filmed: Picture, restored: Picture, noise: NoiseProfile) -> Nois
     coarse = max(beside / power, 0.0)
     level = (power / seen / 2) ** 0.5 / (1 - _SHARED * coarse**2)
     sure = float(np.clip((_COARSE - coarse) / (_COARSE - _FINE), 0, 1))
-    share = 1 - sure * max(1 - level, 0.0)
+    share = max(1 - sure * max(1 - level, 0.0), _LEAST_HEARD)
     finer = sure * max(noise.coarse - coarse / _COARSE_HEARD, 0.0)
     chroma = min(noise.chroma / share, max(noise.chroma, _CHROMA_MOST))
     return NoiseProfile(noise.shot * share**2, noise.read * share**2, chroma, noise.coarse - finer)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engines.backends.openvino import OpenVinoBackend
+from engines.enhance.restore import Restore
 from engines.media.frames import Picture
 from engines.model.alike import heard_again, leaning
 from engines.model.noise import NoiseProfile, estimate
@@ -134,6 +135,15 @@ def test_a_still_of_cloth_has_no_flat_place_and_is_heard_again_where_its_weave_r
     assert 0.9 * SIGMA < heard.read**0.5 * 1023 < 1.2 * SIGMA
     assert heard.coarse < 0.25
     assert heard.chroma > told.chroma
+
+
+def test_the_network_goes_through_such_a_still_once_more() -> None:
+    truth = cloth()
+    filmed, _ = filmed_and_restored(truth)
+    told = estimate([filmed])
+    restore = Restore(OpenVinoBackend("f32"), base_weights("lite"), filmed.height, filmed.width, strength=1, noise=told)
+    once = leaning(filmed, by_the_network(filmed, told), told)
+    assert error(restore(filmed).y, truth.y) < 0.8 * error(once.y, truth.y)
 
 
 def test_what_was_told_right_is_heard_the_same() -> None:
