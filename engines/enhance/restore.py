@@ -106,10 +106,10 @@ class Restore:
                 stream.step(stream.ready(follower))
         self._before = small
         restored = stream.step(now)
-        alone = begins and not _same_shot(small, coming[:1])
-        return _Ahead(
-            restored, begins, self._by_itself(picture, stream.smoothed([restored], 1, 1.0)[0]) if alone else None
-        )
+        alone: Picture | None = None
+        if begins and not _same_shot(small, coming[:1]):
+            alone = self._by_itself(picture, stream.smoothed([restored], 1, 1.0)[0])
+        return _Ahead(restored, begins, alone)
 
     def _by_itself(self, filmed: Picture, restored: Picture) -> Picture:
         """Return the picture of a shot of one: what the network gives of it leans on what is alike in it.
