@@ -5,7 +5,10 @@ know of it (`hindsight.py`), a block of pictures at a time. Where a block begins
 clip made in parts comes out as the whole one.
 
 At the start of a clip and at each cut there is nothing yet to lean on: there the network first goes through the
-pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones.
+pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones. A clip of
+one picture, a still, has neither past nor future; it leans on what is alike in it (`alike.py`), on the processor
+whatever runs the network. That takes seconds, so that shots of one picture within a clip, as a strobe makes them, do
+without.
 
 While the network is at a picture, the next one is made ready beside it, its motion above all, which depends on no
 weights: on the processor in a thread (docs/performance.md), on a GPU by a stream of its own.
@@ -28,7 +31,8 @@ import numpy.typing as npt
 
 from engines.backends.base import Backend, Ready, Restored, Stream
 from engines.enhance import LOOK_AHEAD
-from engines.media.frames import CODE_MAX, Picture
+from engines.media.frames import CODE_MAX, Picture, blended
+from engines.model.alike import heard_again, leaning
 from engines.model.noise import NoiseProfile
 from engines.model.packing import packed_size
 from engines.model.weights import Weights
@@ -66,6 +70,7 @@ class Restore:
     ) -> None:
         session = backend.open(weights, *packed_size(height, width)) if strength else None
         self._stream, self._strength = session.stream(height, width, noise) if session else None, strength
+        self._session, self._noise = session, noise
         self.weights = session.weights if session else weights
         self._before: Thumbnail | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="restore")
@@ -83,7 +88,8 @@ class Restore:
             self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
         if not self._made:
             left = BLOCK - picture.number % BLOCK
-            self._made.extend(stream.smoothed(self._shot(left + _BEYOND), left, self._strength))
+            shot, alone = self._shot(left + _BEYOND), self._ahead[0].alone
+            self._made.extend([alone] if alone else stream.smoothed(shot, left, self._strength))
         self._ahead.popleft()
         return self._made.popleft()
 
@@ -94,13 +100,33 @@ class Restore:
         if coming:
             self._next = coming[0], self._beside.submit(stream.ready, coming[0], now)
         small = _thumbnail(picture)
+        still = self._before is None and not coming
         begins = self._before is None or _is_cut(self._before, small)
         if begins:
             stream.reset()
             for follower in reversed(_same_shot(small, coming[:_BEGINNING])):
                 stream.step(stream.ready(follower))
         self._before = small
-        return _Ahead(stream.step(now), begins)
+        restored = stream.step(now)
+        alone: Picture | None = None
+        if still:
+            alone = self._by_itself(picture, stream.smoothed([restored], 1, 1.0)[0])
+        return _Ahead(restored, begins, alone)
+
+    def _by_itself(self, filmed: Picture, restored: Picture) -> Picture:
+        """Return a still: what the network gives of it leans on what is alike in it.
+
+        Where that tells of less noise than was told, the network goes through the picture once more first.
+        """
+        if restored is filmed or self._session is None:  # nothing was restored
+            return filmed
+        noise = heard_again(filmed, restored, self._noise)
+        if noise != self._noise:
+            again = self._session.stream(filmed.height, filmed.width, noise)
+            again.reset()
+            restored = again.smoothed([again.step(again.ready(filmed))], 1, 1.0)[0]
+        made = leaning(filmed, restored, noise)
+        return made if self._strength == 1 else blended(filmed, made, np.float32(self._strength))
 
     def _shot(self, most: int) -> list[Restored]:
         """Return of what the network has been through the pictures of the present shot, so many at most."""
@@ -109,10 +135,11 @@ class Restore:
 
 
 class _Ahead(NamedTuple):
-    """A picture that the network has been through, and whether it begins a shot."""
+    """A picture that the network has been through, whether it begins a shot, and what it became if it is a still."""
 
     restored: Restored
     begins: bool
+    alone: Picture | None
 
 
 def _same_shot(small: Thumbnail, coming: Sequence[Picture]) -> list[Picture]:

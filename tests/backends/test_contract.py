@@ -176,8 +176,7 @@ def test_a_cut_starts_the_network_anew():
     straight = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
     for picture in dark:
         straight(picture)
-    fresh = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
-    np.testing.assert_array_equal(straight(bright[0]).y, fresh(bright[0]).y)
+    np.testing.assert_array_equal(straight(bright[0]).y, by_the_network(OpenVinoBackend("f32"), bright[0]).y)
 
 
 @pytest.mark.parametrize("name", ["eager", "native", "openvino f32", "openvino", PAPER, *GPU])
@@ -185,7 +184,7 @@ def test_a_shot_begins_as_quiet_as_it_goes_on(name):
     pictures = still_shot(12, 72, 96)
     restore = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
     noise = [restored(restore, pictures, number).y.std() for number in range(12)]
-    alone = Restore(BACKENDS[name](), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)(pictures[0]).y.std()
+    alone = by_the_network(BACKENDS[name](), pictures[0]).y.std()
     assert noise[0] < 1.25 * np.mean(noise[4:])
     assert noise[0] < 0.8 * alone
 
@@ -203,10 +202,9 @@ def test_a_picture_leans_on_those_that_come(name):
 
 def test_a_shot_does_not_lean_on_the_next_one():
     shot_one, shot_two = still_shot(1, 72, 96), still_shot(4, 72, 96, grey=800)
-    alone, seeing = (
-        Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2)
-    )
-    np.testing.assert_array_equal(seeing(shot_one[0], shot_two).y, alone(shot_one[0]).y)
+    seeing = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
+    alone = by_the_network(OpenVinoBackend("f32"), shot_one[0])
+    np.testing.assert_array_equal(seeing(shot_one[0], shot_two).y, alone.y)
 
 
 def test_where_a_shot_ends_within_a_block_its_pictures_see_no_further():
@@ -244,8 +242,59 @@ def test_a_clip_comes_out_alike_on_every_engine(name):
     assert psnr(*clips) >= 45
 
 
+def by_the_network(backend, picture):
+    """One picture as the network gives it, which leans on nothing."""
+    stream = backend.open(base_weights("lite"), 36, 48).stream(72, 96, NOISE)
+    return stream.smoothed([stream.step(stream.ready(picture))], 1, 1.0)[0]
+
+
 def restored(restore, pictures, number):
     return restore(pictures[number], pictures[number + 1 : number + 1 + LOOK_AHEAD])
+
+
+@pytest.mark.parametrize("name", ["eager", "native", "openvino", PAPER, *GPU])
+def test_a_still_leans_on_itself_on_every_engine(name):
+    """A slate filmed alone: quieter than the network leaves it, and as on the processor."""
+    picture = still_shot(1, 72, 96)[0]
+    made, reference = (
+        Restore(backend, base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)(picture)
+        for backend in (BACKENDS[name](), EagerBackend())
+    )
+    network = by_the_network(EagerBackend(), picture)
+    assert made.y.std() < 0.8 * network.y.std()
+    assert made.cb.std() < 0.8 * network.cb.std()
+    assert psnr([made.y / 1023], [reference.y / 1023]) >= 45
+
+
+@pytest.mark.parametrize("count", [2, 8, 9])
+def test_a_shot_of_two_or_more_is_what_the_network_and_its_hindsight_made_of_it(count, monkeypatch):
+    """Nine end in a block of their own, whose one picture has a past."""
+    monkeypatch.setattr("engines.enhance.restore.leaning", None)
+    pictures = still_shot(count, 72, 96)
+    restore = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
+    made = [restored(restore, pictures, number) for number in range(count)]
+    stream = OpenVinoBackend("f32").open(base_weights("lite"), 36, 48).stream(72, 96, NOISE)
+    for follower in reversed(pictures[1:5]):
+        stream.step(stream.ready(follower))
+    shot = [stream.step(stream.ready(picture)) for picture in pictures]
+    by_hand = [*stream.smoothed(shot, 8, 1.0), *stream.smoothed(shot[8:], 1, 1.0)] if count > 8 else None
+    for one, other in zip(made, by_hand or stream.smoothed(shot, count, 1.0), strict=True):
+        for plane in ("y", "cb", "cr"):
+            np.testing.assert_array_equal(getattr(one, plane), getattr(other, plane))
+
+
+@pytest.mark.parametrize("name", ["eager", "native", "openvino f32", PAPER, *GPU])
+def test_a_flash_between_two_cuts_takes_no_longer_than_another_picture(name, monkeypatch):
+    """A strobe is all shots of one picture: each leaning on itself would take seconds, so that none does."""
+    monkeypatch.setattr("engines.enhance.restore.leaning", None)
+    wall, flash = still_shot(7, 72, 96), still_shot(1, 72, 96, grey=900)[0]
+    clip = [replace(one, number=at) for at, one in enumerate((*wall[:3], flash, *wall[3:]))]
+    backend = BACKENDS[name]()
+    whole, behind = (Restore(backend, base_weights("lite"), 72, 96, strength=1.0, noise=NOISE) for _ in range(2))
+    made = [restored(whole, clip, number) for number in range(8)]
+    np.testing.assert_array_equal(made[3].y, by_the_network(backend, flash).y)
+    for number in range(4, 8):
+        np.testing.assert_array_equal(made[number].y, behind(clip[number], clip[number + 1 :]).y)
 
 
 def still_shot(count, height, width, grey=300):
