@@ -31,9 +31,9 @@ TOLERANCE = 1.5
 LASTING = 1.0
 """Weight of a difference that is alike over a neighbourhood: it tells wrong motion from noise, where noise is white."""
 ODD, DETAIL = 0.4, 0.1
-"""Weight of a difference in parts of the picture's own detail, and detail that every place is taken to have, squared and
-in units of the noise: of two that differ by as much as there is to be seen, one shows something else, a leaf that
-turned or water, and one thing seen a little askew differs by a part of it. Where noise is white, again."""
+"""Weight of a difference in parts of the picture's own detail, and detail that every place is taken to have, squared
+and in units of the noise: two that differ by as much as there is to be seen show two things, water or leaves that
+turned, and what is only seen a little askew differs by a part of it. Where noise is white, again."""
 COLOURS = cv2.INTER_LINEAR
 """How colours are sampled: 0.02 dB better than cubic, since they are soft anyway, and faster. For the same reason as
 much is taken over of what moves as of what stands still, and the root of luma's share where that differs: 0.05 dB."""
