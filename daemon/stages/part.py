@@ -36,7 +36,7 @@ from engines.errors import EngineError
 from engines.media.essence import Essence
 from engines.media.proxy import ProxySpec
 
-_VERSION = "2"
+_VERSION = "3"
 """Raise it when the same restoration makes other pictures, so that parts of before are not joined with those of now."""
 _SUFFIX = ".part"
 _BASE, _TAG_DIGITS = "base", 12

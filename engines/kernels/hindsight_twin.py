@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.kernels.motion_twin import LEAST_VARIANCE, Half, Single, carried_picture, linear, mixed, places
-from engines.model.hindsight import AROUND, LASTING, MOVES, MOVING, STANDING, TOLERANCE
+from engines.model.hindsight import AROUND, DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE
 from engines.model.noise import NoiseProfile
 
 _F = np.float32
@@ -27,10 +27,13 @@ def turned(motion: Single) -> Single:
 
 def leant(own: Half, later: Half, back: Single, noise: NoiseProfile) -> Half:
     """Return a picture that has taken over of the next one, carried along `back`, what agrees with it."""
-    squares, lasting = (_around(field) for field in _apart(own, later, noise))
-    squares = squares + _F(LASTING * (1 - noise.coarse)) * lasting * lasting
+    squares, lasting, detail = (_around(field) for field in _apart(own, later, noise))
+    white = 1 - noise.coarse
+    agreed = squares + _F(LASTING * white) * lasting * lasting
+    agreed = np.exp(-agreed * (_F(1) / _F(TOLERANCE) + _F(ODD * white) / (detail + _F(DETAIL))))
     moves = np.minimum(np.sqrt(back[..., 0] * back[..., 0] + back[..., 1] * back[..., 1]) / _F(MOVES), _F(1))
-    share = mixed(np.full_like(moves, STANDING), _F(MOVING), moves) * np.exp(squares / -_F(TOLERANCE))
+    luma = mixed(np.full_like(moves, STANDING), _F(MOVING), moves) * agreed
+    share = np.stack([luma] * _PHASES + [_F(STANDING) * np.sqrt(agreed)] * (len(own) - _PHASES))
     return mixed(own.astype(np.float32), later.astype(np.float32), share).astype(np.float16)
 
 
@@ -46,15 +49,17 @@ def smoothed(pictures: Sequence[Half], motions: Sequence[Single], noise: NoisePr
     return found[::-1]
 
 
-def _apart(own: Half, later: Half, noise: NoiseProfile) -> tuple[Single, Single]:
-    """Return how far luma is apart in units of the noise: squared, and as it is."""
+def _apart(own: Half, later: Half, noise: NoiseProfile) -> tuple[Single, Single, Single]:
+    """Return how far luma is apart in units of the noise, squared and as it is, and how far its own samples are."""
     luma, squares, total = (np.zeros(own.shape[1:], np.float32) for _ in range(3))
-    for phase in range(_PHASES):
-        here = own[phase].astype(np.float32)
-        off = later[phase].astype(np.float32) - here
+    samples = own[:_PHASES].astype(np.float32)
+    for here, there in zip(samples, later, strict=False):
+        off = there.astype(np.float32) - here
         luma, squares, total = luma + here, squares + off * off, total + off
     unit = _F(1) / np.sqrt(np.maximum(_F(noise.shot) * (_F(0.25) * luma) + _F(noise.read), LEAST_VARIANCE))
-    return _F(0.25) * squares * unit * unit, _F(0.25) * total * unit
+    one, other = samples[0] - samples[3], samples[1] - samples[2]
+    detail = _F(0.25) * (one * one + other * other) * unit * unit
+    return _F(0.25) * squares * unit * unit, _F(0.25) * total * unit, detail
 
 
 def _around(field: Single) -> Single:

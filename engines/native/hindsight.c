@@ -48,11 +48,13 @@ void compare(const Lean *lean, int row, float *scratch)
         const Lanes next = moved(lean->luma, lean->colours, height, width, row, column, -back[0], -back[1], 2);
         const Lanes difference = _mm256_sub_ps(next, own);
         put(lean->difference + (at + column) * LANES, difference);
-        const float variance = lean->shot * mean_of(_mm256_castps256_ps128(own)) + lean->read;
-        const __m128 unit = _mm_sqrt_ps(_mm_set1_ps(variance > lean->least ? variance : lean->least));
-        const __m128 in_noise = _mm_div_ps(_mm256_castps256_ps128(difference), unit);
-        lean->apart[at + column] = mean_of(_mm_mul_ps(in_noise, in_noise));
-        lean->lasting[at + column] = mean_of(in_noise);
+        const __m128 luma = _mm256_castps256_ps128(own), off = _mm256_castps256_ps128(difference);
+        const float variance = lean->shot * mean_of(luma) + lean->read;
+        const float unit = variance > lean->least ? variance : lean->least;
+        const __m128 askew = _mm_sub_ps(luma, _mm_shuffle_ps(luma, luma, 0x1b)); /* along both diagonals, twice */
+        lean->apart[at + column] = mean_of(_mm_mul_ps(off, off)) / unit;
+        lean->lasting[at + column] = mean_of(off) / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(unit)));
+        lean->detail[at + column] = mean_of(_mm_mul_ps(askew, askew)) / 2 / unit;
         const float speed = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(back[0] * back[0] + back[1] * back[1])));
         const float moves = speed * lean->per_move < 1 ? speed * lean->per_move : 1;
         lean->most[at + column] = lean->standing + (lean->moving - lean->standing) * moves;
@@ -92,20 +94,27 @@ void lean_on(const Lean *lean, int row, float *scratch)
 {
     const int height = lean->height, width = lean->width;
     const size_t plane = (size_t)height * width, at = (size_t)row * width;
-    float *apart = scratch, *lasting = apart + width + 2 * LANES, *shares = lasting + width + 2 * LANES;
-    float *pixels = shares + width + LANES;
+    const size_t room = width + 2 * LANES;
+    float *apart = scratch, *lasting = apart + room, *detail = lasting + room, *shares = detail + room;
+    float *of_colours = shares + room, *pixels = of_colours + room;
     three_rows(lean->apart, height, width, row, apart);
     three_rows(lean->lasting, height, width, row, lasting);
+    three_rows(lean->detail, height, width, row, detail);
     for (int column = 0; column < width; column += LANES) {
-        const Lanes alike = around(lasting + column);
-        const Lanes far = _mm256_fmadd_ps(_mm256_mul_ps(many(lean->weight), alike), alike, around(apart + column));
-        put(shares + column, power_of_e(_mm256_mul_ps(far, many(-1 / lean->tolerance))));
+        const Lanes alike = around(lasting + column), seen = around(detail + column);
+        const Lanes far = _mm256_fmadd_ps(_mm256_mul_ps(many(lean->lasts), alike), alike, around(apart + column));
+        const Lanes odd = _mm256_div_ps(many(lean->odd), _mm256_add_ps(seen, many(lean->every_detail)));
+        const Lanes per_difference = _mm256_add_ps(many(1 / lean->tolerance), odd);
+        const Lanes root = power_of_e(_mm256_mul_ps(_mm256_mul_ps(far, per_difference), many(-0.5f)));
+        put(shares + column, _mm256_mul_ps(root, root));
+        put(of_colours + column, _mm256_mul_ps(root, many(lean->standing)));
     }
     gathered(lean->own + at, plane, pixels, LANES, width);
     for (int column = 0; column < width; column++) {
         float *pixel = pixels + (size_t)column * LANES;
-        const float share = lean->most[at + column] * shares[column];
-        const Lanes leant = plus_times(take(pixel), take(lean->difference + (at + column) * LANES), share);
+        const __m128 luma = _mm_set1_ps(lean->most[at + column] * shares[column]);
+        const Lanes share = _mm256_set_m128(_mm_set1_ps(of_colours[column]), luma);
+        const Lanes leant = _mm256_fmadd_ps(share, take(lean->difference + (at + column) * LANES), take(pixel));
         const size_t here = 4 * at + 2 * column;
         put(pixel, leant);
         unpacked(leant, lean->luma + here, lean->colours + here, 2 * width);

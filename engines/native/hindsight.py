@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from engines.model.carry import Flow
-from engines.model.hindsight import LASTING, MOVES, MOVING, STANDING, TOLERANCE
+from engines.model.hindsight import DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE
 from engines.model.noise import LEAST_VARIANCE, NoiseProfile
 from engines.model.packing import Packed
 from engines.native.library import Lean, library
@@ -33,11 +33,12 @@ class _Leaning:
         height, width = last.shape[2:]
         pixels = height * width
         self._library, self._threads = library(), len(os.sched_getaffinity(0))
-        self._kept = [aligned((pixels, channels)) for channels in (4, 4, LANES, 1, 1, 1)]
+        self._kept = [aligned((pixels, channels)) for channels in (4, 4, LANES, 1, 1, 1, 1)]
         self._leant = np.empty_like(last)
-        self._scratch = aligned((self._threads, (width + 2 * LANES) * (LANES + 3)))
-        weight = LASTING * (1 - noise.coarse)
-        self._told = (STANDING, MOVING, 1 / MOVES, TOLERANCE, weight, noise.shot, noise.read, LEAST_VARIANCE)
+        self._scratch = aligned((self._threads, (width + 2 * LANES) * (LANES + 5)))
+        white = 1 - noise.coarse
+        share = STANDING, MOVING, 1 / MOVES, TOLERANCE, LASTING * white, ODD * white, DETAIL
+        self._told = *share, noise.shot, noise.read, LEAST_VARIANCE
         self._run(last, np.empty(0, np.float32), begins=True)
 
     def leant(self, own: Packed, motion: Flow) -> Packed:

@@ -39,12 +39,12 @@ typedef struct {
 
 /* What going back over a shot reads and writes. `own` and `leant` are planar `[8, h, w]`, `motion` is that of the next
  * picture from this one `[h, w, 2]`; `luma` and `colours` are the next picture's, and become this one's. The numbers
- * are those of `hindsight.py`, `weight` is that of what lasts where noise is as coarse as told, `per_move` 1 / MOVES. */
+ * are those of `hindsight.py`, `lasts` and `odd` less where noise is coarse; `per_move` is 1 / MOVES. */
 typedef struct {
     int32_t height, width;
-    float standing, moving, per_move, tolerance, weight, shot, read, least;
+    float standing, moving, per_move, tolerance, lasts, odd, every_detail, shot, read, least;
     const float *own, *motion;
-    float *leant, *luma, *colours, *difference, *apart, *lasting, *most;
+    float *leant, *luma, *colours, *difference, *apart, *lasting, *detail, *most;
 } Lean;
 
 /* Layers (layers.c): one row of tiles of a 3x3 convolution, one row of what changes the raster. */

@@ -10,8 +10,8 @@ import pytest
 from paper_kernels import at, compiled, machine_code, profile_of, run, ulps
 
 from engines.kernels import cubin, hindsight_twin
+from engines.kernels.hindsight import gain_of
 from engines.model import carry, hindsight
-from engines.model.hindsight import LASTING, MOVES, MOVING, STANDING, TOLERANCE
 from engines.model.noise import NoiseProfile
 
 SIZES = [(36, 48), (33, 65), (9, 13), (1, 3)]
@@ -25,7 +25,9 @@ def paper(tmp_path_factory):
 
 
 class Gain(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_float) for name in ("standing", "moving", "moves", "tolerance", "lasting")]
+    _fields_ = [
+        (name, ctypes.c_float) for name in ("standing", "moving", "moves", "tolerance", "lasting", "odd", "detail")
+    ]
 
 
 def drift(size, most=4.0, seed=5):
@@ -63,7 +65,7 @@ def test_what_is_leant_is_the_twins(paper, size, noise):
     own, later = (picture.astype(np.float16) for picture in alike(size, 2))
     back, into = drift(size, 0.8), np.zeros_like(own)
     words = profile_of(noise)
-    gain = Gain(STANDING, MOVING, MOVES, TOLERANCE, LASTING * (1 - noise.coarse))
+    gain = Gain(*gain_of(noise))
     run(paper, "leant", *size[::-1], at(own), at(later), at(back), at(into), words, gain, *size)
     assert ulps(into, hindsight_twin.leant(own, later, back, noise)) <= 1
     assert (into != own).any() == (noise is NOISE)

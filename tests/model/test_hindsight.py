@@ -106,3 +106,23 @@ def test_what_moves_gains_too_and_stays_sharp() -> None:
     after = [np.square(one - clean)[inside].mean() for one, clean in zip(made, truth, strict=True)]
     assert after[0] < 0.6 * before[0]
     assert all(now <= then for now, then in zip(after, before, strict=True))
+
+
+def test_leaves_that_are_never_twice_the_same_keep_their_contrast() -> None:
+    """As faint as the noise, and different in each picture of a pan: not what a pan over a wall shows, which gains."""
+    rng = np.random.default_rng(6)
+    leaves = [(0.4 + 0.6 * SIGMA * rng.standard_normal((1, 8, *SIZE))).astype(np.float32) for _ in range(8)]
+    motion = np.zeros((*SIZE, 2), np.float32)
+    motion[..., 0] = 1
+    made = smoothed(leaves, [motion] * 7, NOISE)
+    contrast = [one[:, :4].std() / own[:, :4].std() for one, own in zip(made, leaves, strict=True)]
+    assert min(contrast) > 0.72
+
+
+def test_colours_of_what_moves_gain_more_than_its_luma_since_they_have_no_detail_to_lose() -> None:
+    given = estimates(12)
+    motion = np.zeros((*SIZE, 2), np.float32)
+    motion[..., 0] = 1
+    made = smoothed(given, [motion] * 11, NOISE)
+    gained = [error(made[0][:, part]) / error(given[0][:, part]) for part in (slice(4), slice(4, None))]
+    assert gained[1] < gained[0] < 0.9
