@@ -13,7 +13,7 @@ static const int AROUND = 1;              // pixels to either side over which a 
 
 struct Gain {  // most that is taken over of what stands still, of what moves, and of how many pixels a picture that is;
     float standing, moving, moves, tolerance, lasting;  // difference at which 1/e of it is; weight of one that is alike around,
-    float odd, detail;                                  // and in parts of the detail there; detail that is there anyway
+    float odd, detail, weighed;  // and in parts of the detail there; detail that is there anyway; how much it weighs in colours
 };
 
 // The motion the other way, looked up once where a pixel would be if it moved as its own place in the next picture did.
@@ -69,9 +69,10 @@ extern "C" __global__ void leant(const __half* __restrict__ own, const __half* _
         }
     float2 by = back[place];
     float moves = bounded(sqrtf(by.x * by.x + by.y * by.y) / gain.moves, 0.0f, 1.0f);
-    float lasting = around.lasting / area, agreed = around.squares / area + gain.lasting * lasting * lasting;
-    agreed = expf(-agreed * (1.0f / gain.tolerance + gain.odd / (around.detail / area + gain.detail)));
-    float luma = mixed(gain.standing, gain.moving, moves) * agreed, colours = gain.standing * sqrtf(agreed);
+    float lasting = around.lasting / area, weight = around.squares / area + gain.lasting * lasting * lasting;
+    weight *= 1.0f / gain.tolerance + gain.odd / (around.detail / area + gain.detail);
+    float luma = mixed(gain.standing, gain.moving, moves) * expf(-weight);
+    float colours = gain.standing * expf(-weight * gain.weighed);
 #pragma unroll
     for (int channel = 0; channel < PLANES; channel++) {
         float here = __half2float(own[channel * plane + place]), there = __half2float(later[channel * plane + place]);

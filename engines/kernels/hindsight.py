@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from engines.gpu.machine import Machine, OnGpu
 from engines.kernels.launch import Kernels, profile_of
-from engines.model.hindsight import DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE
+from engines.model.hindsight import DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE, WEIGHED
 from engines.model.noise import NoiseProfile
 from engines.model.topology import PICTURE_CHANNELS
 
@@ -22,7 +22,7 @@ _PAIR, _HALF = 8, 2
 def gain_of(noise: NoiseProfile) -> npt.NDArray[np.float32]:
     """Return how much is taken over as the kernel takes it: `Gain` of hindsight.cu."""
     white = 1 - noise.coarse
-    return np.array((STANDING, MOVING, MOVES, TOLERANCE, LASTING * white, ODD * white, DETAIL), np.float32)
+    return np.array((STANDING, MOVING, MOVES, TOLERANCE, LASTING * white, ODD * white, DETAIL, WEIGHED), np.float32)
 
 
 class Hindsight(OnGpu):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.kernels.motion_twin import LEAST_VARIANCE, Half, Single, carried_picture, linear, mixed, places
-from engines.model.hindsight import AROUND, DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE
+from engines.model.hindsight import AROUND, DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE, WEIGHED
 from engines.model.noise import NoiseProfile
 
 _F = np.float32
@@ -29,11 +29,11 @@ def leant(own: Half, later: Half, back: Single, noise: NoiseProfile) -> Half:
     """Return a picture that has taken over of the next one, carried along `back`, what agrees with it."""
     squares, lasting, detail = (_around(field) for field in _apart(own, later, noise))
     white = 1 - noise.coarse
-    agreed = squares + _F(LASTING * white) * lasting * lasting
-    agreed = np.exp(-agreed * (_F(1) / _F(TOLERANCE) + _F(ODD * white) / (detail + _F(DETAIL))))
+    weight = squares + _F(LASTING * white) * lasting * lasting
+    weight = weight * (_F(1) / _F(TOLERANCE) + _F(ODD * white) / (detail + _F(DETAIL)))
     moves = np.minimum(np.sqrt(back[..., 0] * back[..., 0] + back[..., 1] * back[..., 1]) / _F(MOVES), _F(1))
-    luma = mixed(np.full_like(moves, STANDING), _F(MOVING), moves) * agreed
-    share = np.stack([luma] * _PHASES + [_F(STANDING) * np.sqrt(agreed)] * (len(own) - _PHASES))
+    luma = mixed(np.full_like(moves, STANDING), _F(MOVING), moves) * np.exp(-weight)
+    share = np.stack([luma] * _PHASES + [_F(STANDING) * np.exp(-weight * _F(WEIGHED))] * (len(own) - _PHASES))
     return mixed(own.astype(np.float32), later.astype(np.float32), share).astype(np.float16)
 
 

@@ -34,9 +34,9 @@ ODD, DETAIL = 0.4, 0.1
 """Weight of a difference in parts of the picture's own detail, and detail that every place is taken to have, squared
 and in units of the noise: two that differ by as much as there is to be seen show two things, water or leaves that
 turned, and what is only seen a little askew differs by a part of it. Where noise is white, again."""
-COLOURS = cv2.INTER_LINEAR
+COLOURS, WEIGHED = cv2.INTER_LINEAR, 2 / 3
 """How colours are sampled: 0.02 dB better than cubic, since they are soft anyway, and faster. For the same reason as
-much is taken over of what moves as of what stands still, and the root of luma's share where that differs: 0.05 dB."""
+much of them is taken over of what moves as of what stands still, and how far luma differs weighs so much: 0.05 dB."""
 AROUND = (3, 3)
 """Packed pixels over which a difference is weighed."""
 
@@ -72,9 +72,9 @@ def _leant(own: Floats, later: Floats, most: Floats, noise: NoiseProfile) -> Flo
     per_noise *= per_noise * np.float32(1 / 4)
     apart = _around(_squared(luma) * per_noise) + np.float32(LASTING * white) * lasting * lasting
     detail = _around(_squared(own[:2] - own[3:1:-1]) * per_noise)  # along both diagonals
-    agreed = cv2.exp(-apart * (np.float32(1 / TOLERANCE) + np.float32(ODD * white) / (detail + np.float32(DETAIL))))
-    luma *= most * agreed
-    difference[4:] *= np.float32(STANDING) * cv2.sqrt(agreed)
+    weight = -apart * (np.float32(1 / TOLERANCE) + np.float32(ODD * white) / (detail + np.float32(DETAIL)))
+    luma *= most * cv2.exp(weight)
+    difference[4:] *= np.float32(STANDING) * cv2.exp(weight * np.float32(WEIGHED))
     difference += own
     return difference
 

@@ -26,7 +26,8 @@ def paper(tmp_path_factory):
 
 class Gain(ctypes.Structure):
     _fields_ = [
-        (name, ctypes.c_float) for name in ("standing", "moving", "moves", "tolerance", "lasting", "odd", "detail")
+        (name, ctypes.c_float)
+        for name in ("standing", "moving", "moves", "tolerance", "lasting", "odd", "detail", "weighed")
     ]
 
 
