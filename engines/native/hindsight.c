@@ -104,10 +104,10 @@ void lean_on(const Lean *lean, int row, float *scratch)
         const Lanes alike = around(lasting + column), seen = around(detail + column);
         const Lanes far = _mm256_fmadd_ps(_mm256_mul_ps(many(lean->lasts), alike), alike, around(apart + column));
         const Lanes odd = _mm256_div_ps(many(lean->odd), _mm256_add_ps(seen, many(lean->every_detail)));
-        const Lanes per_difference = _mm256_add_ps(many(1 / lean->tolerance), odd);
-        const Lanes root = power_of_e(_mm256_mul_ps(_mm256_mul_ps(far, per_difference), many(-0.5f)));
-        put(shares + column, _mm256_mul_ps(root, root));
-        put(of_colours + column, _mm256_mul_ps(root, many(lean->standing)));
+        const Lanes weight = _mm256_mul_ps(far, _mm256_add_ps(many(1 / lean->tolerance), odd));
+        const Lanes colours = power_of_e(_mm256_mul_ps(weight, many(-lean->weighed)));
+        put(shares + column, power_of_e(_mm256_mul_ps(weight, many(-1))));
+        put(of_colours + column, _mm256_mul_ps(colours, many(lean->standing)));
     }
     gathered(lean->own + at, plane, pixels, LANES, width);
     for (int column = 0; column < width; column++) {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from engines.model.carry import Flow
-from engines.model.hindsight import DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE
+from engines.model.hindsight import DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE, WEIGHED
 from engines.model.noise import LEAST_VARIANCE, NoiseProfile
 from engines.model.packing import Packed
 from engines.native.library import Lean, library
@@ -37,7 +37,7 @@ class _Leaning:
         self._leant = np.empty_like(last)
         self._scratch = aligned((self._threads, (width + 2 * LANES) * (LANES + 5)))
         white = 1 - noise.coarse
-        share = STANDING, MOVING, 1 / MOVES, TOLERANCE, LASTING * white, ODD * white, DETAIL
+        share = STANDING, MOVING, 1 / MOVES, TOLERANCE, LASTING * white, ODD * white, DETAIL, WEIGHED
         self._told = *share, noise.shot, noise.read, LEAST_VARIANCE
         self._run(last, np.empty(0, np.float32), begins=True)
 

@@ -40,7 +40,7 @@ class Lean(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("height", "width")),
         *((name, ctypes.c_float) for name in ("standing", "moving", "per_move", "tolerance", "lasts")),
-        *((name, ctypes.c_float) for name in ("odd", "every_detail", "shot", "read", "least")),
+        *((name, ctypes.c_float) for name in ("odd", "every_detail", "weighed", "shot", "read", "least")),
         *((name, _POINTER) for name in ("own", "motion", "leant", "luma", "colours")),
         *((name, _POINTER) for name in ("difference", "apart", "lasting", "detail", "most")),
     )

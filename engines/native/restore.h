@@ -42,7 +42,7 @@ typedef struct {
  * are those of `hindsight.py`, `lasts` and `odd` less where noise is coarse; `per_move` is 1 / MOVES. */
 typedef struct {
     int32_t height, width;
-    float standing, moving, per_move, tolerance, lasts, odd, every_detail, shot, read, least;
+    float standing, moving, per_move, tolerance, lasts, odd, every_detail, weighed, shot, read, least;
     const float *own, *motion;
     float *leant, *luma, *colours, *difference, *apart, *lasting, *detail, *most;
 } Lean;
