@@ -40,6 +40,7 @@ needs_it = pytest.mark.skipif(bool(compiled_here()), reason=compiled_here() or "
 
 @pytest.fixture(autouse=True)
 def chosen_anew():
+    engines.backends._only.cache_clear()
     yield
     engines.backends._only.cache_clear()
 
