@@ -42,6 +42,7 @@ def _clock_time(value: object) -> time:
 
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Engine = Literal["auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"]
 
 
 class TrainingSection(Section):
@@ -251,9 +252,6 @@ class ClusterSection(Section):
     def allows(self, node: str) -> bool:
         """Return whether this production's data may go to a node."""
         return any(fnmatchcase(node, pattern) for pattern in self.nodes)
-
-
-Engine = Literal["auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity"]
 
 
 class GpuSection(Section):

@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
+from typing import get_args
 
 from daemon import __version__, wire
 from daemon.children import INSTALLED
-from daemon.config import Config
+from daemon.config import Config, Engine
 from daemon.engine import ON_GPU
 from engines.model.topology import RELIGHT, SIZES, topology
 
-_ENGINES = ("native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
 _ASKED_SECONDS = 120.0
 IDENTITY = "identity"
 """The engine for trials, which every machine has."""
+_ENGINES = tuple(name for name in get_args(Engine) if name not in {"auto", IDENTITY})
 
 
 @dataclass(frozen=True, slots=True)

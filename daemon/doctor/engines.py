@@ -6,14 +6,15 @@ import importlib.util
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import get_args
 
-from daemon.config import Config
+from daemon.config import Config, Engine
 from daemon.doctor.finding import Finding, Level
 from daemon.engine import choice_of, plan_store
 from engines.errors import NearsetError
 
 SUBJECT = "engines"
-_ENGINES = ("auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx")
+_ENGINES = tuple(name for name in get_args(Engine) if name != "identity")
 
 
 def examined(config: Config | None) -> list[Finding]:

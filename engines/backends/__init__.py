@@ -15,7 +15,6 @@ from engines.native.library import has_bfloat16
 from engines.plans.library import LIBRARIES
 from engines.plans.store import PlanStore
 
-CHOICES = ("auto", "native", "openvino", "eager", "eager-cuda", "tensorrt", "tensorrt-rtx", "identity")
 _BEST_FIRST = ("eager-cuda", "native", "openvino", "eager")
 """What auto takes; native only where the processor has no bfloat16, since it was measured nowhere else. TensorRT is not
 among them until it was seen to run on a GPU, as eager CUDA was (2026-11-27)."""
@@ -29,6 +28,7 @@ _FACTORIES = {
     "tensorrt-rtx": ("engines.backends.tensorrt", "TensorRtBackend"),
     "identity": ("engines.backends.identity", "IdentityBackend"),
 }
+CHOICES = ("auto", *_FACTORIES)
 
 
 def choose(name: str, plans: PlanStore | None = None, instead: str = "") -> Backend:

@@ -86,13 +86,14 @@ class Restore:
         stream = self._stream
         if stream is None:
             return picture
-        known = [picture, *coming]
+        known, still = [picture, *coming], self._before is None and not coming
         for at in range(len(self._ahead), min(len(known), LOOK_AHEAD)):
             self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
         if not self._made:
             left = BLOCK - picture.number % BLOCK
-            shot, alone = self._shot(left + _BEYOND), self._ahead[0].alone
-            self._made.extend([alone] if alone else stream.smoothed(shot, left, self._strength))
+            shot = self._shot(left + _BEYOND)
+            made = [self._by_itself(stream, shot[0])] if still else stream.smoothed(shot, left, self._strength)
+            self._made.extend(made)
         self._ahead.popleft()
         return self._made.popleft()
 
@@ -103,24 +104,20 @@ class Restore:
         if coming:
             self._next = coming[0], self._beside.submit(stream.ready, coming[0], now)
         small = _thumbnail(picture)
-        still = self._before is None and not coming
         begins = self._before is None or _is_cut(self._before, small)
         if begins:
             stream.reset()
             for follower in reversed(_same_shot(small, coming[:_BEGINNING])):
                 stream.step(stream.ready(follower))
         self._before = small
-        restored = stream.step(now)
-        alone: Picture | None = None
-        if still:
-            alone = self._by_itself(picture, stream.smoothed([restored], 1, 1.0)[0])
-        return _Ahead(restored, begins, alone)
+        return _Ahead(stream.step(now), begins)
 
-    def _by_itself(self, filmed: Picture, restored: Picture) -> Picture:
+    def _by_itself(self, stream: Stream, stepped: Restored) -> Picture:
         """Return a still: what the network gives of it leans on what is alike in it.
 
         Where that tells of less noise than was told, the network goes through the picture once more first.
         """
+        filmed, (restored,) = stepped.filmed, stream.smoothed([stepped], 1, 1.0)
         if restored is filmed or self._session is None:  # nothing was restored
             return filmed
         noise = heard_again(filmed, restored, self._noise)
@@ -137,11 +134,10 @@ class Restore:
 
 
 class _Ahead(NamedTuple):
-    """A picture that the network has been through, whether it begins a shot, and what it became if it is a still."""
+    """A picture that the network has been through, and whether it begins a shot."""
 
     restored: Restored
     begins: bool
-    alone: Picture | None
 
 
 def _same_shot(small: Thumbnail, coming: Sequence[Picture]) -> list[Picture]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from engines.kernels.pyramid import BINS, COARSE, PATCH, SETTLINGS, STRIDE, Pyramid, Size, lattice, samples
 from engines.media.frames import CODE_MAX, HIGHEST, LOWEST, Plane
+from engines.model import noise as noises
 from engines.model.noise import NoiseProfile
 from engines.model.packing import interleaved
 from engines.model.topology import NOISE_SCALE
@@ -35,7 +36,7 @@ _WINDOW = 7
 _EXPLAINS, _SURELY = _F(0.09), _F(0.19)
 _FLATTEST = _F(0.02)
 _KEYS = _F(-0.75)
-LEAST_VARIANCE = _F(2.5e-7)
+LEAST_VARIANCE = _F(noises.LEAST_VARIANCE)
 
 
 def grey_rows(y: Plane, rows: int, columns: int) -> Single:
