@@ -83,9 +83,10 @@ def shown(clip: TurnoverClip) -> dict[str, Any] | None:
     }
 
 
-def _line(placed: PlacedSound) -> str:
+def _line(placed: PlacedSound) -> tuple[str, str]:
+    """Return where sound comes from, roll and name, and what is said of it."""
     pair, recording = placed.pair, placed.recording
-    said = [f"{placed.roll}/{placed.name}"]
+    said = []
     if recording.scene or recording.take:
         said.append(
             f"scene {recording.scene or '?'} take {recording.take or '?'}{' (circled)' if recording.circled else ''}"
@@ -96,7 +97,7 @@ def _line(placed: PlacedSound) -> str:
         said.append(f"timecode {pair.timecode_off_seconds:+.3f} s off")
     if pair.claps_agree is not None:
         said.append("claps agree" if pair.claps_agree else "claps do not agree")
-    return ", ".join((*said, *recording.notes))
+    return f"{placed.roll}/{placed.name}", ", ".join((*said, *recording.notes))
 
 
 def outline(waveform: Waveform | None, *, own: bool) -> str:

@@ -34,7 +34,8 @@ class ShownCard:
     state: CardState
     clips: int
     stopped: int
-    why: tuple[str, ...]
+    why: str
+    waits: tuple[Waits, ...]
     fix: str
 
 
@@ -48,9 +49,9 @@ class Waits:
     why: str
 
     @property
-    def who(self) -> str:
-        """The first of them by name, and how many more."""
-        return f"{self.first} and {self.clips - 1} more" if self.clips > 1 else self.first
+    def others(self) -> str:
+        """How many more than the first; a name is shown by itself, since it may be written from right to left."""
+        return f" and {self.clips - 1} more" if self.clips > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,8 @@ def _stages(store: Store) -> list[tuple[str, int]]:
 def _shown(tally: Tally, said: CardStatus | None) -> ShownCard:
     clips = sum(count for state, count in tally.states.items() if state not in _ASIDE)
     stopped = sum(tally.states.get(state, 0) for state in STOPPED_STATES)
-    why = [f"{wait.who}: {wait.why}" for wait in _waits(said)]
-    if tally.card.missing:
-        why.append(f"its own index names what is not there: {', '.join(tally.card.missing)}")
-    if said and said.why:
-        why.insert(0, said.why)
-    return ShownCard(tally, standing_of(tally), clips, stopped, tuple(why[:_REASONS]), said.fix if said else "")
+    why, fix = (said.why, said.fix) if said else ("", "")
+    return ShownCard(tally, standing_of(tally), clips, stopped, why, tuple(_waits(said)[:_REASONS]), fix)
 
 
 def _reasons(clips: list[Listed], status: Snapshot | None) -> dict[int, str]:

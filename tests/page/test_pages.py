@@ -21,7 +21,7 @@ from daemon.web import words
 def test_each_card_stands_somewhere_and_says_what_it_waits_for(reader: Reader) -> None:
     text = reader.reads("/")
     for roll, state in (("A001", "released"), ("C001", "copying"), ("D001", "verifying")):
-        card = text[text.index(f">{roll}</a>") :]
+        card = text[text.index(f">{roll}</bdi>") :]
         assert card[card.index('<b class="state">') :].startswith(f'<b class="state">{state}</b>'), roll
     assert "waits for a manifest that vouches for C001C001.mov" in text
     assert "one verified copy is no backup" in text

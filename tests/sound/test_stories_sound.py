@@ -81,7 +81,7 @@ def test_proxies_go_out_at_once_and_get_their_sound_when_the_roll_arrives(cart: 
     Draft202012Validator(SCHEMA).validate(cart.record())
     page = (cart.delivered() / "report" / "index.html").read_text()
     assert page.count("<polygon") == 2
-    assert "SR001/12A-T003" in page
+    assert "<bdi>SR001</bdi>/<bdi>12A-T003</bdi>, scene" in page
     mix, iso = sound_lanes(cart)
     assert mix[0].media_reference.target_url == "sound/A001C001.wav"
     assert iso[0].media_reference.target_url == "../SR001/12A-T003.wav"
