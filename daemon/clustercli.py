@@ -12,7 +12,9 @@ import typer
 
 from daemon import config as configuration
 from daemon.berths import NodeState
+from daemon.clock import SystemClock
 from daemon.errors import ClusterError
+from daemon.slate import Trouble
 
 EXIT_HELD = 3
 app = typer.Typer(no_args_is_help=True, help="More than one box: head and nodes of a Ray cluster.")
@@ -75,9 +77,12 @@ def forget(
 
 @app.command()
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show the nodes that the running service knows of, what they do, and why some get no work."""
+    """Show the nodes that the running service knows of, what they do, and why some get no work.
+
+    Ends with 3 where no node gets work, as when the service itself is not running.
+    """
     from daemon.display import show_nodes
-    from daemon.statusfile import read_status
+    from daemon.statusfile import read_status, silent_seconds
 
     settings = configuration.load(config)
     if settings.executor != "ray":
@@ -87,14 +92,24 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             fix="set `executor: ray` and `cluster.file`; see docs/cluster.md",
         )
     seen = read_status(settings.production_state)
+    silent = _silence(seen.at) if silent_seconds(seen.at, SystemClock().utc()) else None
     if as_json:
         work = [asdict(it) for it in seen.work]
         said = [{**asdict(node), "work": [it for it in work if it["node"] == node.name]} for node in seen.nodes]
-        print(json.dumps(said, indent=1))
+        print(json.dumps({"trouble": asdict(silent) if silent else None, "nodes": said}, indent=1))
     else:
-        show_nodes(seen)
-    if not any(node.state is NodeState.AT_WORK for node in seen.nodes):
+        show_nodes(seen, silent)
+    if silent or not any(node.state is NodeState.AT_WORK for node in seen.nodes):
         sys.exit(EXIT_HELD)
+
+
+def _silence(spoke_at: str) -> Trouble:
+    return Trouble(
+        ClusterError.code,
+        "nearset is not running, and none of its nodes gets work",
+        f"it said nothing since {spoke_at}; this is how they stood then",
+        "start it on the head with `nearset run`, or its unit, whose `systemctl status` tells why it ended",
+    )
 
 
 def _keep(path: Path, temp: Path, *, is_head: bool) -> None:

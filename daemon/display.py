@@ -14,6 +14,7 @@ from rich.text import Text
 from daemon.doctor.finding import Finding, Level
 from daemon.log import printable
 from daemon.queue import Place, banner
+from daemon.slate import Trouble
 from daemon.status import Snapshot
 from daemon.store import Clip
 from daemon.volumes import said
@@ -128,9 +129,11 @@ def _alarms(snapshot: Snapshot) -> Iterator[str]:
         yield snapshot.no_room
 
 
-def show_nodes(snapshot: Snapshot) -> None:
-    """Print the machines of a cluster, what each does, and why some get no work."""
+def show_nodes(snapshot: Snapshot, silent: Trouble | None = None) -> None:
+    """Print the machines of a cluster, what each does, and why some get no work; first that the service is `silent`."""
     console = Console(file=sys.stdout)
+    if silent:
+        console.print(_line(f"{silent.what}: {silent.why}; {silent.fix} [{silent.code}]"))
     table = _table("node", "state", "lanes", "GPU", "does", "why", "what to do")
     for node in snapshot.nodes:
         does = [f"{it.stage} {it.clip} {it.share} {it.pace}".strip() for it in snapshot.work if it.node == node.name]
