@@ -263,9 +263,10 @@ class LocalExecutor:
         for lane, post in list(self._each()):
             if post.task and (reason := self._overdue(post.task, now)):
                 hung = WorkerHung(
-                    f"{post.task.stage} {reason}",
-                    why="the file may be damaged in a way that loops a decoder, or a mount hangs",
-                    fix="look at the clip; `nearset retry` tries it again",
+                    f"{post.task.stage} {reason} and was ended",
+                    why="that is its time limit, and no word on the file: the machine is too busy, a mount hangs, or, "
+                    "where it comes again with this clip alone, the file loops a decoder",
+                    fix="let other work on the machine end; `nearset retry` tries it again",
                 )
                 self._lost.append(Report(post.task.job, post.task.token, trouble=trouble_of(hung), node=post.task.node))
                 post.task = None

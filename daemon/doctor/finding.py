@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from daemon.errors import WorkerDied, WorkerHung
+from daemon.slate import Trouble
+
+_AGAIN = "then `nearset doctor` again"
 
 
 class Level(StrEnum):
@@ -42,3 +47,16 @@ class Finding:
             "fix": self.fix,
             "needed": self.needed,
         }
+
+
+def unanswered(trouble: Trouble, limit_seconds: float) -> Trouble:
+    """Return what to tell of a child of the doctor's that gave no answer; any other trouble as it is.
+
+    It has no file of a card open, so that neither a time-out nor its end speaks of one.
+    """
+    if trouble.code == WorkerHung.code:
+        why = f"no progress for {limit_seconds:.0f} s, its limit: the machine is too busy, or a disk or driver hangs"
+        return replace(trouble, what="it was not done in time", why=why, fix=f"let other work end, {_AGAIN}")
+    if trouble.code == WorkerDied.code:
+        return replace(trouble, what="it ended without an answer", fix=f"see to memory and the kernel's log, {_AGAIN}")
+    return trouble

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon import wire
 from daemon.config import Config
-from daemon.doctor.finding import Finding, Level
+from daemon.doctor.finding import Finding, Level, unanswered
 from daemon.engine import choice_of
 from daemon.probing import done, prober
 from daemon.worker import Progress
@@ -36,7 +36,8 @@ def examined(config: Config | None) -> Iterator[Finding]:
     choice = choice_of(config) if config else None
     with prober(_NOTHING, _MEMORY_GIB, _HUNG_SECONDS) as child:
         report = done(child, "try_hardware", wire.dump(str, ""))
-    if trouble := report.trouble:
+    if report.trouble:
+        trouble = unanswered(report.trouble, _HUNG_SECONDS)
         yield Finding(SUBJECT, "a child", Level.WARN, f"{trouble.what}: {trouble.why} [{trouble.code}]", trouble.fix)
         return
     found = wire.load(Tried, report.result)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from daemon import wire
 from daemon.config import Config
-from daemon.doctor.finding import Finding, Level
+from daemon.doctor.finding import Finding, Level, unanswered
 from daemon.probing import done, prober
 from daemon.sidecars.lut import as_read
 from daemon.worker import Progress
@@ -40,9 +40,10 @@ def examined(config: Config | None) -> Iterator[Finding]:
         lut = _as_rendered(config.colour.show_lut, Path(folder)) if config and config.colour.show_lut else None
         with prober(lut.parent if lut else _NOTHING, memory, _HUNG_SECONDS) as child:
             report = done(child, "examine", wire.dump(str, str(lut or "")))
-    if trouble := report.trouble:
+    if report.trouble:
+        trouble = unanswered(report.trouble, _HUNG_SECONDS)
         subject, name = ("kernel", SEALED) if trouble.code == "egress" else (SUBJECT, "a child")
-        yield Finding(subject, name, Level.ERROR, f"{trouble.what}: {trouble.why}", trouble.fix)
+        yield Finding(subject, name, Level.ERROR, f"{trouble.what}: {trouble.why} [{trouble.code}]", trouble.fix)
         return
     found = wire.load(Examined, report.result)
     yield Finding("kernel", SEALED, Level.OK, "seccomp takes from them every socket that leaves this machine")
@@ -68,8 +69,10 @@ def work(task_text: str, progress: Progress) -> str:
     from engines.colour.transform import config, opens  # noqa: PLC0415 - as above
     from engines.media.codecs import opened  # noqa: PLC0415 - as above
 
-    tried = list(opened())
-    progress(len(tried), len(tried))
+    tried = []
+    for codec in opened():  # one by one, so that a slow machine is not taken for one that hangs
+        tried.append(codec)
+        progress(len(tried), len(tried))
     missing = tuple((it.name, it.what_for, it.why_not) for it in tried if it.why_not)
     lut, colour, fix = wire.load(str, task_text), "", ""
     try:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import structlog
@@ -35,6 +38,7 @@ from daemon.doctor import (
     permissions,
     watching,
 )
+from daemon.executor import LocalExecutor
 from daemon.logbook import Logbook
 from daemon.publish import Naming, naming_of
 from daemon.status import Snapshot
@@ -242,6 +246,39 @@ def test_a_machine_that_cannot_seal_its_children_is_an_error_of_the_kernel(
     monkeypatch.setattr(media, "done", lambda *_: Report(0, "", trouble=unsealed))
     (finding,) = media.examined(config)
     assert (finding.subject, str(finding.level), finding.fix) == ("kernel", "error", "another kernel")
+
+
+def befalls_children(sent: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each child of the doctor's is sent a signal as it gets its task."""
+    started = LocalExecutor.start
+
+    def start(self: LocalExecutor, *words: Any) -> None:
+        started(self, *words)
+        ((post,),) = self._posts.values()
+        post.child.process.send_signal(sent)
+
+    monkeypatch.setattr(LocalExecutor, "start", start)
+
+
+@pytest.mark.parametrize(("subject", "level"), [(media, "error"), (hardware, "warn")])
+def test_a_machine_that_is_too_busy_is_told_from_media_that_are_damaged(
+    subject: ModuleType, level: str, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    befalls_children(signal.SIGSTOP, monkeypatch)
+    monkeypatch.setattr(subject, "_HUNG_SECONDS", 0.0)
+    (finding,) = subject.examined(config)
+    assert (finding.name, str(finding.level)) == ("a child", level)
+    assert finding.found.startswith("it was not done in time: no progress for 0 s, its limit: the machine is too busy")
+    assert finding.found.endswith("[worker.hung]")
+    assert "damaged" not in finding.found
+    assert finding.fix == "let other work end, then `nearset doctor` again"
+
+
+def test_a_child_that_the_kernel_ended_is_no_time_out(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    befalls_children(signal.SIGKILL, monkeypatch)
+    (finding,) = media.examined(config)
+    assert finding.found == "it ended without an answer: the child process exited with code -9 [worker.died]"
+    assert finding.fix == "see to memory and the kernel's log, then `nearset doctor` again"
 
 
 # Hardware

@@ -131,6 +131,9 @@ def test_a_child_that_hangs_is_killed_and_its_job_tried_again(cart: Cart, childr
         shift.tick()
         (job,) = [job for job in shift.production.store.jobs() if job.stage == "render"]
         assert (job.state, job.trouble.code) == ("queued", "worker.hung")
+        assert job.trouble.what == "render made no progress for 60 s and was ended"
+        assert "the machine is too busy" in job.trouble.why
+        assert "damaged" not in job.trouble.why
         assert children.pid("render") != stopped
         children.hangs = False
         shift.drive()
