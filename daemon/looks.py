@@ -179,6 +179,11 @@ class LookBook:
         """Return the show's own look for a space, without any clip's grade."""
         return Look(space, self._config.colour.working, NEUTRAL, "" if SPACES[space].is_display else self._show_lut)
 
+    def luts(self, subject: Subject) -> dict[str, str]:
+        """Return where somebody laid the LUTs that a clip may be given, by their names among the luts."""
+        of_show = {self._show_lut: str(self._config.colour.show_lut)} if self._show_lut else {}
+        return of_show | {claim.lut: claim.path for claim in self._claims(subject) if claim.lut}
+
     def _claims(self, subject: Subject) -> Iterable[_Claim]:
         for kept in self._kept:
             if not _in_reach(kept, subject):

@@ -31,7 +31,7 @@ from daemon.slate import Trouble
 from daemon.stages import landing, part
 from daemon.stages.deliver import LANE as DELIVER
 from daemon.stages.intake import Intake
-from daemon.stages.looks import revise
+from daemon.stages.looks import as_laid, revise
 from daemon.stages.manifest import substituted
 from daemon.stages.render import LANE as RENDER
 from daemon.stages.render import joins
@@ -252,7 +252,8 @@ class Service:
         job = store.job(report.job)
         seconds = now.monotonic - self._started.pop(job.id, now.monotonic)
         clip = store.clip(job.clip)
-        trouble = report.trouble or self._settled(job, report.result, now)
+        if trouble := report.trouble or self._settled(job, report.result, now):
+            trouble = as_laid(self.production, clip, trouble)
         if not trouble and not joins(job):
             self._pace.note(self.production, clip, job.stage, seconds)
         ending = self._stumble(job, trouble, now, report.node) if trouble else Ending.DONE

@@ -51,7 +51,8 @@ def examined(config: Config | None) -> Iterator[Finding]:
     for name, what_for, why in found.missing:
         yield Finding(SUBJECT, name, Level.ERROR, f"does not open ({what_for}): {why}", _REINSTALL)
     level = Level.ERROR if found.colour else Level.OK
-    yield Finding(SUBJECT, "colour", level, found.colour or found.config, found.fix)
+    bad = found.colour.replace(lut.name, str(config.colour.show_lut)) if config and lut else found.colour
+    yield Finding(SUBJECT, "colour", level, bad or found.config, found.fix)
 
 
 def _as_rendered(lut: Path, folder: Path) -> Path:

@@ -37,13 +37,13 @@ from daemon.publish import make_folders, replace
 from daemon.recipe import Words
 from daemon.scan import Scan, Settling, scan
 from daemon.sidecars import lut
-from daemon.slate import ClipLook, FileMark, Proposed
+from daemon.slate import ClipLook, FileMark, Proposed, Trouble
 from daemon.stages.probe import words_of
 from daemon.states import ClipEvent, ClipState
 from daemon.store import Clip, Store
 from daemon.volumes import identify
 from engines.colour.cdl import NEUTRAL
-from engines.errors import EngineError
+from engines.errors import BadLook, EngineError
 
 
 @dataclass(slots=True)
@@ -272,6 +272,16 @@ def subject_of(production: Production, clip: Clip) -> Subject:
     assert clip.essence is not None
     card = production.store.card(clip.card)
     return Subject(clip.name, clip.reel, card.root, card.path, clip.essence)
+
+
+def as_laid(production: Production, clip: Clip, trouble: Trouble) -> Trouble:
+    """Return a trouble with each LUT named as somebody laid it there; a child knows it by the digest of its bytes."""
+    if trouble.code != BadLook.code or clip.essence is None:
+        return trouble
+    what, why = trouble.what, trouble.why
+    for name, path in production.looks.luts(subject_of(production, clip)).items():
+        what, why = what.replace(name, path), why.replace(name, path)
+    return Trouble(trouble.code, what, why, trouble.fix)
 
 
 def wanted_of(production: Production, clip: Clip, words: Words) -> str:

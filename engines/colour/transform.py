@@ -56,13 +56,14 @@ def opens(lut: Path) -> None:
     try:
         config().getProcessor(FileTransform(str(lut)))
     except OcioError as error:
-        raise _bad_lut(lut.name, error) from error
+        raise _bad_lut(lut.name, lut.parent, error) from error
 
 
-def _bad_lut(name: str, error: Exception) -> BadLook:
+def _bad_lut(name: str, folder: Path, error: Exception) -> BadLook:
+    """Return what to tell of a LUT by its name alone: the folder is where it is kept, and nobody laid it there."""
     return BadLook(
         f"the look with {name or 'no LUT'} cannot be made",
-        why=" ".join(str(error).split()),
+        why=" ".join(str(error).split()).replace(f"{folder}/", ""),
         fix="have the LUT exported again, as .cube or .clf",
     )
 
@@ -79,7 +80,7 @@ def direct(look: Look, luts: Path) -> CPUProcessor:
     try:
         return config().getProcessor(group).getDefaultCPUProcessor()
     except OcioError as error:
-        raise _bad_lut(look.lut, error) from error
+        raise _bad_lut(look.lut, luts, error) from error
 
 
 def _steps(look: Look, luts: Path) -> list[Transform]:

@@ -225,6 +225,15 @@ def test_a_codec_that_does_not_open_and_a_broken_lut_are_errors(
     assert "exported again" in found.fix
 
 
+def test_a_show_lut_that_does_not_open_is_named_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "show.clf").write_text('<ProcessList id="x" compCLFversion="3"></ProcessList>')
+    found = {one.name: one for one in media.examined(configured(tmp_path, "colour: {show_lut: show.clf}\n"))}
+    show = tmp_path / "show.clf"
+    assert found["colour"].found.startswith(
+        f"the look with {show} cannot be made: The specified transform file '{show}'"
+    )
+
+
 def test_a_lut_of_resolves_kind_with_a_title_opens_as_renders_are_given_it(tmp_path: Path) -> None:
     lut, folder = tmp_path / "show.cube", tmp_path / "as rendered"
     folder.mkdir()
