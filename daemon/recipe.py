@@ -29,6 +29,7 @@ from daemon.assists import (
     look_for_files,
     spell_out,
 )
+from daemon.cards.base import is_recording, suffix
 from daemon.choices import Codec, PresetNames, space_name
 from daemon.config import Config
 from daemon.errors import NearsetError, RecipeError
@@ -196,6 +197,14 @@ class _Layer:
         name = {"clips": clip, "rolls": roll, "scenes": scene}.get(self.section, "")
         return self.section in {"config", "defaults"} or (name is not None and fnmatch.fnmatchcase(name, self.pattern))
 
+    def misses(self, *, clip: str, roll: str) -> bool:
+        """Whether only capitals, or the ending of a file's name, keep it from being this clip's or roll's."""
+        name = {"clips": clip, "rolls": roll}.get(self.section, "").casefold()
+        wanted = self.pattern.casefold()
+        endless = wanted.removesuffix(suffix(wanted)) if is_recording(wanted) else wanted
+        is_near = any(fnmatch.fnmatchcase(name, pattern) for pattern in (wanted, endless))
+        return bool(name) and is_near and not self.matches(clip=clip, roll=roll, scene=None)
+
     @property
     def nearness(self) -> tuple[int, bool, int, int]:
         """Sorts the nearest last: by section, then exact names, then more literal text, then later lines."""
@@ -211,6 +220,7 @@ class RecipeBook:
         self._layers = sorted(layers, key=lambda layer: layer.nearness)
         self.folder = folder
         self._resolved: dict[tuple[int, ...], Words] = {}
+        self._missed: dict[tuple[str, str], list[_Layer]] = {}
 
     def words(self, *, clip: str, roll: str, scene: str | None = None) -> Words:
         """Return the words for a clip: resolved once for all clips that the same entries speak of."""
@@ -245,6 +255,19 @@ class RecipeBook:
             for section, section_words in words.items()
             for word, value in section_words.items()
         ]
+
+    def missed(self, *, clip: str, roll: str) -> list[tuple[str, str]]:
+        """Return entries that would be this clip's or roll's but for capitals or a file's ending, and are nobody's.
+
+        Each by where it stands and the name that it misses; nobody's as far as words were asked for.
+        """
+        if (clip, roll) not in self._missed:
+            self._missed[clip, roll] = [it for it in self._layers if it.where and it.misses(clip=clip, roll=roll)]
+        if not (near := self._missed[clip, roll]):
+            return []
+        used = {layer for found in self._resolved for layer in found}
+        names = {"clips": clip, "rolls": roll}
+        return [(next(iter(it.where.values())), names[it.section]) for it in near if id(it) not in used]
 
     def _matching(self, clip: str, roll: str, scene: str | None) -> list[_Layer]:
         return [layer for layer in self._layers if layer.matches(clip=clip, roll=roll, scene=scene)]

@@ -1,4 +1,4 @@
-"""Undone: looks that cannot be put on, and steps of the enhanced twin where no such twin is made: cause and cure.
+"""Undone: looks that cannot be put on, steps of an enhanced twin that is not made, entries that miss: cause and cure.
 
 What is asked for beside the proxies and was not made is told by its own stage. Both are of now: they are looked up, and
 never kept.
@@ -6,7 +6,8 @@ never kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from daemon.assists import assists
 from daemon.production import Production
@@ -22,6 +23,29 @@ NO_TWIN = "undone.no_enhanced_twin"
 """Code of a step that has no twin to be taken in."""
 NO_LOOK = "undone.look"
 """Code of a grade or LUT that was laid there for a clip and cannot be put on it."""
+
+NO_ENTRY = "undone.entry"
+"""Code of an entry of the recipe that no clip has, because of capitals or a file's ending."""
+
+
+def entries_missed(production: Production, clips: Sequence[Clip]) -> dict[int, tuple[Undone, ...]]:
+    """Return the entries of the recipe that clips would have but for capitals or a file's ending.
+
+    Each is told of the first clip of a roll that it misses, and of no other.
+    """
+    found: defaultdict[int, tuple[Undone, ...]] = defaultdict(tuple)
+    rolls = {card.id: card.roll for card in production.store.cards()}
+    told = set()
+    for clip in clips:
+        roll = rolls[clip.card]
+        for place, name in production.recipes.missed(clip=clip.name, roll=roll):
+            if (clip.card, place) not in told:
+                told.add((clip.card, place))
+                why = f"{place} differs from {name} by capitals or a file's ending alone"
+                fix = f"write it as {name} is written: capitals count, and no name of a clip has a file's ending"
+                trouble = Trouble(NO_ENTRY, "an entry of the recipe holds for no clip; told once a roll", why, fix)
+                found[clip.id] += (Undone("entry", trouble),)
+    return found
 
 
 def looks_undone(production: Production, clip: Clip, words: Words) -> Iterator[Undone]:

@@ -35,7 +35,7 @@ from daemon.stages.signing import origin_of
 from daemon.states import ClipState, JobState
 from daemon.store import Clip, Job
 from daemon.turnover.naming import revision_name
-from daemon.undone import looks_undone, steps_undone
+from daemon.undone import entries_missed, looks_undone, steps_undone
 from daemon.worker import Progress
 from engines.colour.look import Look
 from engines.media.essence import Essence
@@ -145,11 +145,10 @@ class Assist:
         del now
         store = production.store
         under_way = store.under_way(self.name)
-        found = {
-            clip.id: self._plan_clip(production, clip, is_busy=clip.id in under_way)
-            for clip in store.clips(states=[ClipState.DELIVERED])
-            if clip.essence
-        }
+        clips = [clip for clip in store.clips(states=[ClipState.DELIVERED]) if clip.essence]
+        found = {clip.id: self._plan_clip(production, clip, is_busy=clip.id in under_way) for clip in clips}
+        for clip_id, missed in entries_missed(production, clips).items():
+            found[clip_id] += missed
         for clip_id, undone in found.items():
             if undone != production.undone.get(clip_id, ()):
                 _tell(store.clip(clip_id), undone)
