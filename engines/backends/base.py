@@ -50,6 +50,7 @@ class Stream(Protocol):
         """Return the first `count` pictures of what was stepped through of a shot, each leaning on those after it.
 
         They come as far from what was filmed as `strength` says: 0 is that, 1 as restored. See `model/hindsight.py`.
+        One more thread may call it, beside the one that steps.
         """
 
     def reset(self) -> None:

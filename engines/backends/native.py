@@ -7,7 +7,7 @@ import numpy as np
 from engines.backends.base import Session
 from engines.backends.stream import OnProcessor
 from engines.model.carry import Flow, flow
-from engines.model.packing import Packed
+from engines.model.packing import Codes, Packed
 from engines.model.topology import PICTURE_CHANNELS
 from engines.model.weights import Weights
 from engines.native.hindsight import smoothed
@@ -44,9 +44,14 @@ class _NativeSession(OnProcessor):
     def step(self, now: Packed, noise: Packed, motion: Flow | None = None) -> Packed:
         if motion is None and self._before is not None:
             motion = flow(now[0], self._before[0])
-        self._plan.step(now, noise, motion, self._output)
+        self._codes = np.empty(now.shape, np.uint16)
+        self._plan.step(now, noise, motion, self._output, self._codes)
         self._before = now
         return self._output
+
+    def codes(self, restored: Packed, packed: Packed) -> Codes:
+        del restored, packed
+        return self._codes
 
     def reset(self) -> None:
         self._before = None

@@ -47,7 +47,7 @@ class OpenVinoBackend:
 
 
 class _OpenVinoSession(OnProcessor):
-    smoothed = staticmethod(native.smoothed if is_here() else hindsight.smoothed)
+    smoothed = staticmethod(native.smoothed if is_here() else hindsight.smoothed_codes)
 
     def __init__(self, compiled: ov.CompiledModel, weights: Weights, height: int, width: int) -> None:
         self.weights = weights

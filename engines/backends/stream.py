@@ -5,33 +5,40 @@ A session that does the same elsewhere has a stream of its own (`gpu_stream.py`)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import cv2
 import numpy as np
-import numpy.typing as npt
 
 from engines.backends.base import Ready, Restored, Session, Stream
-from engines.media.frames import CODE_MAX, Picture, blended
+from engines.media.frames import Picture, blended
 from engines.model.carry import Flow, flow
-from engines.model.hindsight import smoothed
+from engines.model.hindsight import smoothed_codes
 from engines.model.noise import NoiseProfile
-from engines.model.packing import Packed, pack, planes_of, whole_codes
+from engines.model.packing import Codes, Packed, pack, planes_of, whole_codes
 
-Smoothed = Callable[[Iterable[Packed], Iterable[Flow], NoiseProfile], Iterator[Packed]]
+Whole = Callable[[Packed, Packed], Codes]
+Smoothed = Callable[[Iterable[Codes], Iterable[Flow], NoiseProfile], Iterator[Codes]]
 
 
 class OnProcessor:
     """A session whose pictures the processor makes ready."""
 
-    smoothed: Smoothed = staticmethod(smoothed)
+    smoothed: Smoothed = staticmethod(smoothed_codes)
     """How a shot is gone back over."""
 
     def stream(self, height: int, width: int, noise: NoiseProfile) -> Stream:
         """Return the way for working pictures; see `base.Session`."""
         del height, width
-        return _Stream(cast(Session, self), noise, self.smoothed)
+        cv2.setNumThreads(max(1, len(os.sched_getaffinity(0)) // 2))  # its idle threads keep the network's cores busy
+        return _Stream(cast(Session, self), noise, self.codes, self.smoothed)
+
+    def codes(self, restored: Packed, packed: Packed) -> Codes:
+        """Return what the last step made of a picture in whole code values, in memory of its own."""
+        return whole_codes(restored, packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +60,14 @@ class _Restored:
     """
 
     filmed: Picture
-    codes: npt.NDArray[np.uint16]
+    codes: Codes
     motion: Flow | None
     changed: bool
 
-    @property
-    def packed(self) -> Packed:
-        """The codes / 1023."""
-        return self.codes * np.float32(1 / CODE_MAX)
-
 
 class _Stream:
-    def __init__(self, session: Session, noise: NoiseProfile, smoothed: Smoothed) -> None:
-        self._session, self._noise, self._smoothed = session, noise, smoothed
+    def __init__(self, session: Session, noise: NoiseProfile, codes: Whole, smoothed: Smoothed) -> None:
+        self._session, self._noise, self._codes, self._smoothed = session, noise, codes, smoothed
         self._last: _Ready | None = None
 
     def ready(self, picture: Picture, before: Ready | None = None) -> Ready:
@@ -81,18 +83,18 @@ class _Stream:
             motion = known.motion if known.before is last.picture else flow(known.packed[0], last.packed[0])
         self._last = known
         restored = self._session.step(known.packed, known.noise, motion)
-        return _Restored(now.picture, whole_codes(restored, known.packed), motion, restored is not known.packed)
+        return _Restored(now.picture, self._codes(restored, known.packed), motion, restored is not known.packed)
 
     def smoothed(self, shot: Sequence[Restored], count: int, strength: float) -> list[Picture]:
         known = cast(Sequence[_Restored], shot)
         if not known[0].changed:
             return [one.filmed for one in known[:count]]
         motions = (one.motion for one in reversed(known[1:]) if one.motion is not None)
-        leaning = self._smoothed((one.packed for one in reversed(known)), motions, self._noise)
+        leaning = self._smoothed((one.codes for one in reversed(known)), motions, self._noise)
         made: list[Picture] = []
-        for at, packed in zip(reversed(range(len(known))), leaning, strict=True):
+        for at, codes in zip(reversed(range(len(known))), leaning, strict=True):
             if at < count:
-                made.append(_picture(known[at].filmed, whole_codes(packed, known[at].packed), strength))
+                made.append(_picture(known[at].filmed, codes, strength))
         return made[::-1]
 
     def reset(self) -> None:
@@ -100,6 +102,6 @@ class _Stream:
         self._session.reset()
 
 
-def _picture(filmed: Picture, codes: npt.NDArray[np.uint16], strength: float) -> Picture:
+def _picture(filmed: Picture, codes: Codes, strength: float) -> Picture:
     made = Picture(filmed.number, *planes_of(codes, filmed))
     return made if strength == 1 else blended(filmed, made, np.float32(strength))

@@ -12,7 +12,7 @@ from engines.media.frames import Picture
 
 Enhance = Callable[[Picture, Sequence[Picture]], Picture]
 """What becomes of a picture; the next ones, LOOK_AHEAD or fewer at a clip's end, may be looked at."""
-LOOK_AHEAD = 12
+LOOK_AHEAD = 13
 """Pictures an enhancement sees coming: a picture restored leans on later ones too (`restore.py`)."""
 
 

@@ -11,7 +11,8 @@ whatever runs the network. That takes seconds, so that shots of one picture with
 without.
 
 While the network is at a picture, the next one is made ready beside it, its motion above all, which depends on no
-weights: on the processor in a thread (docs/performance.md), on a GPU by a stream of its own.
+weights: on the processor in a thread (docs/performance.md), on a GPU by a stream of its own. A block is smoothed beside
+the picture after those that it leans on.
 
 The dial is `strength`: 0 gives back the very picture, 1 what the network says. The network
 adds to what was filmed at most a bounded share of the noise that was told, and starts anew at each cut. Fine
@@ -42,7 +43,7 @@ _BEGINNING = 4
 +0.45 dB with two, +0.68 with four, +0.78 with six; the first picture alone +2.1, +2.7 and +3.0 dB (2026-11-25)."""
 BLOCK = 8
 """Pictures that are smoothed at once."""
-_BEYOND = LOOK_AHEAD - BLOCK
+_BEYOND = LOOK_AHEAD - 1 - BLOCK
 """Pictures beyond a block that it leans on: its last one sees four, its first one eleven. Eight gained 0.04 dB more,
 and cost a third more (2026-11-28)."""
 _SURE = 0.9
@@ -76,7 +77,7 @@ class Restore:
         self._session, self._noise = session, noise
         self.weights = session.weights if session else weights
         self._before: Thumbnail | None = None
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="restore")
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="restore")  # one makes ready, one smooths
         self._next: tuple[Picture, Future[Ready]] | None = None
         self._ahead: deque[_Ahead] = deque()  # from the picture that is asked for on, as far as the network is
         self._made: deque[Picture] = deque()  # of the same, those that are done
@@ -87,15 +88,23 @@ class Restore:
         if stream is None:
             return picture
         known, still = [picture, *coming], self._before is None and not coming
-        for at in range(len(self._ahead), min(len(known), LOOK_AHEAD)):
-            self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
+        self._step(stream, known, BLOCK + _BEYOND)
+        if still:
+            return self._by_itself(stream, self._ahead.popleft().restored)
+        smoothing = None
         if not self._made:
             left = BLOCK - picture.number % BLOCK
-            shot = self._shot(left + _BEYOND)
-            made = [self._by_itself(stream, shot[0])] if still else stream.smoothed(shot, left, self._strength)
-            self._made.extend(made)
+            smoothing = self._beside.submit(stream.smoothed, self._shot(left + _BEYOND), left, self._strength)
+        self._step(stream, known, LOOK_AHEAD)
+        if smoothing:
+            self._made.extend(smoothing.result())
         self._ahead.popleft()
         return self._made.popleft()
+
+    def _step(self, stream: Stream, known: Sequence[Picture], most: int) -> None:
+        """Take the network through the known pictures that it has not been through, up to so many from the first."""
+        for at in range(len(self._ahead), min(len(known), most)):
+            self._ahead.append(self._stepped(stream, known[at], known[at + 1 :]))
 
     def _stepped(self, stream: Stream, picture: Picture, coming: Sequence[Picture]) -> _Ahead:
         """Take the network through a picture; the next one is made ready meanwhile."""

@@ -14,6 +14,7 @@ was measured (docs/log.md, 2026-11-28).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import tee
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from engines.model.carry import Floats, Flow, carried, turned
 from engines.model.noise import NoiseProfile
-from engines.model.packing import Packed
+from engines.model.packing import Codes, Packed, of_codes, whole_codes
 
 STANDING, MOVING, MOVES = 0.9, 0.7, 0.5
 """Most that is taken over of what stands still and, of luma, of what moves, by this many packed pixels a picture or
@@ -54,6 +55,12 @@ def smoothed(pictures: Iterable[Packed], motions: Iterable[Flow], noise: NoisePr
         back = turned(motion)
         later = _leant(own[0], carried(later[0], back, COLOURS), _most(back), noise)[None]
         yield later
+
+
+def smoothed_codes(pictures: Iterable[Codes], motions: Iterable[Flow], noise: NoiseProfile) -> Iterator[Codes]:
+    """Yield the same in whole code values; what is leant on is not rounded."""
+    given, made = tee(map(of_codes, pictures))
+    yield from map(whole_codes, smoothed(made, motions, noise), given)
 
 
 def _most(motion: Flow) -> Floats:

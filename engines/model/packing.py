@@ -15,6 +15,8 @@ from engines.media.frames import CODE_MAX, HIGHEST, LOWEST, Picture
 from engines.model.topology import GRID, PICTURE_CHANNELS
 
 Packed = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint16]
+"""Packed pictures in whole code values."""
 Number = TypeVar("Number", np.float32, np.uint16)
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Row and column of luma's four samples in a packed pixel; of chroma's four, which colour and line."""
@@ -45,7 +47,7 @@ def unpack(packed: Packed, like: Picture) -> tuple[npt.NDArray[np.float32], ...]
     return planes_of(packed * np.float32(CODE_MAX), like)
 
 
-def whole_codes(made: Packed, source: Packed) -> npt.NDArray[np.uint16]:
+def whole_codes(made: Packed, source: Packed) -> Codes:
     """Return whole code values of what was made of `source`, kept inside what interfaces carry unless that is not."""
     codes = made * np.float32(CODE_MAX)
     np.rint(codes, out=codes)
@@ -55,6 +57,11 @@ def whole_codes(made: Packed, source: Packed) -> npt.NDArray[np.uint16]:
         original = np.rint(source * np.float32(CODE_MAX))
         np.clip(codes, np.minimum(original, LOWEST), np.maximum(original, HIGHEST), out=codes)
     return codes.astype(np.uint16)
+
+
+def of_codes(codes: Codes) -> Packed:
+    """Return whole code values as the network takes them, codes / 1023."""
+    return codes * np.float32(1 / CODE_MAX)
 
 
 def planes_of(packed: npt.NDArray[Number], like: Picture) -> tuple[npt.NDArray[Number], ...]:

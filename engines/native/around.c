@@ -127,5 +127,11 @@ void finish(const Step *step, const Stage *stage, int row)
             put(step->state + (at + column) * step->hidden + channel, bounded(take(here + 2 * LANES + channel)));
     }
     spread(given, outputs, step->output + at, plane, width);
+    if (!step->codes) return;
+    for (int column = 0; column < width; column++) {
+        float *here = given + (size_t)column * outputs;
+        put(here, whole_codes(take(here), take(step->now_pixels + (at + column) * LANES)));
+    }
+    spread_codes(given, outputs, step->codes + at, plane, width);
 }
 

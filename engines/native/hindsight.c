@@ -27,7 +27,7 @@ ALWAYS float mean_of(__m128 luma)
 void begin(const Lean *lean, int row, float *scratch)
 {
     const size_t plane = (size_t)lean->height * lean->width, at = (size_t)row * lean->width;
-    gathered(lean->own + at, plane, scratch, LANES, lean->width);
+    gathered_codes(lean->own + at, plane, scratch, LANES, lean->width);
     for (int column = 0; column < lean->width; column++) {
         const size_t here = 4 * at + 2 * column;
         unpacked(take(scratch + (size_t)column * LANES), lean->luma + here, lean->colours + here, 2 * lean->width);
@@ -39,7 +39,7 @@ void compare(const Lean *lean, int row, float *scratch)
 {
     const int height = lean->height, width = lean->width;
     const size_t plane = (size_t)height * width, at = (size_t)row * width;
-    gathered(lean->own + at, plane, scratch, LANES, width);
+    gathered_codes(lean->own + at, plane, scratch, LANES, width);
     for (int column = 0; column < width; column++) {
         const float *motion = lean->motion + 2 * (at + column);
         float back[4];
@@ -109,15 +109,15 @@ void lean_on(const Lean *lean, int row, float *scratch)
         put(shares + column, power_of_e(_mm256_mul_ps(weight, many(-1))));
         put(of_colours + column, _mm256_mul_ps(colours, many(lean->standing)));
     }
-    gathered(lean->own + at, plane, pixels, LANES, width);
+    gathered_codes(lean->own + at, plane, pixels, LANES, width);
     for (int column = 0; column < width; column++) {
         float *pixel = pixels + (size_t)column * LANES;
         const __m128 luma = _mm_set1_ps(lean->most[at + column] * shares[column]);
-        const Lanes share = _mm256_set_m128(_mm_set1_ps(of_colours[column]), luma);
-        const Lanes leant = _mm256_fmadd_ps(share, take(lean->difference + (at + column) * LANES), take(pixel));
+        const Lanes share = _mm256_set_m128(_mm_set1_ps(of_colours[column]), luma), own = take(pixel);
+        const Lanes leant = _mm256_fmadd_ps(share, take(lean->difference + (at + column) * LANES), own);
         const size_t here = 4 * at + 2 * column;
-        put(pixel, leant);
+        put(pixel, whole_codes(leant, own));
         unpacked(leant, lean->luma + here, lean->colours + here, 2 * width);
     }
-    spread(pixels, LANES, lean->leant + at, plane, width);
+    spread_codes(pixels, LANES, lean->leant + at, plane, width);
 }

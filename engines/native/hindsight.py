@@ -11,13 +11,13 @@ import numpy as np
 from engines.model.carry import Flow
 from engines.model.hindsight import DETAIL, LASTING, MOVES, MOVING, ODD, STANDING, TOLERANCE, WEIGHED
 from engines.model.noise import LEAST_VARIANCE, NoiseProfile
-from engines.model.packing import Packed
+from engines.model.packing import Codes
 from engines.native.library import Lean, library
 from engines.native.tensors import LANES, Floats, address, aligned
 
 
-def smoothed(pictures: Iterable[Packed], motions: Iterable[Flow], noise: NoiseProfile) -> Iterator[Packed]:
-    """Yield what `hindsight.smoothed` of the same does, within 2e-6; what is yielded holds until the next one."""
+def smoothed(pictures: Iterable[Codes], motions: Iterable[Flow], noise: NoiseProfile) -> Iterator[Codes]:
+    """Yield what `hindsight.smoothed_codes` of the same does; what is yielded holds until the next one."""
     earlier = iter(pictures)
     last = next(earlier)
     leaning = _Leaning(last, noise)
@@ -29,7 +29,7 @@ def smoothed(pictures: Iterable[Packed], motions: Iterable[Flow], noise: NoisePr
 class _Leaning:
     """The memory that a shot is gone back over in; it holds the next picture."""
 
-    def __init__(self, last: Packed, noise: NoiseProfile) -> None:
+    def __init__(self, last: Codes, noise: NoiseProfile) -> None:
         height, width = last.shape[2:]
         pixels = height * width
         self._library, self._threads = library(), len(os.sched_getaffinity(0))
@@ -41,13 +41,14 @@ class _Leaning:
         self._told = *share, noise.shot, noise.read, LEAST_VARIANCE
         self._run(last, np.empty(0, np.float32), begins=True)
 
-    def leant(self, own: Packed, motion: Flow) -> Packed:
+    def leant(self, own: Codes, motion: Flow) -> Codes:
         self._run(own, motion, begins=False)
         return self._leant
 
-    def _run(self, own: Packed, motion: Floats, *, begins: bool) -> None:
-        read = [np.ascontiguousarray(one, np.float32) for one in (own, motion)]
-        lean = Lean(*own.shape[2:], *self._told, *(address(one) for one in (*read, self._leant, *self._kept)))
+    def _run(self, own: Codes, motion: Floats, *, begins: bool) -> None:
+        own, motion = np.ascontiguousarray(own), np.ascontiguousarray(motion, np.float32)
+        places = address(own), address(motion), address(self._leant)
+        lean = Lean(*own.shape[2:], *self._told, *places, *(address(one) for one in self._kept))
         self._library.nearset_lean(
             ctypes.byref(lean), begins, address(self._scratch), self._scratch.shape[1], self._threads
         )

@@ -30,7 +30,7 @@ class Step(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("height", "width", "hidden", "fresh")),
         ("scale", ctypes.c_float),
         *((name, _POINTER) for name in ("now", "noise", "motion", "output")),
-        *((name, _POINTER) for name in ("now_pixels", "carried_pixels", "luma", "colours", "state")),
+        *((name, _POINTER) for name in ("now_pixels", "carried_pixels", "luma", "colours", "state", "codes")),
     )
 
 

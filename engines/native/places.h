@@ -5,6 +5,10 @@
 
 #include "restore.h"
 
+#define CODE_MAX 1023.0f
+#define LOWEST 4 /* and highest, of what interfaces leave to the picture (frames.py) */
+#define HIGHEST 1019
+
 /* Eight rows of eight become eight columns. */
 ALWAYS void turned(const Lanes in[8], Lanes out[8])
 {
@@ -39,6 +43,23 @@ ALWAYS void gathered(const float *planes, size_t plane, float *pixels, size_t ap
         for (int at = 0; at < LANES; at++) pixels[column * apart + at] = planes[at * plane + column];
 }
 
+/* The same of whole codes, which become codes / 1023. */
+ALWAYS void gathered_codes(const uint16_t *codes, size_t plane, float *pixels, size_t apart, int width)
+{
+    int column = 0;
+    for (; column + LANES <= width; column += LANES) {
+        Lanes in[8], out[8];
+        UNROLL for (int at = 0; at < 8; at++) {
+            const __m128i eight = _mm_loadu_si128((const __m128i *)(codes + at * plane + column));
+            in[at] = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(eight)), many(1 / CODE_MAX));
+        }
+        turned(in, out);
+        UNROLL for (int at = 0; at < 8; at++) put(pixels + (column + at) * apart, out[at]);
+    }
+    for (; column < width; column++)
+        for (int at = 0; at < LANES; at++) pixels[column * apart + at] = codes[at * plane + column] * (1 / CODE_MAX);
+}
+
 /* The other way. */
 ALWAYS void spread(const float *pixels, size_t apart, float *planes, size_t plane, int width)
 {
@@ -51,6 +72,34 @@ ALWAYS void spread(const float *pixels, size_t apart, float *planes, size_t plan
     }
     for (; column < width; column++)
         for (int at = 0; at < LANES; at++) planes[at * plane + column] = pixels[column * apart + at];
+}
+
+/* The same, of whole codes. */
+ALWAYS void spread_codes(const float *pixels, size_t apart, uint16_t *codes, size_t plane, int width)
+{
+    int column = 0;
+    for (; column + LANES <= width; column += LANES) {
+        Lanes in[8], out[8];
+        UNROLL for (int at = 0; at < 8; at++) in[at] = take(pixels + (column + at) * apart);
+        turned(in, out);
+        UNROLL for (int at = 0; at < 8; at++) {
+            const __m256i eight = _mm256_cvtps_epi32(out[at]);
+            const __m128i low = _mm256_castsi256_si128(eight), high = _mm256_extracti128_si256(eight, 1);
+            _mm_storeu_si128((__m128i *)(codes + at * plane + column), _mm_packus_epi32(low, high));
+        }
+    }
+    for (; column < width; column++)
+        for (int at = 0; at < LANES; at++) codes[at * plane + column] = (uint16_t)_mm_cvtss_si32(_mm_set_ss(pixels[column * apart + at]));
+}
+
+/* Whole codes of what was made of `own`, as `packing.whole_codes` gives them. */
+ALWAYS Lanes whole_codes(Lanes made, Lanes own)
+{
+    const int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    made = _mm256_round_ps(_mm256_mul_ps(made, many(CODE_MAX)), nearest);
+    own = _mm256_round_ps(_mm256_mul_ps(own, many(CODE_MAX)), nearest);
+    made = _mm256_max_ps(_mm256_min_ps(own, many(LOWEST)), made);
+    return _mm256_min_ps(_mm256_max_ps(own, many(HIGHEST)), made);
 }
 
 ALWAYS float within(float value, float least, float most)

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from engines.model.packing import Codes
 from engines.model.topology import NOISE_CHANNELS, NOISE_SCALE, PICTURE_CHANNELS, SLOPE, Layer
 from engines.model.weights import Weights
 from engines.native.library import Stage, Step, library
@@ -60,19 +61,23 @@ class Plan:
         self._past = [aligned((pixels, channels)) for channels in (LANES, LANES, 4, 4, self._hidden)]
         self._fresh = True
 
-    def step(self, now: Floats, noise: Floats, motion: Floats | None, output: Floats) -> None:
-        """Take the network through a picture, into `output`, clamped to 0-1.
+    def step(
+        self, now: Floats, noise: Floats, motion: Floats | None, output: Floats, codes: Codes | None = None
+    ) -> None:
+        """Take the network through a picture, into `output`, clamped to 0-1, and `codes`, as `whole_codes` gives them.
 
-        Shape: `now` and `output` `[1, 8, h, w]`, noise `[1, 3, h, w]`, motion to the picture of the step before
-        `[h, w, 2]`; the first step after a reset looks at none. Range: code values / 1023.
+        Shape: `now`, `output` and `codes` `[1, 8, h, w]`, noise `[1, 3, h, w]`, motion to the picture of the step
+        before `[h, w, 2]`; the first step after a reset looks at none. Range: code values / 1023, of `codes` whole.
         """
         height, width = self._size
         assert now.shape == output.shape == (1, PICTURE_CHANNELS, height, width)
         assert output.flags.c_contiguous
+        assert codes is None or (codes.shape == output.shape and codes.flags.c_contiguous)
         motion = motion if motion is not None and not self._fresh else np.zeros((height, width, 2), np.float32)
         read = [np.ascontiguousarray(one, np.float32) for one in (now, noise, motion)]
         places = (address(one) for one in (*read, output, *self._past))
-        step = Step(height, width, self._hidden, self._fresh, NOISE_SCALE, *places)
+        wanted = None if codes is None else address(codes)
+        step = Step(height, width, self._hidden, self._fresh, NOISE_SCALE, *places, wanted)
         wrong = self._library.nearset_step(
             ctypes.byref(self._stages),
             len(self._stages),

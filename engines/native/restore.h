@@ -27,24 +27,29 @@ typedef struct {
 } Stage;
 
 /* What a step reads and writes around the layers. Planar `[C, h, w]`, as the service has it: the picture, what is told
- * of its noise, the restored one. `motion` is where each packed pixel was, less where it is, `[h, w, 2]`. Pixel after
- * pixel: the picture and the one before, carried to where things are now. What is kept from step to step: luma
- * `[2h, 2w]` and both colours `[2h, w, 2]` of the restored picture, and the state; `fresh` where there is none yet. */
+ * of its noise, the restored one, and that in whole codes where they are wanted. `motion` is where each packed pixel
+ * was, less where it is, `[h, w, 2]`. Pixel after pixel: the picture and the one before, carried to where things are
+ * now. What is kept from step to step: luma `[2h, 2w]` and both colours `[2h, w, 2]` of the restored picture, and the
+ * state; `fresh` where there is none yet. */
 typedef struct {
     int32_t height, width, hidden, fresh;
     float scale;
     const float *now, *noise, *motion;
     float *output, *now_pixels, *carried_pixels, *luma, *colours, *state;
+    uint16_t *codes;
 } Step;
 
-/* What going back over a shot reads and writes. `own` and `leant` are planar `[8, h, w]`, `motion` is that of the next
- * picture from this one `[h, w, 2]`; `luma` and `colours` are the next picture's, and become this one's. The numbers
- * are those of `hindsight.py`, `lasts` and `odd` less where noise is coarse; `per_move` is 1 / MOVES. */
+/* What going back over a shot reads and writes. `own` and `leant` are whole codes, planar `[8, h, w]`, `motion` is that
+ * of the next picture from this one `[h, w, 2]`; `luma` and `colours` are the next picture's, codes / 1023 that are not
+ * rounded, and become this one's. The numbers are those of `hindsight.py`, `lasts` and `odd` less where noise is coarse;
+ * `per_move` is 1 / MOVES. */
 typedef struct {
     int32_t height, width;
     float standing, moving, per_move, tolerance, lasts, odd, every_detail, weighed, shot, read, least;
-    const float *own, *motion;
-    float *leant, *luma, *colours, *difference, *apart, *lasting, *detail, *most;
+    const uint16_t *own;
+    const float *motion;
+    uint16_t *leant;
+    float *luma, *colours, *difference, *apart, *lasting, *detail, *most;
 } Lean;
 
 /* Layers (layers.c): one row of tiles of a 3x3 convolution, one row of what changes the raster. */

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from engines.model.packing import Codes
+
 Floats = npt.NDArray[np.float32]
 
 LANES, TILE, POINTS, TOGETHER, APART = 8, 4, 36, 24, 16
@@ -27,7 +29,7 @@ _TO_POINTS = np.array(
 """G of F(4x4, 3x3)."""
 
 
-def address(array: Floats) -> int:
+def address(array: Floats | Codes) -> int:
     """Return where an array begins."""
     return array.ctypes.data
 

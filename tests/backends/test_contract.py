@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,9 @@ from engines.backends.eager import EagerBackend
 from engines.backends.identity import IdentityBackend
 from engines.backends.instead import Instead
 from engines.backends.openvino import OpenVinoBackend
+from engines.backends.stream import _Stream
 from engines.enhance import LOOK_AHEAD
-from engines.enhance.restore import Restore
+from engines.enhance.restore import BLOCK, Restore
 from engines.errors import BackendUnavailable, DeviceLost
 from engines.media.frames import Picture
 from engines.model.noise import NoiseProfile
@@ -229,6 +231,26 @@ def test_what_is_made_ready_beside_the_network_is_what_would_be_found(name):
     for number in range(8):
         announced = restored(ready, pictures, number)
         np.testing.assert_array_equal(announced.y, restored(late, [replace(one) for one in pictures], number).y)
+
+
+def test_a_block_is_gone_back_over_beside_the_picture_after_those_that_it_leans_on(monkeypatch):
+    """It is not done before the network is at that picture: one core of two would have nothing to do meanwhile."""
+    pictures, is_there = shot(20, 72, 96), threading.Event()
+    step, smoothed = _Stream.step, _Stream.smoothed
+
+    def seen(stream, now):
+        if now.picture.number == BLOCK + 4:
+            is_there.set()
+        return step(stream, now)
+
+    def waiting(stream, *block):
+        assert is_there.wait(60)
+        return smoothed(stream, *block)
+
+    monkeypatch.setattr(_Stream, "step", seen)
+    monkeypatch.setattr(_Stream, "smoothed", waiting)
+    restore = Restore(IdentityBackend(), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
+    assert [restored(restore, pictures, number).number for number in range(20)] == list(range(20))
 
 
 @pytest.mark.parametrize("name", ["native", "openvino f32", "openvino", PAPER, *GPU])

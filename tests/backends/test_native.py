@@ -17,6 +17,7 @@ from engines.errors import BackendUnavailable
 from engines.model import hindsight
 from engines.model.network import Network, tensors_of
 from engines.model.noise import NoiseProfile
+from engines.model.packing import of_codes, whole_codes
 from engines.model.topology import topology
 from engines.model.weights import Weights, base_weights
 from engines.native import library as native
@@ -191,11 +192,25 @@ def test_going_back_over_a_shot_is_as_the_reference_goes(height, width, count, s
     """Pictures that agree in part, motion of any amount that leads over every edge, a half that stands still."""
     rng = np.random.default_rng(seed)
     profile = NoiseProfile(2e-4, 1e-4, coarse=rng.uniform(0, 0.9))
-    thing = rng.random((1, 8, height, width))
-    shot = [(thing + rng.normal(0, 0.02, thing.shape)).astype(np.float32) for _ in range(count)]
+    thing = rng.uniform(20, 1003, (1, 8, height, width))
+    shot = [np.rint(thing + rng.normal(0, 20, thing.shape)).clip(0, 1023).astype(np.uint16) for _ in range(count)]
     motions = [rng.normal(0, moves, (height, width, 2)).astype(np.float32) for _ in shot[1:]]
     for motion in motions:
         motion[: height // 2] = 0
-    ours = [picture.copy() for picture in smoothed(shot, motions, profile)]
-    for one, other in zip(ours, hindsight.smoothed(shot, motions, profile), strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-5)
+    ours = [codes.copy() for codes in smoothed(shot, motions, profile)]
+    theirs = hindsight.smoothed(map(of_codes, shot), motions, profile)
+    for one, other, own in zip(ours, theirs, shot, strict=True):
+        inside = np.clip(other * 1023, np.minimum(own, 4.0), np.maximum(own, 1019.0))
+        np.testing.assert_allclose(one, inside, atol=0.5 + 0.02)
+
+
+@needs_it
+@settings(max_examples=20, deadline=None)
+@given(SIDES, SIDES, st.integers(0, 99), st.booleans())
+def test_whole_codes_are_those_of_the_picture_that_is_given(height, width, seed, beyond):
+    """To the last one, also where the picture was filmed beyond what interfaces carry."""
+    rng = np.random.default_rng(seed)
+    now = rng.uniform(0 if beyond else 0.01, 1 if beyond else 0.99, (1, 8, height, width)).astype(np.float32)
+    made, codes = np.empty_like(now), np.empty(now.shape, np.uint16)
+    Plan(drawn("lite", seed), height, width).step(now, np.full_like(now[:, :3], 0.2), None, made, codes)
+    np.testing.assert_array_equal(codes, whole_codes(made, now))
