@@ -33,8 +33,8 @@ from engines.enhance.restore import BLOCK, Restore
 from engines.media.conform import WORKING_FORMAT
 from engines.media.frames import Picture
 from engines.model.footage import TRAINING, decode_clean
-from engines.model.noise import estimate
 from engines.model.packing import pack, pictures_of
+from engines.model.still_noise import first_noise
 from engines.model.synthetic import Noise, add_noise
 from engines.model.weights import base_weights
 
@@ -161,7 +161,7 @@ def rate(pictures: list[Picture], model: str) -> float:
 
 
 def _restorer(pictures: list[Picture], model: str, times: float) -> Restore:
-    noise, first = estimate(pictures[:8]), pictures[0]
+    noise, first = first_noise(pictures[:8]), pictures[0]
     noise = replace(noise, shot=noise.shot * times**2, read=noise.read * times**2)
     return Restore(choose("auto"), base_weights(model), first.height, first.width, strength=1, noise=noise)
 

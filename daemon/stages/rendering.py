@@ -307,10 +307,10 @@ def noise_of(files: MediaFiles, essence: Essence, working: ProxySpec) -> NoisePr
         MediaError: the clip breaks. EngineError: the noise is no number.
     """
     from engines.media.decode import decoder_for
-    from engines.model.noise import estimate
+    from engines.model.still_noise import first_noise
     from engines.render import first_pictures
 
-    noise = estimate(first_pictures(decoder_for(files, essence), essence, working, _NOISE_PICTURES))
+    noise = first_noise(first_pictures(decoder_for(files, essence), essence, working, _NOISE_PICTURES))
     _check_measured(asdict(noise), files[0].name)
     return noise
 

@@ -26,12 +26,12 @@ from engines.model.noise import NoiseProfile
 
 Floats = npt.NDArray[np.float32]
 
-ALIKE, ALIKE_MOST, ALIKE_COLOURS = 0.12, 0.3, 0.6
+ALIKE, ALIKE_MOST, ALIKE_COLOURS = 0.12, 0.6, 0.6
 """Mean squared difference of two patches, in units of the noise told, that counts 1/e of what the same patch would:
 luma's under white noise, luma's at most, and chroma's, which is soft anyway."""
-COARSER = 0.03
+COARSER = 0.06
 """What is added to ALIKE for each pixel more that coarse noise is alike over. Past ALIKE_MOST noise is as coarse as
-weak texture: foliage lost 0.3 dB at 0.4."""
+weak texture."""
 FEW = 3.0
 """So many patches that are alike bring half of what was filmed and half of the guide."""
 _LEAST = np.float32(1e-3)

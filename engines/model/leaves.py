@@ -32,6 +32,11 @@ def dead_leaves(height: int, width: int, seed: int) -> Still:
     lie = rng.uniform(0, np.pi)
     for _ in range(int(height * width * _LEAVES_A_PIXEL)):
         _lay(picture, rng, grain, ground, slender, lie)
+    return still_of(picture)
+
+
+def still_of(picture: Floats) -> Still:
+    """Return R'G'B' `[3, H, W]`, 0-1, as code values."""
     y, cb, cr = np.einsum("ij,jhw->ihw", _TO_YCBCR, np.clip(picture, 0, 1))
     codes = np.stack((64 + 876 * y, 512 + 896 * cb, 512 + 896 * cr))
     still: Still = np.rint(codes).astype(np.uint16)

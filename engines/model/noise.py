@@ -120,10 +120,10 @@ def _change(now: npt.NDArray[np.uint16], before: npt.NDArray[np.uint16], x: Floa
 
 def _residuals(plane: npt.NDArray[np.uint16], luma: npt.NDArray[np.uint16], changes: Changes) -> tuple[Floats, Floats]:
     """Return the luma mean of each block that does not clip, `[N]`, and what may be noise in it `[N, side, side]`."""
-    brightness = _cut(luma.astype(np.float32) / np.float32(CODE_MAX))
-    found = _flattened(_cut(plane.astype(np.float32) / np.float32(CODE_MAX)))
+    brightness = cut(luma.astype(np.float32) / np.float32(CODE_MAX))
+    found = flattened(cut(plane.astype(np.float32) / np.float32(CODE_MAX)))
     for change in changes:
-        moved = _cut(change)
+        moved = cut(change)
         moved = moved - moved.mean(-1, keepdims=True)
         found = np.where((moved.var(-1) < found.var(-1))[:, None], moved, found)
     usable = (brightness.min(-1) > 0.02) & (brightness.max(-1) < 0.98)  # noqa: PLR2004 - clipped noise is not noise
@@ -191,14 +191,14 @@ def _with_plane(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return whole
 
 
-def _cut(plane: Floats) -> Floats:
+def cut(plane: Floats) -> Floats:
     """Return the blocks of a plane `[N, side * side]`."""
     rows, columns = plane.shape[0] // _BLOCK, plane.shape[1] // _BLOCK
     blocks = plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
     return blocks.reshape(rows * columns, _BLOCK**2)
 
 
-def _flattened(blocks: Floats) -> Floats:
+def flattened(blocks: Floats) -> Floats:
     """Return each block less its best plane."""
     ramp = np.linspace(-1, 1, _BLOCK, dtype=np.float32)
     flat = blocks - blocks.mean(-1, keepdims=True)
