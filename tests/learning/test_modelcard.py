@@ -39,7 +39,13 @@ def test_the_card_tells_what_it_learned_from_who_approved_and_what_became_of_eac
     (two.config.models / f"{active.digest}.jpg").write_bytes(b"\xff\xd8 a still")
     html = card(two)
     assert "Training approved by Line producer, Deal memo 12" in html
-    for word in (active.digest[:12], refused.digest[:12], "it flickers by 0.0031", "<td>A001</td>", "<td>A002</td>"):
+    for word in (
+        active.digest[:12],
+        refused.digest[:12],
+        "it flickers by 0.0031",
+        "<td><bdi>A001</bdi></td>",
+        "<td><bdi>A002</bdi></td>",
+    ):
         assert word in html
     assert html.count("data:image/jpeg;base64,") == 2
     assert html.count("<polyline") == 2

@@ -54,7 +54,7 @@ def test_a_still_that_somebody_took_away_is_not_vouched_for(cart: Cart) -> None:
 def test_noise_that_is_no_number_fails_its_clip_and_is_in_no_record(
     cart: Cart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.model.noise.estimate", lambda _: NoiseProfile(math.nan, 1e-6))
+    monkeypatch.setattr("engines.model.still_noise.first_noise", lambda _: NoiseProfile(math.nan, 1e-6))
     cart.card("A001C001.mov")
     with cart.shift() as shift:
         shift.drive()
