@@ -1,8 +1,9 @@
 """Prints: photographs that are taken before a run, with what is measured of their noise, to cut lessons from.
 
-The network is told of a photograph what the service would tell it: an estimate, which sees the flat places that a
-camera's own denoiser has emptied, and misses what it left on texture. A lesson is too small to measure, so larger
-pictures are taken and measured ahead. Each depends on the run's seed and its own number alone.
+The network is told of a photograph what the service would tell it: of one what is read (`still_noise.py`), of several
+an estimate, which sees the flat places that a camera's own denoiser has emptied, and misses what it left on texture. A
+lesson is too small for either, so larger pictures are taken ahead. Each depends on the run's seed and its own number
+alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from engines.model.noise import NoiseProfile, estimate
 from engines.model.packing import pictures_of
 from engines.model.patches import Patches, turned
 from engines.model.photograph import light_of, mean_of_exposures, photographs, random_camera
+from engines.model.still_noise import first_noise
 
 LENGTH = 8
 """Exposures of a print, in a row."""
@@ -39,7 +41,7 @@ _PAIRS_STANDING, _PAIRS_MOVING = 4, 2
 class Print:
     """Exposures in a row `[T, 8, s, s]`, whole code values, and what the camera gives on the mean, in 1/16 of them.
 
-    `alone` is the noise as measured in the first exposure, `together` as in all of them.
+    `alone` is the noise as read of the first exposure, `together` as measured in all of them.
     """
 
     noisy: Clip
@@ -50,7 +52,7 @@ class Print:
     def cut(self, length: int, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return a true and a noisy sequence `[length, 8, side, side]`, and what is told of the noise, 3 channels.
 
-        A single picture is told what is measured in one, longer ones what is measured in many.
+        A single picture is told what is read of one, longer ones what is measured in many.
         """
         noisy, truth = (torch.from_numpy(codes.view("int16")) for codes in (self.noisy, self.truth))
         start, top, left = (
@@ -87,7 +89,7 @@ class Prints(Dataset[Print]):
         truth = mean_of_exposures(light, camera, rng, _PAIRS_STANDING if standing else _PAIRS_MOVING)
         noisy = photographs(np.repeat(light, LENGTH, 0) if standing else light, camera, rng)
         pictures = pictures_of(noisy.numpy())
-        return Print(_codes(noisy), _codes(truth * _PARTS), estimate(pictures[:1]), estimate(pictures))
+        return Print(_codes(noisy), _codes(truth * _PARTS), first_noise(pictures[:1]), estimate(pictures))
 
     def _wide(self, side: int) -> list[Clip]:
         """Return the shots that are large enough."""

@@ -17,6 +17,7 @@ from engines.model.packing import pictures_of
 from engines.model.patches import Patches
 from engines.model.photograph import Camera, light_of, mean_of_exposures, photographs, random_camera
 from engines.model.prints import LENGTH, Print, Prints
+from engines.model.still_noise import noise_of_still
 from engines.model.synthetic import pack_planes, planes
 
 PLAIN = Camera(
@@ -138,10 +139,10 @@ def test_a_print_is_the_same_whoever_takes_it():
         assert (one.alone, one.together) == (other.alone, other.together)
 
 
-def test_a_lesson_of_a_print_is_told_what_was_measured_on_it():
+def test_a_lesson_of_a_print_is_told_what_was_read_and_measured_on_it():
     kept = a_print(0)
     noisy = torch.from_numpy(kept.noisy.astype(np.float32)) / 1023
-    assert kept.alone == estimate(pictures(noisy[:1]))
+    assert kept.alone == noise_of_still(*pictures(noisy[:1]))
     assert kept.together == estimate(pictures(noisy))
     for length, profile in ((1, kept.alone), (LENGTH, kept.together)):
         wanted, seen, told = kept.cut(length, 24, torch.Generator().manual_seed(1))
