@@ -8,10 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_photographs import PLAIN
 
+from engines.errors import BadWeights
 from engines.media.frames import CODE_MAX, Picture
 from engines.model.footage import Still
 from engines.model.leaves import dead_leaves
@@ -105,6 +106,7 @@ def test_a_thumbnail_has_too_few_blocks_to_be_read(height: int, width: int) -> N
     assert noise_of_still(small) == estimate([small])
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1023), st.integers(0, 1023), st.floats(0, 200), st.integers(0, 9))
 def test_whatever_a_still_shows_its_noise_is_a_number(level: int, colour: int, loud: float, seed: int) -> None:
     """Black, white, one colour, nothing but noise: what is read is bounded, for the file may be anything."""
@@ -115,6 +117,13 @@ def test_whatever_a_still_shows_its_noise_is_a_number(level: int, colour: int, l
     assert LEAST_VARIANCE <= found.read < 10
     assert 0.3 <= found.chroma <= 2
     assert 0 <= found.coarse <= 0.95
+
+
+def test_a_file_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.model.still_noise.FILE", "gone.safetensors")
+    with pytest.raises(BadWeights, match="reads a still's noise") as raised:
+        noise_of_still(noisy(wall())[0])
+    assert raised.value.fix == "reinstall nearset"
 
 
 def test_what_is_to_be_read_is_what_puts_the_measured_right() -> None:
