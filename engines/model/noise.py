@@ -22,7 +22,7 @@ from engines.model.carry import cubic_gain, flow, places, sampled
 from engines.model.packing import Packed, pack
 from engines.model.topology import NOISE_SCALE
 
-_BLOCK = 16
+BLOCK = 16
 _BINS = 12
 _QUIET = 0.15
 """Of blocks alike in brightness, the share taken as free of texture and motion."""
@@ -37,7 +37,7 @@ _SPREAD = 6.0
 """Most that the noise variance of one brightness may be over that of the quietest; what is more is texture."""
 _CHROMA_USUAL = 0.63
 """White noise in R'G'B' has it after the matrix and 4:2:2 (computed)."""
-_CHROMA = (0.3, 2.0)
+CHROMA = (0.3, 2.0)
 """Bounds of chroma's deviation over luma's. Chroma noise that a camera has smeared over more than a block hides from
 one picture: of 21 real ones it was told below 0.3 in 17, where it was 0.28 to 0.66 (2026-11-25)."""
 LEAST_VARIANCE = 2.5e-7
@@ -92,7 +92,7 @@ def estimate(pictures: Sequence[Picture]) -> NoiseProfile:
     if not len(luma) or not len(colours):
         return profile
     heard, beside = _heard(luma), _heard(colours)
-    told = float(np.clip((beside.variance / max(heard.variance, 1e-12)) ** 0.5, *_CHROMA))
+    told = float(np.clip((beside.variance / max(heard.variance, 1e-12)) ** 0.5, *CHROMA))
     read = max(profile.read * heard.hidden, LEAST_VARIANCE)
     return NoiseProfile(profile.shot * heard.hidden, read, chroma=told, coarse=heard.coarse)
 
@@ -126,8 +126,8 @@ def _residuals(plane: npt.NDArray[np.uint16], luma: npt.NDArray[np.uint16], chan
         moved = cut(change)
         moved = moved - moved.mean(-1, keepdims=True)
         found = np.where((moved.var(-1) < found.var(-1))[:, None], moved, found)
-    usable = (brightness.min(-1) > 0.02) & (brightness.max(-1) < 0.98)  # noqa: PLR2004 - clipped noise is not noise
-    return brightness.mean(-1)[usable], found[usable].reshape(-1, _BLOCK, _BLOCK)
+    usable = unclipped(brightness)
+    return brightness.mean(-1)[usable], found[usable].reshape(-1, BLOCK, BLOCK)
 
 
 def _in_luma(mean: Floats, blocks: Floats, profile: NoiseProfile) -> Floats:
@@ -165,7 +165,7 @@ def _heard(blocks: Floats) -> _Heard:
         return _Heard(0.0, 0.0, 1.0)
     samples = float(power.sum() ** 2 / (power**2).sum()) * (1 + 1 / len(near))
     hidden = float(whole.sum() / power.sum()) * _QUIET_BIAS / _quiet_share(samples)
-    beside = np.cos(2 * np.pi * np.fft.fftfreq(_BLOCK))
+    beside = np.cos(2 * np.pi * np.fft.fftfreq(BLOCK))
     coarse = float((whole * (beside[:, None] + beside) / 2).sum() / whole.sum())
     return _Heard(quiet * hidden, float(np.clip(coarse, 0, 1)), hidden)
 
@@ -193,16 +193,22 @@ def _with_plane(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def cut(plane: Floats) -> Floats:
     """Return the blocks of a plane `[N, side * side]`."""
-    rows, columns = plane.shape[0] // _BLOCK, plane.shape[1] // _BLOCK
-    blocks = plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
-    return blocks.reshape(rows * columns, _BLOCK**2)
+    rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
+    blocks = plane[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
+    return blocks.reshape(rows * columns, BLOCK**2)
+
+
+def unclipped(blocks: Floats) -> npt.NDArray[np.bool_]:
+    """Return which blocks of luma `[N, side * side]`, 0-1, touch neither end: clipped noise is not noise."""
+    kept: npt.NDArray[np.bool_] = (blocks.min(-1) > 0.02) & (blocks.max(-1) < 0.98)  # noqa: PLR2004 - near the ends
+    return kept
 
 
 def flattened(blocks: Floats) -> Floats:
     """Return each block less its best plane."""
-    ramp = np.linspace(-1, 1, _BLOCK, dtype=np.float32)
+    ramp = np.linspace(-1, 1, BLOCK, dtype=np.float32)
     flat = blocks - blocks.mean(-1, keepdims=True)
-    for axis in (np.repeat(ramp, _BLOCK), np.tile(ramp, _BLOCK)):
+    for axis in (np.repeat(ramp, BLOCK), np.tile(ramp, BLOCK)):
         flat = flat - (blocks @ axis)[:, None] / float((axis**2).sum()) * axis
     flattened: Floats = flat.astype(np.float32, copy=False)
     return flattened

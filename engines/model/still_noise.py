@@ -24,13 +24,13 @@ from safetensors.numpy import load as load_tensors
 
 from engines.errors import BadWeights
 from engines.media.frames import CODE_MAX, Picture
-from engines.model.noise import LEAST_VARIANCE, NoiseProfile, cut, estimate, flattened
+from engines.model.noise import BLOCK, CHROMA, LEAST_VARIANCE, NoiseProfile, cut, estimate, flattened, unclipped
 
 Floats = npt.NDArray[np.float32]
 
 FILE = "still-noise.safetensors"
-_BLOCK, _SMALL = 16, 8
-"""Samples to a side of a block, and of one of a high-passed picture."""
+_SMALL = 8
+"""Samples to a side of a block of a high-passed picture."""
 _FEWEST = 16
 """Fewest blocks, in luma and in chroma, that there are quantiles of: below, what was measured stays."""
 _QUANTILES = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85)
@@ -40,9 +40,8 @@ _THIRDS = ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0))
 _SMOOTHED = (0.0, 1.2, 2.4)
 """Blurs, in samples, after which directions are looked for."""
 _FLOOR = 1e-9
-_LOUDER, _CHROMA, _COARSEST = (-4.6, 3.0), (0.3, 2.0), 0.95
-"""Bounds of what is told over what was measured, as a logarithm (a hundredth to twenty times), of chroma over luma, and
-of coarseness."""
+_LOUDER, _COARSEST = (-4.6, 3.0), 0.95
+"""Bounds of what is told over what was measured, as a logarithm (a hundredth to twenty times), and of coarseness."""
 
 
 def first_noise(pictures: Sequence[Picture]) -> NoiseProfile:
@@ -62,7 +61,7 @@ def noise_of_still(picture: Picture) -> NoiseProfile:
         return measured
     louder, colours, coarser = _read(seen)
     level = float(np.exp(np.clip(louder, *_LOUDER)))
-    chroma = float(np.clip(measured.chroma * np.exp(colours - louder), *_CHROMA))
+    chroma = float(np.clip(measured.chroma * np.exp(colours - louder), *CHROMA))
     read = max(measured.read * level**2, LEAST_VARIANCE)
     coarse = float(np.clip(measured.coarse + coarser, 0, _COARSEST))
     return NoiseProfile(measured.shot * level**2, read, chroma, coarse)
@@ -81,7 +80,7 @@ def clues(picture: Picture, measured: NoiseProfile) -> Floats | None:
     """
     y, cb, cr = (plane.astype(np.float32) / np.float32(CODE_MAX) for plane in (picture.y, picture.cb, picture.cr))
     half = np.float32(0.5) * (y[:, ::2] + y[:, 1::2])
-    kept, beside = _unclipped(y), _unclipped(half)
+    kept, beside = unclipped(cut(y)), unclipped(cut(half))
     if min(kept.sum(), beside.sum()) < _FEWEST:
         return None
     luma, guide = _blocks(y)[kept], _blocks(half)[beside]
@@ -187,14 +186,7 @@ def _part(order: npt.NDArray[np.intp], share: tuple[float, float]) -> npt.NDArra
 
 def _blocks(plane: Floats) -> Floats:
     """Return the blocks of a plane less their planes, `[N, side, side]`."""
-    return flattened(cut(plane)).reshape(-1, _BLOCK, _BLOCK)
-
-
-def _unclipped(luma: Floats) -> npt.NDArray[np.bool_]:
-    """Return which blocks of luma touch neither end."""
-    blocks = cut(luma)
-    kept: npt.NDArray[np.bool_] = (blocks.min(-1) > 0.02) & (blocks.max(-1) < 0.98)  # noqa: PLR2004 - as in noise.py
-    return kept
+    return flattened(cut(plane)).reshape(-1, BLOCK, BLOCK)
 
 
 def _read(seen: Floats) -> tuple[float, float, float]:
