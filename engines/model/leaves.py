@@ -22,8 +22,11 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 
-def dead_leaves(height: int, width: int, seed: int) -> Still:
-    """Return a rendered picture, Y'CbCr 4:4:4 code values `[3, height, width]`, 10 bit legal."""
+def dead_leaves(height: int, width: int, seed: int, largest: float = _LARGEST) -> Still:
+    """Return a rendered picture, Y'CbCr 4:4:4 code values `[3, height, width]`, 10 bit legal.
+
+    No leaf's half-axis is larger than `largest` pixels: with small ones there is no flat place, as in a tree from afar.
+    """
     rng = np.random.default_rng(seed)
     grain = _grain(rng, 512)
     ground = rng.uniform(0.1, 0.8, 3)
@@ -31,7 +34,7 @@ def dead_leaves(height: int, width: int, seed: int) -> Still:
     slender = rng.uniform(0, 1) ** 2
     lie = rng.uniform(0, np.pi)
     for _ in range(int(height * width * _LEAVES_A_PIXEL)):
-        _lay(picture, rng, grain, ground, slender, lie)
+        _lay(picture, rng, grain, ground, slender, lie, largest)
     return still_of(picture)
 
 
@@ -43,11 +46,19 @@ def still_of(picture: Floats) -> Still:
     return still
 
 
-def _lay(picture: Floats, rng: np.random.Generator, grain: Floats, ground: Doubles, slender: float, lie: float) -> None:
+def _lay(
+    picture: Floats,
+    rng: np.random.Generator,
+    grain: Floats,
+    ground: Doubles,
+    slender: float,
+    lie: float,
+    largest: float,
+) -> None:
     """Lay one leaf over the picture."""
     _, height, width = picture.shape
     share = rng.uniform()
-    long = (_SMALLEST**-2 + share * (_LARGEST**-2 - _SMALLEST**-2)) ** -0.5  # power law of exponent -3
+    long = (_SMALLEST**-2 + share * (largest**-2 - _SMALLEST**-2)) ** -0.5  # power law of exponent -3
     short = max(1.0, long * (1 - 0.93 * slender * rng.uniform() ** 0.5))
     turn = lie + rng.normal(0, 0.35) if rng.uniform() < slender else rng.uniform(0, np.pi)
     y, x = rng.uniform(0, height), rng.uniform(0, width)

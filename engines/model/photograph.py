@@ -12,7 +12,7 @@ so that two of them average out most of it. Nothing here knows a network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -49,7 +49,8 @@ class Camera:
     starlet at `coarser` times that on each coarser scale, and gives `left` of what it took back, in texture up to
     `spared`; chroma is blurred by `smear`, after a median over `median` pixels. The sensor's pixels are `enlarged` so
     much (a crop, a digital zoom). Then come the curve, x^(1/gamma) and so much `contrast`, sharpening by `sharp` over
-    a `radius`, and JPEG of a `quality` (0: none, ten bits).
+    a `radius`, and JPEG of a `quality` (0: none, ten bits). Whoever cut the picture may have coded it once more, at the
+    quality `again` (0: none) and 4:2:0; its blocks then begin so many rows and columns, `cut`, into the camera's.
     """
 
     soft: float
@@ -72,6 +73,8 @@ class Camera:
     radius: float
     quality: int
     subsampling: str
+    again: int = 0
+    cut: tuple[int, int] = (0, 0)
 
 
 def random_camera(rng: np.random.Generator) -> Camera:
@@ -99,6 +102,12 @@ def random_camera(rng: np.random.Generator) -> Camera:
         quality=int(rng.uniform(75, 99)) if rng.random() < 0.8 else 0,  # noqa: PLR2004 - four in five
         subsampling=str(rng.choice(list(_SUBSAMPLINGS))),
     )
+
+
+def coded_again(camera: Camera, rng: np.random.Generator) -> Camera:
+    """Return a camera whose pictures are coded once more, as those in archives and on the web are."""
+    quality, again, cut = int(rng.uniform(70, 97)), int(rng.uniform(65, 93)), rng.integers(0, 8, 2)
+    return replace(camera, quality=quality, again=again, cut=(int(cut[0]), int(cut[1])))
 
 
 def light_of(packed: torch.Tensor, camera: Camera, side: int) -> Floats:
@@ -225,15 +234,22 @@ _DENOISERS: dict[str, Callable[[Floats, float, float], Floats]] = {
 
 
 def _coded(shown: Floats, camera: Camera) -> Floats:
-    """Return R'G'B' after JPEG, or as it was."""
+    """Return R'G'B' after JPEG, once or twice, or as it was."""
     if not camera.quality:
         return shown
-    codes = np.rint(shown[..., ::-1] * 255).astype(np.uint8)
-    settings = [cv2.IMWRITE_JPEG_QUALITY, camera.quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR]
-    written = cv2.imencode(".jpg", codes, [*settings, _SUBSAMPLINGS[camera.subsampling]])[1]
-    read = cv2.imdecode(written, cv2.IMREAD_COLOR)
+    once = _through_jpeg(np.rint(shown * 255).astype(np.uint8), camera.quality, _SUBSAMPLINGS[camera.subsampling])
+    if camera.again:
+        down, across = camera.cut
+        cut = np.roll(once, (-down, -across), (0, 1))
+        once = np.roll(_through_jpeg(cut, camera.again, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420), (down, across), (0, 1))
+    return once.astype(np.float32) / np.float32(255)
+
+
+def _through_jpeg(shown: npt.NDArray[np.uint8], quality: int, subsampling: int) -> npt.NDArray[np.uint8]:
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, subsampling]
+    read = cv2.imdecode(cv2.imencode(".jpg", shown[..., ::-1], settings)[1], cv2.IMREAD_COLOR)
     assert read is not None, "OpenCV does not read what it wrote"
-    return np.ascontiguousarray(read[..., ::-1]).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(read[..., ::-1]).astype(np.uint8, copy=False)
 
 
 def _median(planes: Floats, side: int) -> Floats:

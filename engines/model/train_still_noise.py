@@ -23,37 +23,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from engines.media.frames import CODE_MAX
 from engines.model.footage import Still
 from engines.model.noise import estimate
 from engines.model.packing import pictures_of
-from engines.model.patches import Patches
-from engines.model.photograph import light_of, mean_of_exposures, photographs, random_camera
 from engines.model.schedule import rate
 from engines.model.still_noise import FILE, clues, put_right
+from engines.model.stills import photographed, put_on
 from engines.model.strands import strands
-from engines.model.synthetic import ROUNDING, add_noise, pack_planes, planes, random_noise
+from engines.model.synthetic import ROUNDING, planes
 from engines.model.train import Settings as Training
 from engines.model.train import material
 from engines.model.weights import save_weights
 
 Floats = npt.NDArray[np.float32]
 
-_SIDE = 160
-"""Packed pixels, 320 in the picture: four hundred blocks."""
 _RENDERED_SIZE = (864, 1152)
 KINDS = ("photograph", "noise put on", "strands")
-_NEAR, _FAR = (1.5, 6.0), (1.0, 1.5)
-"""How much closer a camera's own picture shows what footage shows: three in four, and one in four (see `prints.py`)."""
-_CLOSER = 4.0
-"""How much closer the others do at most; half of them are as far as footage is."""
-_PAIRS = 3
-"""Pairs of exposures that a photograph's truth is the mean of."""
-_CLEAN = 0.1
-"""Share of pictures without noise, of those that it is put on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +88,7 @@ class Stills(Dataset[Lesson | None]):
         rng, generator = np.random.default_rng(seeds[0]), torch.Generator().manual_seed(int(seeds[1]) >> 1)
         kind = KINDS[number % len(KINDS)]
         shown = self._scenes.strands if kind == "strands" else self._scenes.stills
-        made = _photographed if kind == "photograph" or (kind == "strands" and rng.random() < 1 / 3) else _put_on
+        made = photographed if kind == "photograph" or (kind == "strands" and rng.random() < 1 / 3) else put_on
         noisy, truth = made(shown, rng, generator)
         picture = pictures_of(noisy.numpy())[0]
         seen = clues(picture, estimate([picture]))
@@ -119,45 +106,6 @@ class Stills(Dataset[Lesson | None]):
                 seconds = time.monotonic() - began
                 left = seconds / number * (len(self) - number) / 60
                 print(f"{number} stills  {number / seconds:.1f} a second  ETA {left:.1f} min", file=sys.stderr)  # noqa: T201 - the command's own progress
-
-
-def _photographed(shown: list[Still], rng: np.random.Generator, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return an exposure `[1, 8, _SIDE, _SIDE]` and what its camera gives on the mean."""
-    closer = rng.uniform(*(_FAR if rng.random() < 0.25 else _NEAR))  # noqa: PLR2004 - see _NEAR
-    scene, camera = _scene(shown, closer, generator), random_camera(rng)
-    light = light_of(scene, camera, 2 * _SIDE)
-    truth = mean_of_exposures(light, camera, rng, _PAIRS)
-    return photographs(light, camera, rng), truth
-
-
-def _put_on(shown: list[Still], rng: np.random.Generator, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return a picture with noise put on, `[1, 8, _SIDE, _SIDE]`, and without it."""
-    closer = rng.uniform(1, _CLOSER) if rng.random() < 0.5 else 1.0  # noqa: PLR2004 - half of them
-    clean = _in_codes(_enlarged(_scene(shown, closer, generator)))
-    if rng.random() < _CLEAN:
-        return clean, clean
-    return add_noise(clean, random_noise(generator), generator)[0], clean
-
-
-def _scene(shown: list[Still], closer: float, generator: torch.Generator) -> Tensor:
-    """Return a square picture, packed, of so many packed pixels fewer."""
-    side = round(_SIDE / closer)
-    fine = [still for still in shown if min(still.shape[1:]) >= 4 * side + 32]
-    return Patches([], fine, generator).still(1, side)
-
-
-def _enlarged(packed: Tensor) -> Tensor:
-    """Return a packed square picture at `_SIDE`."""
-    sizes = (2 * _SIDE, 2 * _SIDE), (2 * _SIDE, _SIDE)
-    luma, chroma = (
-        functional.interpolate(plane, size=size, mode="bicubic", align_corners=False)
-        for plane, size in zip(planes(packed), sizes, strict=True)
-    )
-    return pack_planes(luma, chroma)
-
-
-def _in_codes(packed: Tensor) -> Tensor:
-    return (packed * CODE_MAX).round().clamp(4, 1019) / CODE_MAX
 
 
 def _of_truth(noise: Tensor) -> tuple[float, float, float]:

@@ -15,7 +15,7 @@ from engines.model.lessons import Lessons, Scenes, Teaching
 from engines.model.noise import estimate
 from engines.model.packing import pictures_of
 from engines.model.patches import Patches
-from engines.model.photograph import Camera, light_of, mean_of_exposures, photographs, random_camera
+from engines.model.photograph import Camera, coded_again, light_of, mean_of_exposures, photographs, random_camera
 from engines.model.prints import LENGTH, Print, Prints
 from engines.model.still_noise import noise_of_still
 from engines.model.synthetic import pack_planes, planes
@@ -113,6 +113,18 @@ def test_cameras_are_drawn_widely_and_again_the_same():
     assert {camera.denoiser for camera in drawn} == {"none", "bilateral", "means", "starlet"}
     assert {camera.mosaic for camera in drawn} == {"none", "linear", "edges"}
     assert min(camera.quality for camera in drawn) == 0
+
+
+def test_a_picture_that_was_cut_and_coded_once_more_has_blocks_that_begin_where_it_was_cut():
+    coded = coded_again(replace(PLAIN, read=0.03), np.random.default_rng(1))
+    assert 65 <= coded.again < 93
+    camera = replace(coded, quality=97, again=65, cut=(3, 5))
+    card = pack_planes(torch.full((1, 1, 128, 128), 0.4), torch.full((1, 2, 128, 64), 512 / 1023))
+    light = light_of(card, camera, 128)
+    luma = planes(photographs(light, camera, np.random.default_rng(1)))[0][0, 0].numpy()
+    steps = [np.abs(np.diff(luma, axis=axis)).mean(1 - axis) for axis in (0, 1)]
+    edges = [[step[row::8].mean() for row in range(8)] for step in steps]
+    assert [int(np.argmax(edge)) for edge in edges] == [2, 4]  # the last row and column before a block
 
 
 @cache
