@@ -32,6 +32,9 @@ luma's under white noise, luma's at most, and chroma's, which is soft anyway."""
 COARSER = 0.06
 """What is added to ALIKE for each pixel more that coarse noise is alike over. Past ALIKE_MOST noise is as coarse as
 weak texture."""
+_NEAR, WIDER = 1.0, 4.0
+"""How many times as far what counts for alike may differ in the near average and in the wide one: of photographs what
+is best differs by a hundred, and no number of a picture tells which it is (docs/log.md, 2026-11-28)."""
 FEW = 3.0
 """So many patches that are alike bring half of what was filmed and half of the guide."""
 _LEAST = np.float32(1e-3)
@@ -76,8 +79,11 @@ _LUMA, _CHROMA = _Raster((8, 8), (2, 2)), _Raster((8, 4), (2, 1))
 """The same places of the picture. Reaching for 12 rows, and patches of 7x7, were within 0.1 dB."""
 
 
-def leaning(filmed: Picture, restored: Picture, noise: NoiseProfile) -> Picture:
-    """Return a restored picture that leans on what is alike in it, in whole code values."""
+def leaning(filmed: Picture, restored: Picture, noise: NoiseProfile) -> tuple[Picture, Picture]:
+    """Return a restored picture that leans on what is alike in it, near and wide, in whole code values.
+
+    Wide, what differs WIDER times as much counts as much.
+    """
     y, cb, cr = (plane.astype(np.float32) for plane in (restored.y, restored.cb, restored.cr))
     unit = noise.deviation(y * np.float32(1 / CODE_MAX)) * np.float32(CODE_MAX)
     scale = np.float32(_alike(noise) ** -0.5) / unit
@@ -85,7 +91,11 @@ def leaning(filmed: Picture, restored: Picture, noise: NoiseProfile) -> Picture:
     beside, half = np.float32((3 * ALIKE_COLOURS) ** -0.5) / unit[:, ::2], (y[:, ::2] + y[:, 1::2]) / 2
     told = np.stack([beside, beside / np.float32(noise.chroma), beside / np.float32(noise.chroma)])
     chroma = _averaged(np.stack([filmed.cb, filmed.cr, cb, cr]), np.stack([half, cb, cr]), told, _CHROMA)
-    return Picture(filmed.number, *(np.rint(plane).astype(np.uint16) for plane in (*luma, *chroma)))
+    near, wide = (
+        Picture(filmed.number, *(np.rint(plane).astype(np.uint16) for plane in (*planes, *colours)))
+        for planes, colours in zip(luma, chroma, strict=True)
+    )
+    return near, wide
 
 
 def heard_again(filmed: Picture, restored: Picture, noise: NoiseProfile) -> NoiseProfile:
@@ -138,9 +148,9 @@ def _alike(noise: NoiseProfile) -> float:
 
 
 def _averaged(planes: Floats, guides: Floats, scales: Floats, raster: _Raster) -> Floats:
-    """Return planes averaged over what is alike in the guides, whose differences count by `scales`.
+    """Return planes averaged over what is alike in the guides, whose differences count by `scales`, near and wide.
 
-    Shape: planes `[2n, H, W]`, n as filmed and n as restored, guides and scales `[m, H, W]`, the result `[n, H, W]`.
+    Shape: planes `[2n, H, W]`, n as filmed and n as restored, guides and scales `[m, H, W]`, the result `[2, n, H, W]`.
     """
     (down, across), (above, beside) = raster
     sources, near = _bordered(planes, down, across), _bordered(guides, down + above, across + beside)
@@ -150,32 +160,49 @@ def _averaged(planes: Floats, guides: Floats, scales: Floats, raster: _Raster) -
         bottom = min(top + _ROWS, planes.shape[1])
         rows = [slice(top, bottom + 2 * border) for border in (down, down + above, above)]
         strips.append(_strip(sources[:, rows[0]], near[:, rows[1]], weighed[:, rows[2]], raster))
-    return np.concatenate(strips, 1)
+    return np.concatenate(strips, 2)
 
 
 def _strip(sources: Floats, guides: Floats, scales: Floats, raster: _Raster) -> Floats:
     """Return `_averaged` of some rows, given with their borders."""
     down, across = raster.reach
     height, width = sources.shape[1] - 2 * down, sources.shape[2] - 2 * across
-    sums = np.zeros((len(sources), height, width), np.float32)
-    total, squares, most = (np.full((height, width), start, np.float32) for start in (0, 0, _LEAST))
-    for row, column, weight in _weights(guides, scales, raster):
-        for own, source in zip(sums, sources, strict=True):
-            cv2.accumulateProduct(weight, source[row : row + height, column : column + width], own)
-        cv2.accumulate(weight, total)
-        cv2.accumulateSquare(weight, squares)
-        cv2.max(weight, most, most)
-    sums += most * sources[:, down : down + height, across : across + width]
-    total += most
-    sums /= total
-    many = total * total / (squares + most * most)
-    filmed, restored = np.split(sums, 2)
-    averaged: Floats = restored + many / (many + np.float32(FEW)) * (filmed - restored)
-    return averaged
+    sums = [_Sums(len(sources), height, width) for _ in (_NEAR, WIDER)]
+    for row, column, apart in _apart(guides, scales, raster):
+        shifted = sources[:, row : row + height, column : column + width]
+        for tolerance, one in zip((_NEAR, WIDER), sums, strict=True):
+            one.add(shifted, _counting(apart, tolerance))
+    own = sources[:, down : down + height, across : across + width]
+    return np.stack([one.mean(own) for one in sums])
 
 
-def _weights(guides: Floats, scales: Floats, raster: _Raster) -> Iterator[tuple[int, int, Floats]]:
-    """Yield where the other patches lie, from the border's corner on, and how alike each is, `[h, w]`, 0-1."""
+class _Sums:
+    """What is averaged of some rows, place after place."""
+
+    def __init__(self, count: int, height: int, width: int) -> None:
+        self._sums = np.zeros((count, height, width), np.float32)
+        self._total, self._squares, self._most = (
+            np.full((height, width), start, np.float32) for start in (0, 0, _LEAST)
+        )
+
+    def add(self, sources: Floats, weight: Floats) -> None:
+        for own, source in zip(self._sums, sources, strict=True):
+            cv2.accumulateProduct(weight, source, own)
+        cv2.accumulate(weight, self._total)
+        cv2.accumulateSquare(weight, self._squares)
+        cv2.max(weight, self._most, self._most)
+
+    def mean(self, own: Floats) -> Floats:
+        """Return the average, a place by itself counting as much as what is most like it."""
+        total = self._total + self._most
+        filmed, restored = np.split((self._sums + self._most * own) / total, 2)
+        many = total * total / (self._squares + self._most * self._most)
+        averaged: Floats = restored + many / (many + np.float32(FEW)) * (filmed - restored)
+        return averaged
+
+
+def _apart(guides: Floats, scales: Floats, raster: _Raster) -> Iterator[tuple[int, int, Floats]]:
+    """Yield where the other patches lie, from the border's corner on, and how far apart each is, `[h, w]`."""
     (down, across), (above, beside) = raster
     _, rows, columns = scales.shape
     own, apart = guides[:, down : down + rows, across : across + columns], np.empty_like(scales)
@@ -187,7 +214,12 @@ def _weights(guides: Floats, scales: Floats, raster: _Raster) -> Iterator[tuple[
             np.multiply(apart, scales, out=apart)
             squared = np.einsum("chw,chw->hw", apart, apart)
             mean = cv2.blur(squared, (2 * beside + 1, 2 * above + 1))[above : rows - above, beside : columns - beside]
-            yield row, column, cv2.exp(-np.minimum(mean, _FAR))
+            yield row, column, mean
+
+
+def _counting(apart: Floats, tolerance: float) -> Floats:
+    counts: Floats = cv2.exp(np.maximum(apart * np.float32(-1 / tolerance), -_FAR))
+    return counts
 
 
 def _bordered(planes: Floats, down: int, across: int) -> Floats:
