@@ -102,13 +102,13 @@ def measure(samples: Path, frames: int, only: str, run: Run) -> list[Row]:
             generator = torch.Generator().manual_seed(100 + number)
             noisy = add_noise(torch.from_numpy(clean), noise, generator)[0].numpy()
             if name.startswith("after H.264"):
-                noisy = _through_h264(noisy)
+                noisy = through_h264(noisy)
             rows.append(_row(Path(path).stem, name, clean, noisy, run))
             print(_line(rows[-1], run.peers), flush=True)
     return rows
 
 
-def _through_h264(noisy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def through_h264(noisy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return pictures after a camera's H.264: 4:2:2, 10 bit, long GOP, quantiser 22."""
     pictures, buffer = pictures_of(noisy), BytesIO()
     with av.open(buffer, "w", format="matroska") as container:
@@ -137,7 +137,7 @@ def _row(clip: str, name: str, clean: npt.NDArray[np.float32], noisy: npt.NDArra
         results[method] = max(tried, key=lambda result: psnr(result[0], truth))
     if run.pictures:
         stages = [results[stage][0] for stage in ("unfiltered", "restore", "nlmeans")]
-        _save(run.pictures / f"{clip}_{name.replace(', ', '_')}.png", *stages, truth)
+        save_crops(run.pictures / f"{clip}_{name.replace(', ', '_')}.png", *stages, truth)
     measured = {metric.__name__: {m: round(metric(r[0], truth), 4) for m, r in results.items()} for metric in METRICS}
     size = f"{before[0].width}x{before[0].height}"
     return Row(clip, name, size, measured, {m: round(r[1], 2) for m, r in results.items() if r[1]})
@@ -166,7 +166,7 @@ def _restorer(pictures: list[Picture], model: str, times: float) -> Restore:
     return Restore(choose("auto"), base_weights(model), first.height, first.width, strength=1, noise=noise)
 
 
-def _save(path: Path, *stages: list[Picture]) -> None:
+def save_crops(path: Path, *stages: list[Picture]) -> None:
     """Save luma crops at 1:1 side by side: noisy, restored, nlmeans, truth."""
     path.parent.mkdir(parents=True, exist_ok=True)
     crops = []
