@@ -21,7 +21,7 @@ from daemon import __version__, wire
 from daemon.children import INSTALLED
 from daemon.config import Config, Engine
 from daemon.engine import ON_GPU
-from engines.model.topology import RELIGHT, SIZES, topology
+from engines.model.topology import RELIGHT, SIZES, WEIGHING, topology
 
 _ASKED_SECONDS = 120.0
 IDENTITY = "identity"
@@ -60,7 +60,7 @@ def versions() -> Versions:
 def network_digest() -> str:
     """Return the SHA-256 of all topologies and base weights that are installed here."""
     digest = hashlib.sha256()
-    for name in (*SIZES, RELIGHT):
+    for name in (*SIZES, RELIGHT, WEIGHING):
         digest.update(topology(name).digest.encode())
     for file in sorted((resources.files("engines") / "model" / "base").iterdir(), key=lambda it: it.name):
         digest.update(file.name.encode() + file.read_bytes())

@@ -274,7 +274,17 @@ def _enhancement(task: RenderTask, files: MediaFiles) -> tuple[Enhance | None, s
         enhance, model, engine = _parts_of(task.joint, task.essence.frames)
         return enhance, model, engine, asdict(noise), _mark(task.joint.version)
     restore, engine = restoration(task.restore, task.engine, active_weights(models, size), task.working, noise)
-    return restore, restore.weights.name, engine, asdict(noise), _mark(active_version(models, size))
+    weighs = task.essence.frames == 1 and task.restore.strength > 0
+    ran = joined(restore.weights.name, _weighing() if weighs else "")
+    return restore, ran, engine, asdict(noise), _mark(active_version(models, size))
+
+
+def _weighing() -> str:
+    """Return what weighs the estimates of a clip of one picture; see `engines/model/weighing.py`."""
+    from engines.model.topology import WEIGHING
+    from engines.model.weights import base_weights
+
+    return base_weights(WEIGHING).name
 
 
 def _mark(version: int) -> str:

@@ -6,9 +6,9 @@ clip made in parts comes out as the whole one.
 
 At the start of a clip and at each cut there is nothing yet to lean on: there the network first goes through the
 pictures that come, last one first, so that a shot's first picture comes out as quiet as its later ones. A clip of
-one picture, a still, has neither past nor future; it leans on what is alike in it (`alike.py`), on the processor
-whatever runs the network. That takes seconds, so that shots of one picture within a clip, as a strobe makes them, do
-without.
+one picture, a still, has neither past nor future; it leans on what is alike in it (`alike.py`), and what of that to
+take is weighed (`weighing.py`), on the processor whatever runs the network. That takes seconds, so that shots of one
+picture within a clip, as a strobe makes them, do without.
 
 While the network is at a picture, the next one is made ready beside it, its motion above all, which depends on no
 weights: on the processor in a thread (docs/performance.md), on a GPU by a stream of its own. A block is smoothed beside
@@ -33,9 +33,10 @@ import numpy.typing as npt
 from engines.backends.base import Backend, Ready, Restored, Stream
 from engines.enhance import LOOK_AHEAD
 from engines.media.frames import CODE_MAX, Picture, blended
-from engines.model.alike import heard_again, leaning
+from engines.model.estimates import estimates
 from engines.model.noise import NoiseProfile
 from engines.model.packing import packed_size
+from engines.model.weighing import weighed
 from engines.model.weights import Weights
 
 _BEGINNING = 4
@@ -122,19 +123,10 @@ class Restore:
         return _Ahead(stream.step(now), begins)
 
     def _by_itself(self, stream: Stream, stepped: Restored) -> Picture:
-        """Return a still: what the network gives of it leans on what is alike in it.
-
-        Where that tells of less noise than was told, the network goes through the picture once more first.
-        """
-        filmed, (restored,) = stepped.filmed, stream.smoothed([stepped], 1, 1.0)
-        if restored is filmed or self._session is None:  # nothing was restored
-            return filmed
-        noise = heard_again(filmed, restored, self._noise)
-        if noise != self._noise:
-            again = self._session.stream(filmed.height, filmed.width, noise)
-            again.reset()
-            restored = again.smoothed([again.step(again.ready(filmed))], 1, 1.0)[0]
-        return blended(filmed, leaning(filmed, restored, noise), np.float32(_SURE * self._strength))
+        """Return a still: what the network gives of it leans on what is alike in it, and is weighed with that."""
+        filmed = stepped.filmed
+        found = estimates(self._session, stream, stepped, self._noise) if self._session else None
+        return blended(filmed, weighed(filmed, found), np.float32(_SURE * self._strength)) if found else filmed
 
     def _shot(self, most: int) -> list[Restored]:
         """Return of what the network has been through the pictures of the present shot, so many at most."""

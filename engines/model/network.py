@@ -35,9 +35,9 @@ class Network(nn.Module):
         """
         unit = torch.cat((noise[:, :1].expand(-1, 4, -1, -1), noise[:, 1:2].expand(-1, 4, -1, -1)), 1)
         deviation = unit / NOISE_SCALE
-        detail, change = (now - _local_mean(now)) / deviation, (carried - now) / deviation
+        detail, change = (now - local_mean(now)) / deviation, (carried - now) / deviation
         last = through(
-            self.topology, self.convolutions, torch.cat((_softened(detail), _softened(change), noise, hidden), dim=1)
+            self.topology, self.convolutions, torch.cat((softened(detail), softened(change), noise, hidden), dim=1)
         )
         out, gate, state = torch.split(last, [PICTURE_CHANNELS, PICTURE_CHANNELS, self.topology.hidden], 1)
         wanted = (out + (bounded(gate) + 1) / 2 * change) / NOISE_SCALE
@@ -113,7 +113,7 @@ def tensors_of(network: nn.Module) -> Tensors:
     }
 
 
-def _softened(in_noise: Tensor) -> Tensor:
+def softened(in_noise: Tensor) -> Tensor:
     """Return what is measured in the noise with its large values drawn in: x / sqrt(1 + |x|)."""
     return in_noise * torch.rsqrt(1 + in_noise.abs())
 
@@ -123,7 +123,7 @@ def bounded(value: Tensor) -> Tensor:
     return value * torch.rsqrt(1 + value * value)
 
 
-def _local_mean(picture: Tensor) -> Tensor:
+def local_mean(picture: Tensor) -> Tensor:
     """Return the mean over a window of MEAN_SIDE, of what lies inside the picture.
 
     Sums of shifted pictures: torch's average pooling takes two to four times as long (2026-11-28).

@@ -40,13 +40,13 @@ def onnx_graph(
         constant("parts", parts, np.int64),
         constant("of_channel", [0] * 4 + [1] * 4, np.int64),
         *(constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
-        _mean("now", "mean_down", (MEAN_SIDE, 1)),
-        _mean("mean_down", "mean", (1, MEAN_SIDE)),
+        mean_node("now", "mean_down", (MEAN_SIDE, 1)),
+        mean_node("mean_down", "mean", (1, MEAN_SIDE)),
         helper.make_node("Sub", ["now", "mean"], ["detail"]),
         helper.make_node("Sub", ["carried", "now"], ["change"]),
         helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
         helper.make_node("Div", ["unit", "scale"], ["deviation"]),
-        *(node for part in ("detail", "change") for node in _in_noise(part)),
+        *(node for part in ("detail", "change") for node in in_noise_nodes(part)),
     ]
     head, *layers, last = topology.layers
     nodes += _head_apart(head, topology.hidden) if apart else _head(head)
@@ -86,7 +86,7 @@ def constant(name: str, value: npt.ArrayLike, kind: type) -> onnx.NodeProto:
     return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value, kind), name))
 
 
-def _in_noise(part: str) -> list[onnx.NodeProto]:
+def in_noise_nodes(part: str) -> list[onnx.NodeProto]:
     """Return the nodes that measure a part in the noise and draw its large values in: x / sqrt(1 + |x|)."""
     return [
         helper.make_node("Div", [part, "deviation"], [f"{part}_in_noise"]),
@@ -107,7 +107,8 @@ def bounded_nodes(source: str, target: str) -> list[onnx.NodeProto]:
     ]
 
 
-def _mean(source: str, target: str, window: tuple[int, int]) -> onnx.NodeProto:
+def mean_node(source: str, target: str, window: tuple[int, int]) -> onnx.NodeProto:
+    """Return the node that takes the mean over a window, of what lies inside the picture."""
     down, across = window[0] // 2, window[1] // 2
     pads = [down, across, down, across]
     return helper.make_node(

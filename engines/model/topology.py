@@ -132,9 +132,28 @@ LIGHT_COARSE = 4
 _LIGHT_SCHEME = 1
 
 
+WEIGHING = "weighing"
+"""The size by which the network goes that weighs a still's estimates; there is one."""
+ESTIMATES = 3
+"""What it weighs: a still averaged over what is alike, near and wide, and as restored (see `estimates.py`)."""
+_WEIGHING_SCHEME = 1
+
+
 def topology(size: str) -> Topology:
-    """Return the network of a size: nano, lite, start, mid or full, or `relight`; KeyError for another."""
-    return _illumination() if size == RELIGHT else _restoration(size)
+    """Return the network of a size: nano, lite, start, mid or full, `relight` or `weighing`; KeyError for another."""
+    named = {RELIGHT: _illumination, WEIGHING: _weighing}
+    return named[size]() if size in named else _restoration(size)
+
+
+def _weighing() -> Topology:
+    """Return the network that weighs a still's estimates: restoration's of mid's widths, without a past.
+
+    It reads detail, the near estimate, what is told of the noise, and the other estimates (8 + 8 + 3 + 16), and gives
+    the residual and a gate for each estimate (8 + 24).
+    """
+    inputs, outputs = (1 + ESTIMATES) * PICTURE_CHANNELS + NOISE_CHANNELS, (1 + ESTIMATES) * PICTURE_CHANNELS
+    scheme = f"weighing:{_WEIGHING_SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}"
+    return Topology(WEIGHING, 0, _u_net(inputs, _WIDTHS["mid"], outputs), scheme)
 
 
 def _illumination() -> Topology:
@@ -169,10 +188,15 @@ def _illumination() -> Topology:
 
 
 def _restoration(size: str) -> Topology:
-    first, second, third = _WIDTHS[size]
     hidden = _HIDDEN[size]
-    inputs = 2 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden
-    layers = (
+    layers = _u_net(2 * PICTURE_CHANNELS + NOISE_CHANNELS + hidden, _WIDTHS[size], 2 * PICTURE_CHANNELS + hidden)
+    scheme = f"{SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}:{hidden}"
+    return Topology(f"restore-{size}", hidden, layers, scheme)
+
+
+def _u_net(inputs: int, widths: tuple[int, int, int], outputs: int) -> tuple[Layer, ...]:
+    first, second, third = widths
+    return (
         Layer("head", "conv", inputs, first, "input"),
         Layer("enc1", "conv", first, first, "head"),
         Layer("down1", "down", first, second, "enc1"),
@@ -185,7 +209,5 @@ def _restoration(size: str) -> Topology:
         Layer("dec2", "conv", second, second, "up2"),
         Layer("up1", "up", second, first, "dec2", skip="enc1"),
         Layer("dec1", "conv", first, first, "up1"),
-        Layer("last", "last", first, 2 * PICTURE_CHANNELS + hidden, "dec1"),
+        Layer("last", "last", first, outputs, "dec1"),
     )
-    scheme = f"{SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}:{hidden}"
-    return Topology(f"restore-{size}", hidden, layers, scheme)
