@@ -291,7 +291,7 @@ def test_a_still_leans_on_itself_on_every_engine(name):
 @pytest.mark.parametrize("count", [2, 8, 9])
 def test_a_shot_of_two_or_more_is_what_the_network_and_its_hindsight_made_of_it(count, monkeypatch):
     """Nine end in a block of their own, whose one picture has a past."""
-    monkeypatch.setattr("engines.enhance.restore.leaning", None)
+    monkeypatch.setattr("engines.enhance.restore.estimates", None)
     pictures = still_shot(count, 72, 96)
     restore = Restore(OpenVinoBackend("f32"), base_weights("lite"), 72, 96, strength=1.0, noise=NOISE)
     made = [restored(restore, pictures, number) for number in range(count)]
@@ -308,7 +308,7 @@ def test_a_shot_of_two_or_more_is_what_the_network_and_its_hindsight_made_of_it(
 @pytest.mark.parametrize("name", ["eager", "native", "openvino f32", PAPER, *GPU])
 def test_a_flash_between_two_cuts_takes_no_longer_than_another_picture(name, monkeypatch):
     """A strobe is all shots of one picture: each leaning on itself would take seconds, so that none does."""
-    monkeypatch.setattr("engines.enhance.restore.leaning", None)
+    monkeypatch.setattr("engines.enhance.restore.estimates", None)
     wall, flash = still_shot(7, 72, 96), still_shot(1, 72, 96, grey=900)[0]
     clip = [replace(one, number=at) for at, one in enumerate((*wall[:3], flash, *wall[3:]))]
     backend = BACKENDS[name]()
