@@ -79,4 +79,4 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
         plain = deliver(clip, out=tmp_path / f"plain_{codec}.mov", codec=codec).path
         again = deliver(clip, out=tmp_path / f"again_{codec}.mov", codec=codec).path
         kept = deliver(clip, out=tmp_path / f"kept_{codec}.mov", codec=codec, enhance=lambda picture, _: picture).path
-        assert plain.read_bytes() == again.read_bytes() == kept.read_bytes()
+        assert plain.read_bytes() == again.read_bytes() == kept.read_bytes(), codec
