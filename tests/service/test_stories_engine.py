@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cart import DELIVERED, HELD, Cart, trouble
+from cart import DELIVERED, HELD, Cart, seal, trouble
+from footage import footage
 
 from daemon import wire
 from daemon.engine import EngineChoice, choice_of, memory_of, must_be_alone, plan_store
@@ -135,6 +136,15 @@ def test_the_record_names_the_weights_that_ran_and_not_those_that_were_refused(
     cart.card("A001C001.mov")
     cart.serve()
     assert enhanced(cart, "A001C001")["model"] == old.name != day.name
+
+
+def test_the_record_of_a_clip_of_one_picture_names_what_weighed_it_too(cart: Cart) -> None:
+    folder = cart.roll("A001", "20260302")
+    cart.put(folder, {"A001C001.mov": footage(1, frames=1, sound=False), "A001C002.mov": footage(2)})
+    seal(folder)
+    cart.serve()
+    alone, moving = (enhanced(cart, name)["model"] for name in ("A001C001", "A001C002"))
+    assert alone == f"{moving}, {base_weights('weighing').name}"
 
 
 def test_weights_that_no_engine_gives_right_hold_the_clip(cart: Cart, monkeypatch: pytest.MonkeyPatch) -> None:
