@@ -59,6 +59,8 @@ THREE = PEERS[:3]
 GOAL_THREE_DB, GOAL_ALL_DB, GOAL_REAL_DB, GOAL_CLEAN_DB, GOAL_SPEED = 1.5, 2.0, 0.5, 45.0, 8.0
 TOLD = (1.0, 1.25, 1.5, 2.0, 3.0)
 """How many times the measured deviation is told of real noise."""
+STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.0)
+"""Of nlmeans on a still; the best for each picture counts, chosen by the truth."""
 _BEFORE, _TIMED = BLOCK, 2 * BLOCK
 """Pictures before the rate is taken, and those it is taken of: whole blocks."""
 METRICS = (psnr, ssim, flicker, warping_error)
@@ -222,7 +224,7 @@ def real_pairs(samples: Path, model: str) -> dict[str, Any]:
     rows, louder = [], []
     for path in sorted((samples / "noise/polyu_noncommercial/crops").glob("*_real.*")):
         before, truth = (_photograph(file) for file in (path, path.with_name(path.name.replace("_real", "_mean"))))
-        tried = [filtered([before], f"nlmeans=s={s}")[0] for s in (1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.0)]
+        tried = [filtered([before], f"nlmeans=s={s}")[0] for s in STRENGTHS]
         louder.append([psnr(restored([before], model, times), [truth]) for times in TOLD])
         rows.append([psnr([before], [truth]), louder[-1][0], max(psnr(one, [truth]) for one in tried)])
         print(f"{path.stem:48.48} unfiltered {rows[-1][0]:.2f}  restore {rows[-1][1]:.2f}  nlmeans {rows[-1][2]:.2f}")

@@ -17,14 +17,12 @@ import torch
 
 from bench.filters import filtered
 from bench.metrics import psnr
-from bench.restore import CLIPS, NOISES, restored, save_crops, through_h264
+from bench.restore import CLIPS, NOISES, STRENGTHS, restored, save_crops, through_h264
 from engines.media.frames import Picture
 from engines.model.footage import TRAINING, decode_clean
 from engines.model.packing import pictures_of
 from engines.model.synthetic import add_noise
 
-STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.0)
-"""Of nlmeans; the best for each picture counts, chosen by the truth."""
 OTHERS = (
     ("footage/editly_palawan.mp4", 2),
     ("footage/editly_kohlipe1_cut.mp4", 1.5),

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from engines.model.footage import Still
 
+RENDERED_SIZE = (864, 1152)
+"""Rows and columns of the rendered pictures that trainings show."""
 _SMALLEST, _LARGEST = 2.0, 260.0
 """Half-axes in pixels of the fine picture, which is averaged down by two or more."""
 _LEAVES_A_PIXEL = 1 / 50

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, distributed
 
 from engines.model.footage import TRAINING, Clip, Footage, Still, decode_clean, decode_stills, sha256_of
-from engines.model.leaves import dead_leaves
+from engines.model.leaves import RENDERED_SIZE, dead_leaves
 from engines.model.lessons import Lesson, Lessons, Scenes, Teaching
 from engines.model.network import Network, network_of, tensors_of
 from engines.model.prints import Prints
@@ -42,7 +42,6 @@ from engines.model.synthetic import luma_deviation
 from engines.model.topology import topology
 from engines.model.weights import Weights, load_weights, save_weights
 
-_RENDERED_SIZE = (864, 1152)
 _SHARPER = 1.6
 """Each clip is taken once more, this much smaller: what was soft at its size is sharp there."""
 
@@ -227,7 +226,7 @@ def material(samples: Path, settings: Settings) -> Material:
     """Decode the footage and render the pictures, on all cores."""
     seeds = [settings.seed + number for number in range(settings.rendered)]
     with ProcessPoolExecutor() as pool:
-        leaves = pool.map(dead_leaves, *zip(*(_RENDERED_SIZE for _ in seeds), strict=True), seeds)
+        leaves = pool.map(dead_leaves, *zip(*(RENDERED_SIZE for _ in seeds), strict=True), seeds)
         taken = list(pool.map(_taken, [samples] * len(TRAINING), TRAINING, [settings] * len(TRAINING)))
         stills = [*leaves, *chain.from_iterable(stills for _, stills in taken)]
     lineage = [asdict(footage) | {"sha256": sha256_of(samples / footage.path)} for footage in TRAINING]

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from engines.model.footage import Still
+from engines.model.leaves import RENDERED_SIZE
 from engines.model.noise import estimate
 from engines.model.packing import pictures_of
 from engines.model.schedule import rate
@@ -39,7 +40,6 @@ from engines.model.weights import save_weights
 
 Floats = npt.NDArray[np.float32]
 
-_RENDERED_SIZE = (864, 1152)
 KINDS = ("photograph", "noise put on", "strands")
 
 
@@ -173,7 +173,7 @@ def main() -> None:
     found = material(arguments.samples, replace(Training(), stills=6))
     with ProcessPoolExecutor() as pool:
         seeds = range(settings.seed, settings.seed + settings.strands)
-        rendered = list(pool.map(strands, *zip(*(_RENDERED_SIZE for _ in seeds), strict=True), seeds))
+        rendered = list(pool.map(strands, *zip(*(RENDERED_SIZE for _ in seeds), strict=True), seeds))
     stills = Stills(Scenes(found.stills, rendered), seed=settings.seed, count=settings.count)
     taught, errors = fitted(list(stills.made()), settings)
     save_weights(arguments.out / FILE, taught, _card(settings, found.lineage, errors))

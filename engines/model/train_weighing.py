@@ -25,9 +25,10 @@ from torch import Tensor
 
 from engines.media.frames import CODE_MAX
 from engines.model.footage import Still
-from engines.model.leaves import dead_leaves
+from engines.model.leaves import RENDERED_SIZE, dead_leaves
 from engines.model.lettering import lettering
 from engines.model.network import tensors_of
+from engines.model.patches import turned
 from engines.model.schedule import follow, rate
 from engines.model.strands import ground, strands
 from engines.model.topology import NOISE_SCALE, WEIGHING, topology
@@ -38,7 +39,6 @@ from engines.model.weighing_lessons import (
     FAINT,
     KINDS,
     PARTS,
-    RENDERED_SIZE,
     TEXTURE,
     Lesson,
     Scenes,
@@ -49,7 +49,6 @@ from engines.model.weighing_lessons import (
 from engines.model.weighing_network import WeighingNetwork, grown, weighing_network_of
 from engines.model.weights import Weights, base_weights, load_weights, save_weights
 
-Codes = npt.NDArray[np.uint16]
 Floats = npt.NDArray[np.float32]
 
 _HALF = np.float32(0.5)
@@ -73,15 +72,11 @@ def window(lesson: Lesson, lacks: float, settings: Settings, rng: np.random.Gene
     place = slice(top, top + side), slice(left, left + side)
     seen = lesson.seen[:, :, *place].astype(np.float32) / np.float32(CODE_MAX)
     truth = lesson.truth[:, *place].astype(np.float32) / np.float32(CODE_MAX * PARTS)
-    told = lesson.noise.noise_map(seen[:1])[0]
     gain = np.float32(rng.uniform(*settings.gains))
-    shown = (np.concatenate((seen, truth[None])) - _HALF) * gain + _HALF
-    told = told * np.array((gain, gain, 1), np.float32)[:, None, None]
-    if rng.random() < 0.5:  # noqa: PLR2004 - half of them mirrored across
-        shown, told = shown[..., ::-1][:, [1, 0, 3, 2, 4, 5, 6, 7]], told[..., ::-1]
-    if rng.random() < 0.5:  # noqa: PLR2004 - and down
-        shown, told = shown[..., ::-1, :][:, [2, 3, 0, 1, 5, 4, 7, 6]], told[..., ::-1, :]
-    return shown, told, np.asarray(lacks * gain * gain, np.float32)
+    mirrored = [bool(rng.random() < 0.5) for _ in ("across", "down")]  # noqa: PLR2004 - half of them, either way
+    shown = turned(torch.from_numpy(np.concatenate((seen, truth[None]))), [False, *mirrored]).numpy()
+    told = lesson.noise.noise_map(shown[:1])[0] * np.array((gain, gain, 1), np.float32)[:, None, None]
+    return (shown - _HALF) * gain + _HALF, told, np.asarray(lacks * gain * gain, np.float32)
 
 
 def _batch(lessons: Sequence[tuple[Lesson, float]], settings: Settings, rng: np.random.Generator) -> list[Tensor]:
@@ -223,7 +218,8 @@ def _card(
         "repeatable": "to rounding",
         "settings": asdict(settings),
         "footage": lineage,
-        "rendered": "dead leaves (engines/model/leaves.py), strands (strands.py), print (lettering.py)",
+        "rendered": "dead leaves and gravel (engines/model/leaves.py), strands and ground (strands.py),"
+        " print (lettering.py)",
         "noise": "photographs (engines/model/photograph.py) and noise put on (engines/model/synthetic.py)",
         "gains_db": gains,
         "parent": {"name": parent.name, "card": parent.card if parent.topology.name == WEIGHING else None},

@@ -25,6 +25,7 @@ from engines.backends.openvino import OpenVinoBackend
 from engines.media.frames import CODE_MAX, Picture
 from engines.model.estimates import estimates
 from engines.model.footage import Still
+from engines.model.leaves import RENDERED_SIZE
 from engines.model.noise import CHROMA, NoiseProfile
 from engines.model.packing import pack, pictures_of
 from engines.model.still_noise import first_noise
@@ -39,7 +40,6 @@ KINDS = ("photograph",) * 5 + ("lettering",) * 2 + ("noise put on",) * 2 + ("str
 TEXTURE, AGAIN, FAINT = "texture", "coded again", "faint texture"
 _FAINTEST = 0.06
 """Least share of its texture that faint texture is left."""
-RENDERED_SIZE = (864, 1152)
 PARTS = 16
 """A code value's parts in which truths are kept."""
 
@@ -50,17 +50,12 @@ class Settings:
 
     seed: int = 20261129
     count: int = 2_000  # stills
-    textures: int = 800  # and those without a flat place: without them grass lost 4 dB after 1,000 steps (docs/log.md)
-    again: int = (
-        1_200  # and photographs that were coded once more: without them real ones gained a quarter of made ones
-    )
-    faint: int = 600  # and texture as faint as noise: without it fur and plaster went with the noise
+    textures: int = 800  # and those without a flat place: without them grass lost 2 dB after 1,000 steps (docs/log.md)
+    again: int = 1_200  # and photographs that were coded once more, as archives and the web have them
+    faint: int = 600  # and texture as faint as noise
     judged: int = 200  # of the stills, those that only judge, and a third as many of each other kind
     rendered: int = 24  # pictures of strands, as many of print and of ground, half as many of gravel
-    told_off: tuple[float, float] = (
-        -0.05,
-        0.25,
-    )  # mean and deviation of the logarithm of what is told over what is read
+    told_off: tuple[float, float] = (-0.05, 0.25)  # mean and deviation of log(told / read)
     colours_off: tuple[float, float] = (-0.2, 0.3)  # the same for chroma, where pictures were coded once more
     steps: int = 20_000
     batch: int = 24
