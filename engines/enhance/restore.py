@@ -47,9 +47,6 @@ BLOCK = 8
 _BEYOND = LOOK_AHEAD - 1 - BLOCK
 """Pictures beyond a block that it leans on: its last one sees four, its first one eleven. Eight gained 0.04 dB more,
 and cost a third more (2026-11-28)."""
-_SURE = 0.9
-"""How far a still goes at full strength. What one picture tells of its noise is the least sure: on grass and leaves
-from edge to edge it is worth half a decibel, for 0.05 dB of 21 photographs (2026-11-28)."""
 _CUT = 0.055
 """Mean absolute change between two luma thumbnails that means a cut, of 0-1; a cut between dark shots can be missed."""
 _THUMB = 8
@@ -126,7 +123,7 @@ class Restore:
         """Return a still: what the network gives of it leans on what is alike in it, and is weighed with that."""
         filmed = stepped.filmed
         found = estimates(self._session, stream, stepped, self._noise) if self._session else None
-        return blended(filmed, weighed(filmed, found), np.float32(_SURE * self._strength)) if found else filmed
+        return blended(filmed, weighed(filmed, found), np.float32(self._strength)) if found else filmed
 
     def _shot(self, most: int) -> list[Restored]:
         """Return of what the network has been through the pictures of the present shot, so many at most."""

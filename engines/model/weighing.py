@@ -18,15 +18,18 @@ from engines.model.estimates import Estimates
 from engines.model.onnx_graph import OPSET, bounded_nodes, constant, in_noise_nodes, layer_nodes, mean_node
 from engines.model.packing import Packed, pack, planes_of, whole_codes
 from engines.model.topology import ESTIMATES, MEAN_SIDE, NOISE_CHANNELS, NOISE_SCALE, PICTURE_CHANNELS, WEIGHING
+from engines.model.trust import believed, shown
 from engines.model.weights import Weights, base_weights
 from engines.openvino_core import compiled, ov
 
 _INPUTS = ("filmed", "near", "wide", "restored", "noise")
 _GATED = ("near", "wide", "restored")
-_TRUSTED = 0.5
-"""How far the network takes a still from its near estimate, which no training has seen, to what it says. The two seldom
-err alike: half the way costs 21 photographs 0.06 dB on the mean, and fur that the network takes for noise comes out
-0.3 dB over what was filmed, where all the way leaves it 0.7 dB under (2026-11-28)."""
+_HALF = 0.5
+"""How far the network takes luma from the near estimate, which no training has seen, in a picture that shows no noise
+by itself; in others all the way, where what it takes may be noise (`trust.py`)."""
+_SURE = 0.85
+"""How far a picture goes that shows no noise by itself: what was filmed is never far wrong."""
+_LUMA = np.array([1] * 4 + [0] * 4, np.float32).reshape(1, -1, 1, 1)
 
 
 def weighed(filmed: Picture, found: Estimates) -> Picture:
@@ -37,7 +40,11 @@ def weighed(filmed: Picture, found: Estimates) -> Picture:
     """
     packed = [pack(one) for one in (filmed, found.near, found.wide, found.restored)]
     source, near, *_ = packed
-    made = near + np.float32(_TRUSTED) * (_run(*packed, found.noise.noise_map(source)) - near)
+    told, by_itself = found.noise.noise_map(source), shown(filmed, found.noise)
+    said = _run(*packed, told)
+    doubted = 1 - believed(source - said, told) * np.float32(_HALF + (1 - _HALF) * by_itself)
+    whole = said + _LUMA * doubted * (near - said)
+    made = source + np.float32(_SURE + (1 - _SURE) * by_itself) * (whole - source)
     return Picture(filmed.number, *planes_of(whole_codes(made, source), filmed))
 
 
