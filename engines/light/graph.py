@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
-from engines.model.onnx_graph import OPSET, bounded_nodes, constant, layer_nodes
+from engines.model.onnx_graph import constant, layer_nodes, model_of, share_nodes, tensor
 from engines.model.topology import LIGHT_CHANNELS, LIGHT_COARSE, LIGHT_GRID
 from engines.model.weights import Weights
 
@@ -24,21 +24,12 @@ def light_graph(weights: Weights, height: int, width: int) -> onnx.ModelProto:
         nodes += layer_nodes(layer)
     nodes += [
         helper.make_node("Split", ["last", "parts"], ["share", "light"], axis=1),
-        *bounded_nodes("share", "share_bounded"),
-        helper.make_node("Add", ["share_bounded", "one"], ["share_doubled"]),
-        helper.make_node("Mul", ["share_doubled", "half"], ["share_taken"]),
+        *share_nodes("share", "share_taken"),
         helper.make_node("Concat", ["share_taken", "light"], ["coefficients"], axis=1),
     ]
-    graph = helper.make_graph(
-        nodes,
-        weights.topology.name,
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, LIGHT_CHANNELS, height, width])],
-        [helper.make_tensor_value_info("coefficients", TensorProto.FLOAT, [1, 2, *coarse_size(height, width)])],
-        [numpy_helper.from_array(np.ascontiguousarray(x), name) for name, x in sorted(weights.tensors.items())],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-    onnx.checker.check_model(model)
-    return model
+    read = [tensor("input", LIGHT_CHANNELS, height, width)]
+    given = [tensor("coefficients", 2, *coarse_size(height, width))]
+    return model_of(weights.topology.name, nodes, read, given, weights.tensors)
 
 
 def coarse_size(height: int, width: int) -> tuple[int, int]:

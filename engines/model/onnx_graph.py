@@ -20,6 +20,8 @@ OPSET = 17
 INPUTS = ("now", "carried", "noise", "hidden")
 OUTPUTS = ("output", "hidden_next")
 
+Ends = list[onnx.ValueInfoProto]
+
 
 def onnx_graph(
     topology: Topology, tensors: Tensors, height: int, width: int, *, apart: bool = False
@@ -38,15 +40,8 @@ def onnx_graph(
     parts = (PICTURE_CHANNELS, PICTURE_CHANNELS, topology.hidden)
     nodes = [
         constant("parts", parts, np.int64),
-        constant("of_channel", [0] * 4 + [1] * 4, np.int64),
-        *(constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
-        mean_node("now", "mean_down", (MEAN_SIDE, 1)),
-        mean_node("mean_down", "mean", (1, MEAN_SIDE)),
-        helper.make_node("Sub", ["now", "mean"], ["detail"]),
-        helper.make_node("Sub", ["carried", "now"], ["change"]),
-        helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
-        helper.make_node("Div", ["unit", "scale"], ["deviation"]),
-        *(node for part in ("detail", "change") for node in in_noise_nodes(part)),
+        *read_nodes("now"),
+        *changed_nodes("carried", "now", "change"),
     ]
     head, *layers, last = topology.layers
     nodes += _head_apart(head, topology.hidden) if apart else _head(head)
@@ -54,36 +49,83 @@ def onnx_graph(
         nodes += layer_nodes(layer)
     nodes += _last_apart(last) if apart else _last(last)
     nodes += [
-        *bounded_nodes("gate", "gate_bounded"),
-        helper.make_node("Add", ["gate_bounded", "one"], ["gate_doubled"]),
-        helper.make_node("Mul", ["gate_doubled", "half"], ["share"]),
-        helper.make_node("Mul", ["share", "change_in_noise"], ["held"]),
+        *taken_nodes("gate", "change", "held"),
         helper.make_node("Add", ["out", "held"], ["wanted"]),
-        helper.make_node("Div", ["wanted", "scale"], ["scaled"]),
-        *bounded_nodes("scaled", "bounded"),
-        helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
-        helper.make_node("Add", ["now", "residual"], ["output"]),
+        *output_nodes("now", "wanted"),
         *bounded_nodes("state", "hidden_next"),
     ]
     channels = (PICTURE_CHANNELS, PICTURE_CHANNELS, NOISE_CHANNELS, topology.hidden)
-    graph = helper.make_graph(
-        nodes,
-        topology.name,
-        [_value(name, count, height, width) for name, count in zip(INPUTS, channels, strict=True)],
-        [
-            _value("output", PICTURE_CHANNELS, height, width),
-            _value("hidden_next", topology.hidden, height, width),
-        ],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in sorted(tensors.items())],
-    )
+    read = [tensor(name, count, height, width) for name, count in zip(INPUTS, channels, strict=True)]
+    given = [
+        tensor("output", PICTURE_CHANNELS, height, width),
+        tensor("hidden_next", topology.hidden, height, width),
+    ]
+    return model_of(topology.name, nodes, read, given, tensors)
+
+
+def model_of(name: str, nodes: list[onnx.NodeProto], read: Ends, given: Ends, weights: Tensors) -> onnx.ModelProto:
+    """Return the model of these nodes, checked."""
+    initialisers = [numpy_helper.from_array(np.ascontiguousarray(array), key) for key, array in sorted(weights.items())]
+    graph = helper.make_graph(nodes, name, read, given, initialisers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(model)
     return model
 
 
+def tensor(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoProto:
+    """Return what a model reads or gives: float32, batch one."""
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, height, width])
+
+
 def constant(name: str, value: npt.ArrayLike, kind: type) -> onnx.NodeProto:
     """Return a node that gives a constant: initialisers are trained weights alone, which engines exchange."""
     return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value, kind), name))
+
+
+def read_nodes(picture: str) -> list[onnx.NodeProto]:
+    """Return the nodes that read a picture and what is told of its noise: `detail_softened`, `unit` and `deviation`."""
+    return [
+        constant("of_channel", [0] * 4 + [1] * 4, np.int64),
+        *(constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
+        mean_node(picture, "mean_down", (MEAN_SIDE, 1)),
+        mean_node("mean_down", "mean", (1, MEAN_SIDE)),
+        helper.make_node("Sub", [picture, "mean"], ["detail"]),
+        helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
+        helper.make_node("Div", ["unit", "scale"], ["deviation"]),
+        *in_noise_nodes("detail"),
+    ]
+
+
+def changed_nodes(other: str, picture: str, change: str) -> list[onnx.NodeProto]:
+    """Return the nodes that tell how another picture differs, in the noise."""
+    return [helper.make_node("Sub", [other, picture], [change]), *in_noise_nodes(change)]
+
+
+def taken_nodes(gate: str, change: str, taken: str) -> list[onnx.NodeProto]:
+    """Return the nodes that take of a change what its gate says."""
+    return [
+        *share_nodes(gate, f"{gate}_share"),
+        helper.make_node("Mul", [f"{gate}_share", f"{change}_in_noise"], [taken]),
+    ]
+
+
+def share_nodes(gate: str, share: str) -> list[onnx.NodeProto]:
+    """Return the nodes that make a share, 0-1, of a gate."""
+    return [
+        *bounded_nodes(gate, f"{gate}_bounded"),
+        helper.make_node("Add", [f"{gate}_bounded", "one"], [f"{gate}_doubled"]),
+        helper.make_node("Mul", [f"{gate}_doubled", "half"], [share]),
+    ]
+
+
+def output_nodes(picture: str, wanted: str) -> list[onnx.NodeProto]:
+    """Return the nodes that add what is wanted, in the noise, to a picture, never more than the bound."""
+    return [
+        helper.make_node("Div", [wanted, "scale"], ["scaled"]),
+        *bounded_nodes("scaled", "bounded"),
+        helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
+        helper.make_node("Add", [picture, "residual"], ["output"]),
+    ]
 
 
 def in_noise_nodes(part: str) -> list[onnx.NodeProto]:
@@ -158,10 +200,6 @@ def _last_apart(layer: Layer) -> list[onnx.NodeProto]:
             for part, kernel, bias in zip(_GIVEN, kernels, biases, strict=True)
         ),
     ]
-
-
-def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, height, width])
 
 
 def layer_nodes(layer: Layer) -> list[onnx.NodeProto]:

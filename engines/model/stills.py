@@ -15,6 +15,10 @@ from engines.model.synthetic import add_noise, pack_planes, planes, random_noise
 
 SIDE = 160
 """Packed pixels, 320 in the picture: four hundred blocks."""
+_MARGIN = 32
+"""Samples of a fine still, beyond four a packed pixel, that a scene is moved about in."""
+LARGE_ENOUGH = 4 * SIDE + _MARGIN
+"""Rows and columns of a fine still that any scene can be cut of."""
 _NEAR, _FAR = (1.5, 6.0), (1.0, 1.5)
 """How much closer a camera's own picture shows what footage shows: three in four, and one in four (see `prints.py`)."""
 _CLOSER = 4.0
@@ -50,7 +54,7 @@ def put_on(shown: list[Still], rng: np.random.Generator, generator: torch.Genera
 def _scene(shown: list[Still], closer: float, generator: torch.Generator) -> Tensor:
     """Return a square picture, packed, of so many packed pixels fewer."""
     side = round(SIDE / closer)
-    fine = [still for still in shown if min(still.shape[1:]) >= 4 * side + 32]
+    fine = [still for still in shown if min(still.shape[1:]) >= 4 * side + _MARGIN]
     return Patches([], fine, generator).still(1, side)
 
 

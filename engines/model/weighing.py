@@ -11,13 +11,22 @@ from functools import lru_cache
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from engines.media.frames import Picture
 from engines.model.estimates import Estimates
-from engines.model.onnx_graph import OPSET, bounded_nodes, constant, in_noise_nodes, layer_nodes, mean_node
+from engines.model.onnx_graph import (
+    changed_nodes,
+    constant,
+    layer_nodes,
+    model_of,
+    output_nodes,
+    read_nodes,
+    taken_nodes,
+    tensor,
+)
 from engines.model.packing import Packed, pack, planes_of, whole_codes
-from engines.model.topology import ESTIMATES, MEAN_SIDE, NOISE_CHANNELS, NOISE_SCALE, PICTURE_CHANNELS, WEIGHING
+from engines.model.topology import ESTIMATES, NOISE_CHANNELS, PICTURE_CHANNELS, WEIGHING
 from engines.model.trust import believed, shown
 from engines.model.weights import Weights, base_weights
 from engines.openvino_core import compiled, ov
@@ -56,18 +65,10 @@ def weighing_graph(weights: Weights, height: int, width: int) -> onnx.ModelProto
     """
     if height % 4 or width % 4:
         raise ValueError(f"{height}x{width} is not on the network's grid of four")
-    outs = [f"{name}_gate" for name in _GATED]
     nodes = [
         constant("parts", [PICTURE_CHANNELS] * (1 + ESTIMATES), np.int64),
-        constant("of_channel", [0] * 4 + [1] * 4, np.int64),
-        *(constant(name, value, np.float32) for name, value in (("scale", NOISE_SCALE), ("one", 1), ("half", 0.5))),
-        mean_node("filmed", "mean_down", (MEAN_SIDE, 1)),
-        mean_node("mean_down", "mean", (1, MEAN_SIDE)),
-        helper.make_node("Sub", ["filmed", "mean"], ["detail"]),
-        *(helper.make_node("Sub", [name, "filmed"], [f"{name}_change"]) for name in _GATED),
-        helper.make_node("Gather", ["noise", "of_channel"], ["unit"], axis=1),
-        helper.make_node("Div", ["unit", "scale"], ["deviation"]),
-        *(node for part in ("detail", *(f"{name}_change" for name in _GATED)) for node in in_noise_nodes(part)),
+        *read_nodes("filmed"),
+        *(node for name in _GATED for node in changed_nodes(name, "filmed", f"{name}_change")),
         helper.make_node(
             "Concat",
             ["detail_softened", "near_change_softened", "noise", "wide_change_softened", "restored_change_softened"],
@@ -75,39 +76,15 @@ def weighing_graph(weights: Weights, height: int, width: int) -> onnx.ModelProto
             axis=1,
         ),
         *(node for layer in weights.topology.layers for node in layer_nodes(layer)),
-        helper.make_node("Split", ["last", "parts"], ["out", *outs], axis=1),
-        *(node for name in _GATED for node in _taken(name)),
+        helper.make_node("Split", ["last", "parts"], ["out", *(f"{name}_gate" for name in _GATED)], axis=1),
+        *(node for name in _GATED for node in taken_nodes(f"{name}_gate", f"{name}_change", f"{name}_taken")),
         helper.make_node("Sum", ["out", *(f"{name}_taken" for name in _GATED)], ["wanted"]),
-        helper.make_node("Div", ["wanted", "scale"], ["scaled"]),
-        *bounded_nodes("scaled", "bounded"),
-        helper.make_node("Mul", ["unit", "bounded"], ["residual"]),
-        helper.make_node("Add", ["filmed", "residual"], ["output"]),
+        *output_nodes("filmed", "wanted"),
     ]
     channels = [PICTURE_CHANNELS] * (1 + ESTIMATES) + [NOISE_CHANNELS]
-    graph = helper.make_graph(
-        nodes,
-        weights.topology.name,
-        [_value(name, count, height, width) for name, count in zip(_INPUTS, channels, strict=True)],
-        [_value("output", PICTURE_CHANNELS, height, width)],
-        [numpy_helper.from_array(np.ascontiguousarray(x), name) for name, x in sorted(weights.tensors.items())],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-    onnx.checker.check_model(model)
-    return model
-
-
-def _taken(name: str) -> list[onnx.NodeProto]:
-    """Return the nodes that take of an estimate what its gate says."""
-    return [
-        *bounded_nodes(f"{name}_gate", f"{name}_bounded"),
-        helper.make_node("Add", [f"{name}_bounded", "one"], [f"{name}_doubled"]),
-        helper.make_node("Mul", [f"{name}_doubled", "half"], [f"{name}_share"]),
-        helper.make_node("Mul", [f"{name}_share", f"{name}_change_in_noise"], [f"{name}_taken"]),
-    ]
-
-
-def _value(name: str, channels: int, height: int, width: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, height, width])
+    read = [tensor(name, count, height, width) for name, count in zip(_INPUTS, channels, strict=True)]
+    given = [tensor("output", PICTURE_CHANNELS, height, width)]
+    return model_of(weights.topology.name, nodes, read, given, weights.tensors)
 
 
 @lru_cache(1)
