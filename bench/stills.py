@@ -1,8 +1,9 @@
 """How well a clip of one picture is restored: first pictures of clips that taught nothing, made noisy, and clean ones.
 
-    python -m bench.stills [--samples DIR] [--model lite|mid] [--others] [--pictures DIR]
+    python -m bench.stills [--samples DIR] [--model lite|mid] [--others | --photographs] [--pictures DIR]
 
-Noises and the best of nlmeans are those of `bench.restore`, whose `--real` judges by photographs.
+Noises and the best of nlmeans are those of `bench.restore`, whose `--real` judges by real photographs. Those made here
+show these clips through cameras drawn at random (`engines/model/photograph.py`), coded once more.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from bench.filters import filtered
 from bench.metrics import psnr
 from bench.restore import CLIPS, NOISES, STRENGTHS, restored, save_crops, through_h264
 from engines.media.frames import Picture
-from engines.model.footage import TRAINING, decode_clean
+from engines.model.footage import TRAINING, decode_clean, decode_stills
 from engines.model.packing import pictures_of
+from engines.model.stills import LARGE_ENOUGH, photographed
 from engines.model.synthetic import add_noise
 
 OTHERS = (
@@ -33,6 +35,8 @@ OTHERS = (
 )
 """Clips that were not looked at while anything about stills was chosen."""
 _DECODED = 8
+_PHOTOGRAPHS = 6
+"""Made of each clip whose pictures are large enough."""
 
 
 Clips = tuple[tuple[str, float], ...]
@@ -66,6 +70,23 @@ def measure(samples: Path, clips: Clips, model: str, pictures: Path | None) -> d
     return rows
 
 
+def photographs(samples: Path, clips: Clips, model: str, pictures: Path | None) -> list[Row]:
+    """Return a row for each photograph that is made of the clips, each of a camera and a place of its own."""
+    rows = []
+    for number, (path, _) in enumerate(clips):
+        stills = decode_stills(samples / path, _DECODED, 1)
+        if min(stills[0].shape[1:]) < LARGE_ENOUGH:
+            continue
+        for one in range(number * _PHOTOGRAPHS, (number + 1) * _PHOTOGRAPHS):
+            noisy, truth = photographed(
+                stills, np.random.default_rng(one), torch.Generator().manual_seed(one), again=True
+            )
+            crops = pictures and pictures / f"photograph_{one}.png"
+            rows.append(_row(Path(path).stem, pictures_of(noisy.numpy()), pictures_of(truth.numpy()), model, crops))
+            _print("photograph", rows[-1])
+    return rows
+
+
 def _row(clip: str, before: list[Picture], truth: list[Picture], model: str, path: Path | None) -> Row:
     after = restored(before, model)
     tried = [filtered(before, f"nlmeans=s={strength}")[0] for strength in STRENGTHS]
@@ -88,11 +109,15 @@ def main() -> int:
     parser.add_argument("--samples", type=Path, default=Path("../shared/samples"))
     parser.add_argument("--model", default="lite")
     parser.add_argument("--others", action="store_true", help="six other clips")
+    parser.add_argument("--photographs", action="store_true", help="photographs made of all eleven, in their place")
     parser.add_argument("--pictures", type=Path, help="where to leave crops at 1:1: filmed, restored, nlmeans, truth")
     arguments = parser.parse_args()
-    found = {}
-    clips = OTHERS if arguments.others else CLIPS
-    for name, rows in measure(arguments.samples, clips, arguments.model, arguments.pictures).items():
+    found, asked = {}, (arguments.model, arguments.pictures)
+    if arguments.photographs:
+        measured = {"photograph": photographs(arguments.samples, CLIPS + OTHERS, *asked)}
+    else:
+        measured = measure(arguments.samples, OTHERS if arguments.others else CLIPS, *asked)
+    for name, rows in measured.items():
         table = np.array([row[1:] for row in rows])
         mean = dict(zip(("filmed_db", "restored_db", "nlmeans_db"), table.mean(0).round(2).tolist(), strict=True))
         least = round(float((table[:, 1] - table[:, 0]).min()), 2)
