@@ -25,6 +25,7 @@ import torch
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from bench.apart import NOTHING, apart, place, psnr_put_right
 from bench.filters import PEERS, filtered, settings
 from bench.metrics import flicker, interval, psnr, ssim, warping_error
 from engines.backends import choose
@@ -219,25 +220,46 @@ def real_pairs(samples: Path, model: str) -> dict[str, Any]:
 
     One noisy photograph each, the mean of many as truth: evaluation only. Told other levels than the one that is
     measured, the network shows what the measuring costs; the best of these for each picture only the truth can choose.
+    What shot and mean are apart by light and by place is told, and both once more with that put right (`apart.py`).
     Source: Xu et al. 2018 (PolyU).
     """
-    rows, louder = [], []
+    rows, louder, beside = [], [], []
     for path in sorted((samples / "noise/polyu_noncommercial/crops").glob("*_real.*")):
         before, truth = (_photograph(file) for file in (path, path.with_name(path.name.replace("_real", "_mean"))))
-        tried = [filtered([before], f"nlmeans=s={s}")[0] for s in STRENGTHS]
-        louder.append([psnr(restored([before], model, times), [truth]) for times in TOLD])
-        rows.append([psnr([before], [truth]), louder[-1][0], max(psnr(one, [truth]) for one in tried)])
-        print(f"{path.stem:48.48} unfiltered {rows[-1][0]:.2f}  restore {rows[-1][1]:.2f}  nlmeans {rows[-1][2]:.2f}")
+        tried = [filtered([before], f"nlmeans=s={s}")[0][0] for s in STRENGTHS]
+        made = [restored([before], model, times)[0] for times in TOLD]
+        off = apart(before, truth)
+        louder.append([psnr([one], [truth]) for one in made])
+        beside.append(float(np.hypot(*place(before, truth))))
+        rows.append(
+            [
+                score
+                for by in (NOTHING, off)
+                for score in (
+                    *(psnr_put_right(one, truth, by) for one in (before, made[0])),
+                    max(psnr_put_right(one, truth, by) for one in tried),
+                )
+            ]
+        )
+        print(
+            f"{path.stem:42.42} unfiltered {rows[-1][0]:.2f}  restore {rows[-1][1]:.2f}  nlmeans {rows[-1][2]:.2f}"
+            f"  {beside[-1]:.2f} pixels beside; put right {rows[-1][4]:.2f}  {rows[-1][5]:.2f}",
+            flush=True,
+        )
     table = np.array(rows)
+    filmed, ours, theirs = table[:, :3].mean(0).round(2).tolist()
     return {
         "pairs": len(rows),
-        "unfiltered_db": round(float(table[:, 0].mean()), 2),
-        "restore_db": round(float(table[:, 1].mean()), 2),
-        "nlmeans_best_db": round(float(table[:, 2].mean()), 2),
+        "unfiltered_db": filmed,
+        "restore_db": ours,
+        "nlmeans_best_db": theirs,
         "over_nlmeans": _gain(list(table[:, 1] - table[:, 2])),
         "told_other_levels_db": dict(zip(map(str, TOLD), np.mean(louder, 0).round(2).tolist(), strict=True))
         | {"best of each": round(float(np.max(louder, 1).mean()), 2)},
         "worse_than_unfiltered": int((table[:, 1] < table[:, 0]).sum()),
+        "least_over_unfiltered_db": round(float((table[:, 1] - table[:, 0]).min()), 2),
+        "beside_the_mean_pixels": {"median": round(float(np.median(beside)), 2), "most": round(max(beside), 2)},
+        "over_nlmeans_put_right": _gain(list(table[:, 4] - table[:, 5])),
     }
 
 
