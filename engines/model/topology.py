@@ -146,14 +146,38 @@ def topology(size: str) -> Topology:
 
 
 def _weighing() -> Topology:
-    """Return the network that weighs a still's estimates: restoration's of mid's widths, without a past.
+    """Return the network that weighs a still's estimates: without a past, wider and deeper than restoration's of mid.
 
-    It reads detail, the near estimate, what is told of the noise, and the other estimates (8 + 8 + 3 + 16), and gives
-    the residual and a gate for each estimate (8 + 24).
+        in 8+8+3+16 -> [head] c1 -> [enc1] c1 -> [down1] c2 -> [enc2, enc2b] c2 -> [down2] c3 -> [mid1 to mid5] c3
+                    -> [up2] c2 (+ enc2b) -> [dec2, dec2b] c2 -> [up1] c1 (+ enc1) -> [dec1, dec1b] c1 -> [last] 8 + 24
+
+    It reads detail, the near estimate, what is told of the noise, and the other estimates, and gives the residual and a
+    gate for each estimate.
     """
     inputs, outputs = (1 + ESTIMATES) * PICTURE_CHANNELS + NOISE_CHANNELS, (1 + ESTIMATES) * PICTURE_CHANNELS
+    first, second, third = _WIDTHS["full"]
+    layers = (
+        Layer("head", "conv", inputs, first, "input"),
+        Layer("enc1", "conv", first, first, "head"),
+        Layer("down1", "down", first, second, "enc1"),
+        Layer("enc2", "conv", second, second, "down1"),
+        Layer("enc2b", "conv", second, second, "enc2"),
+        Layer("down2", "down", second, third, "enc2b"),
+        Layer("mid1", "conv", third, third, "down2"),
+        Layer("mid2", "conv", third, third, "mid1"),
+        Layer("mid3", "conv", third, third, "mid2"),
+        Layer("mid4", "conv", third, third, "mid3"),
+        Layer("mid5", "conv", third, third, "mid4"),
+        Layer("up2", "up", third, second, "mid5", skip="enc2b"),
+        Layer("dec2", "conv", second, second, "up2"),
+        Layer("dec2b", "conv", second, second, "dec2"),
+        Layer("up1", "up", second, first, "dec2b", skip="enc1"),
+        Layer("dec1", "conv", first, first, "up1"),
+        Layer("dec1b", "conv", first, first, "dec1"),
+        Layer("last", "last", first, outputs, "dec1b"),
+    )
     scheme = f"weighing:{_WEIGHING_SCHEME}:{SLOPE}:{NOISE_SCALE}:{MEAN_SIDE}"
-    return Topology(WEIGHING, 0, _u_net(inputs, _WIDTHS["mid"], outputs), scheme)
+    return Topology(WEIGHING, 0, layers, scheme)
 
 
 def _illumination() -> Topology:

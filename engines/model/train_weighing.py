@@ -100,7 +100,9 @@ def taught(lessons: Sequence[Lesson], settings: Settings, parent: Weights, out: 
     network.train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
     averaged = deepcopy(network)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.rate, betas=(0.9, 0.98), weight_decay=1e-4, fused=True
+    )
     began, gained = time.monotonic(), torch.zeros(2)
     with ThreadPoolExecutor(1) as beside:
         coming = beside.submit(_batch, known, settings, rng)

@@ -38,6 +38,8 @@ _HALF = 0.5
 by itself; in others all the way, where what it takes may be noise (`trust.py`)."""
 _SURE = 0.85
 """How far a picture goes that shows no noise by itself: what was filmed is never far wrong."""
+_TURNED = {PICTURE_CHANNELS: [3, 2, 1, 0, 5, 4, 7, 6], NOISE_CHANNELS: [0, 1, 2]}
+"""Where a packed picture's samples are, and what is told of its noise, once it is turned upside down."""
 _LUMA = np.array([1] * 4 + [0] * 4, np.float32).reshape(1, -1, 1, 1)
 
 
@@ -50,7 +52,7 @@ def weighed(filmed: Picture, found: Estimates) -> Picture:
     packed = [pack(one) for one in (filmed, found.near, found.wide, found.restored)]
     source, near, *_ = packed
     told, by_itself = found.noise.noise_map(source), shown(filmed, found.noise)
-    said = _run(*packed, told)
+    said = _seen_twice(*packed, told)
     doubted = 1 - believed(source - said, told) * np.float32(_HALF + (1 - _HALF) * by_itself)
     whole = said + _LUMA * doubted * (near - said)
     made = source + np.float32(_SURE + (1 - _SURE) * by_itself) * (whole - source)
@@ -90,6 +92,21 @@ def weighing_graph(weights: Weights, height: int, width: int) -> onnx.ModelProto
 @lru_cache(1)
 def _compiled(height: int, width: int) -> ov.CompiledModel:
     return compiled(weighing_graph(base_weights(WEIGHING), height, width), "f32")
+
+
+def _seen_twice(*read: Packed) -> Packed:
+    """Return what the network makes of a still on the mean, as it is and turned upside down: it errs otherwise there.
+
+    0.03 dB of real photographs, 0.05 of made ones, 0.07 of noise put on, as much as a third and a fourth way round
+    would gain together once more (2026-11-28).
+    """
+    turned = _turned(_run(*(_turned(one) for one in read)))
+    return (_run(*read) + turned) * np.float32(0.5)
+
+
+def _turned(packed: Packed) -> Packed:
+    """Return a packed picture, or what is told of its noise, turned by half a circle."""
+    return packed[:, _TURNED[packed.shape[1]], ::-1, ::-1]
 
 
 def _run(*read: Packed) -> Packed:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.model.network import bounded, convolutions, local_mean, softened, through
+from engines.model.network import bounded, convolutions, local_mean, softened, tensors_of, through
 from engines.model.topology import ESTIMATES, NOISE_SCALE, PICTURE_CHANNELS, WEIGHING, topology
 from engines.model.weights import Weights
+
+_FURTHER = np.float32(0.1)
+"""Of its random numbers, what a further layer begins with beside letting through what comes."""
 
 
 class WeighingNetwork(nn.Module):
@@ -43,15 +47,25 @@ def weighing_network_of(weights: Weights) -> WeighingNetwork:
 
 
 def grown(restoration: Weights, less: float) -> WeighingNetwork:
-    """Return the network as it starts: restoration of mid's widths, whose hidden state counts so much `less` at first.
+    """Return the network as it starts, of restoration's numbers; its hidden state counts so much `less` at first.
 
     What it has learned of pictures and noise holds for a still, and what leans on the picture before leans on the near
-    estimate. The hidden state's place is taken by the other estimates.
+    estimate. The hidden state's place is taken by the other estimates. New channels begin at random and unheard
+    (`resized.py`), further layers nearly let through what comes.
     """
     network, others = WeighingNetwork(), PICTURE_CHANNELS * (ESTIMATES - 1)
-    tensors = {name: torch.from_numpy(x.copy()) for name, x in restoration.tensors.items()}
+    tensors, known = tensors_of(network), restoration.tensors
+    for layer in network.topology.layers:
+        weight, bias = f"{layer.name}.weight", f"{layer.name}.bias"
+        if weight in known:
+            for name in (weight, bias):
+                tensors[name][: len(known[name])] = 0
+                tensors[name][tuple(slice(0, side) for side in known[name].shape)] = known[name]
+        else:
+            tensors[weight] *= _FURTHER
+            tensors[weight][:, :, 1, 1] += np.eye(layer.outputs, dtype=np.float32)
     tensors["head.weight"][:, -others:] *= less
     tensors["last.weight"][-others:] *= less
     tensors["last.bias"][-others:] = -1.5  # a tenth of each
-    network.load_state_dict({f"convolutions.{name}": x for name, x in tensors.items()})
+    network.load_state_dict({f"convolutions.{name}": torch.from_numpy(x) for name, x in tensors.items()})
     return network

@@ -48,6 +48,20 @@ def noisy(truth: Picture, deviation: float = 12.0, seed: int = 4) -> Picture:
     return Picture(truth.number, *planes)
 
 
+def planes(picture: Picture) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint16]], ...]:
+    return picture.y, picture.cb, picture.cr
+
+
+def upside_down(picture: Picture) -> Picture:
+    return Picture(picture.number, *(np.ascontiguousarray(plane[::-1, ::-1]) for plane in planes(picture)))
+
+
+def print_of(seed: int) -> Picture:
+    """A page of print, 320x320."""
+    y, cb, cr = lettering(320, 320, seed)
+    return Picture(0, y, cb[:, ::2].copy(), cr[:, ::2].copy())
+
+
 def error(picture: Picture, truth: Picture) -> float:
     return float(np.square(picture.y.astype(float) - truth.y).mean() ** 0.5)
 
@@ -92,6 +106,15 @@ def test_any_still_keeps_its_shape_and_stays_within_what_an_interface_carries(
     assert (result.height, result.width, result.cb.shape) == (height, 2 * width, (height, width))
     assert min(plane.min() for plane in (result.y, result.cb, result.cr)) >= 4
     assert max(plane.max() for plane in (result.y, result.cb, result.cr)) <= 1019
+
+
+def test_a_still_upside_down_comes_out_as_the_still_does() -> None:
+    truth = print_of(3)
+    filmed, found = noisy(truth), [noisy(truth, 4, seed) for seed in (5, 6, 7)]
+    upright = weighed(filmed, Estimates(*found, NOISE))
+    turned = weighed(upside_down(filmed), Estimates(*(upside_down(one) for one in found), NOISE))
+    again = upside_down(turned)
+    assert max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(planes(again), planes(upright), strict=True)) <= 1
 
 
 def test_the_engine_says_what_the_reference_says() -> None:
