@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from bench.metrics import Plane, decibels, planes
 from engines.media.frames import Picture
-
-Plane = npt.NDArray[np.float64]
 
 _LIGHT = 12.0
 """Samples, the deviation of the window over which light differs."""
@@ -24,11 +22,11 @@ NOTHING = [np.zeros(())] * 3
 """What is apart where nothing is put right."""
 
 
-def apart(filmed: Picture, truth: Picture) -> list[Plane]:
-    """Return what a shot and its truth are apart by light and by place, in code values: y, cb, cr."""
-    across, down = place(filmed, truth)
+def apart(filmed: Picture, truth: Picture, at: tuple[float, float]) -> list[Plane]:
+    """Return what a shot at a place and its truth are apart by that and by light, in code values: y, cb, cr."""
+    across, down = at
     found = []
-    for one, other, share in zip(_planes(filmed), _planes(truth), (1.0, 0.5, 0.5), strict=True):
+    for one, other, share in zip(planes(filmed), planes(truth), (1.0, 0.5, 0.5), strict=True):
         beside = _moved(other, across * share, down)
         found.append(beside + _light(one - beside) - other)
     return found
@@ -39,7 +37,7 @@ def place(filmed: Picture, truth: Picture) -> tuple[float, float]:
 
     Source: Lucas and Kanade 1981, one step for the whole picture.
     """
-    one, other = (_blurred(_planes(picture)[0], _CALM) for picture in (filmed, truth))
+    one, other = (_blurred(planes(picture)[0], _CALM) for picture in (filmed, truth))
     slopes = [np.asarray(cv2.Sobel(other, cv2.CV_64F, *way, ksize=3), np.float64) / 8 for way in ((1, 0), (0, 1))]
     known = np.stack([np.ones(one.size), *(slope.ravel() for slope in slopes)], 1)
     difference = one - other
@@ -49,9 +47,7 @@ def place(filmed: Picture, truth: Picture) -> tuple[float, float]:
 
 def psnr_put_right(made: Picture, truth: Picture, off: list[Plane]) -> float:
     """Return PSNR in dB over all samples, as `bench.metrics.psnr`, were shot and truth of one light and one place."""
-    errors = [one - other - by for one, other, by in zip(_planes(made), _planes(truth), off, strict=True)]
-    power = sum(float((error**2).sum()) for error in errors) / sum(error.size for error in errors)
-    return float(10 * np.log10(1023**2 / max(power, 1e-9)))
+    return decibels(one - other - by for one, other, by in zip(planes(made), planes(truth), off, strict=True))
 
 
 def _light(difference: Plane) -> Plane:
@@ -67,7 +63,3 @@ def _moved(plane: Plane, across: float, down: float) -> Plane:
     size = plane.shape[::-1]
     moved = cv2.warpAffine(plane, way, size, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, np.float64)
-
-
-def _planes(picture: Picture) -> list[Plane]:
-    return [plane.astype(np.float64) for plane in (picture.y, picture.cb, picture.cr)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,18 +11,31 @@ import numpy.typing as npt
 from engines.media.frames import Picture
 
 Floats = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.float64]
 _STILL = 1.0
 """Most that a truth's luma may change from frame to frame in 10-bit code values, for a place to be still."""
 
 
 def psnr(pictures: list[Picture], truth: list[Picture]) -> float:
     """Return PSNR in dB over all samples of the 10-bit 4:2:2 pictures, peak 1023."""
-    error = count = 0.0
-    for one, other in zip(pictures, truth, strict=True):
-        for name in ("y", "cb", "cr"):
-            change = getattr(one, name).astype(np.float64) - getattr(other, name)
-            error, count = error + float((change**2).sum()), count + change.size
-    return float(10 * np.log10(1023**2 / max(error / count, 1e-9)))
+    return decibels(
+        one - other
+        for pair in zip(pictures, truth, strict=True)
+        for one, other in zip(*(planes(picture) for picture in pair), strict=True)
+    )
+
+
+def planes(picture: Picture) -> list[Plane]:
+    """Return y, cb and cr in code values."""
+    return [plane.astype(np.float64) for plane in (picture.y, picture.cb, picture.cr)]
+
+
+def decibels(errors: Iterable[Plane]) -> float:
+    """Return the PSNR of errors in 10-bit code values, all samples alike."""
+    power = count = 0.0
+    for error in errors:
+        power, count = power + float((error**2).sum()), count + error.size
+    return float(10 * np.log10(1023**2 / max(power / count, 1e-9)))
 
 
 def ssim(pictures: list[Picture], truth: list[Picture]) -> float:

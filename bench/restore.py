@@ -228,9 +228,10 @@ def real_pairs(samples: Path, model: str) -> dict[str, Any]:
         before, truth = (_photograph(file) for file in (path, path.with_name(path.name.replace("_real", "_mean"))))
         tried = [filtered([before], f"nlmeans=s={s}")[0][0] for s in STRENGTHS]
         made = [restored([before], model, times)[0] for times in TOLD]
-        off = apart(before, truth)
+        at = place(before, truth)
+        off = apart(before, truth, at)
         louder.append([psnr([one], [truth]) for one in made])
-        beside.append(float(np.hypot(*place(before, truth))))
+        beside.append(float(np.hypot(*at)))
         rows.append(
             [
                 score

@@ -33,7 +33,7 @@ OTHERS = (
     ("footage/media3_webcam_man_bt601.mov", 2),
     ("footage/imageio_cockatoo_444.mp4", 2),
 )
-"""Clips that were not looked at while anything about stills was chosen."""
+"""Clips by which no number about stills was chosen."""
 _DECODED = 8
 _PHOTOGRAPHS = 6
 """Made of each clip whose pictures are large enough."""

@@ -40,10 +40,15 @@ def _grown(weights: Weights, larger: Topology) -> Tensors:
     """Return numbers that give what these give; channels are new, and no old one listens to them yet."""
     torch.manual_seed(int(weights.digest[:8], 16))
     tensors = tensors_of(Network(larger))
-    for name, old in weights.tensors.items():
-        tensors[name][: len(old)] = 0
-        tensors[name][tuple(slice(0, count) for count in old.shape)] = old
+    lay_into(tensors, weights.tensors)
     return tensors
+
+
+def lay_into(larger: Tensors, smaller: Tensors) -> None:
+    """Lay the numbers of a smaller network into a larger one's, in place; none of them listens to what is new."""
+    for name, old in smaller.items():
+        larger[name][: len(old)] = 0
+        larger[name][tuple(slice(0, count) for count in old.shape)] = old
 
 
 def _thinned(weights: Weights, smaller: Topology) -> Tensors:

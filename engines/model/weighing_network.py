@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.model.network import bounded, convolutions, local_mean, softened, tensors_of, through
+from engines.model.resized import lay_into
 from engines.model.topology import ESTIMATES, NOISE_SCALE, PICTURE_CHANNELS, WEIGHING, topology
 from engines.model.weights import Weights
 
@@ -55,13 +56,10 @@ def grown(restoration: Weights, less: float) -> WeighingNetwork:
     """
     network, others = WeighingNetwork(), PICTURE_CHANNELS * (ESTIMATES - 1)
     tensors, known = tensors_of(network), restoration.tensors
+    lay_into(tensors, known)
     for layer in network.topology.layers:
-        weight, bias = f"{layer.name}.weight", f"{layer.name}.bias"
-        if weight in known:
-            for name in (weight, bias):
-                tensors[name][: len(known[name])] = 0
-                tensors[name][tuple(slice(0, side) for side in known[name].shape)] = known[name]
-        else:
+        weight = f"{layer.name}.weight"
+        if weight not in known:
             tensors[weight] *= _FURTHER
             tensors[weight][:, :, 1, 1] += np.eye(layer.outputs, dtype=np.float32)
     tensors["head.weight"][:, -others:] *= less
